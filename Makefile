@@ -1,0 +1,53 @@
+# Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
+HOST := @python3 -m scripts.host
+.DEFAULT_GOAL := help
+.PHONY: help up down restart ps logs doctor rotate psql plan apply drift refresh load secrets clean test lint lock bench-load bench-query
+
+## Stack
+up: ## bring everything up: engine, images, secrets, database, services
+	$(HOST) up
+down: ## stop it; data, settings and secrets stay
+	$(HOST) down
+restart: ## restart a service: make restart S=web
+	$(HOST) compose restart $(S)
+ps: ## what runs, and how it is
+	$(HOST) compose ps -a
+logs: ## follow the logs: make logs S=web
+	$(HOST) logs $(S)
+doctor: ## examine host, settings, secrets, images and services
+	$(HOST) doctor
+secrets: ## generate what is missing of the secrets
+	$(HOST) secrets
+rotate: ## a new secret in the running stack: make rotate SECRET=db_app_password
+	$(HOST) rotate '$(SECRET)'
+clean: ## delete containers and their data, after asking
+	$(HOST) clean
+
+## Database
+psql: ## a session, or SQL from standard input: make psql < query.sql
+	$(HOST) psql $(ARGS)
+plan: ## how the database differs from hypertables.yaml: make plan ARGS=--sql
+	$(HOST) provision plan $(ARGS)
+apply: ## make it what the file says
+	$(HOST) provision apply $(ARGS)
+drift: ## exit code 2 when they differ
+	$(HOST) provision drift $(ARGS)
+refresh: ## bring the rollups up to date
+	$(HOST) provision refresh $(ARGS)
+load: ## a file into a table: make load FILE=cpu.csv.gz TABLE=cpu ARGS='--tz UTC'
+	$(HOST) load '$(FILE)' '$(TABLE)' $(ARGS)
+
+## Project
+test: ## everything: lint, unit, integration and browser tests
+	$(HOST) test $(ARGS)
+lint: ## ruff's checks and format
+	$(HOST) lint
+lock: ## write the lock files anew
+	$(HOST) lock
+bench-load: ## rows per second of `make load` against psql \copy
+	$(HOST) bench load $(ARGS)
+bench-query: ## series.query against the raw SQL
+	$(HOST) bench query $(ARGS)
+
+help:
+	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,194 @@
+"""The one way Compose is called, and what it says of our containers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+CA_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
+
+
+# Services that do their work and end; for every other one to have ended is a fault.
+ONE_SHOTS = {"provision"}
+
+
+@dataclass(frozen=True)
+class Service:
+    """One container's state: `health` is healthy, starting, unhealthy or empty."""
+
+    name: str
+    state: str
+    health: str
+    exit_code: int
+
+    @property
+    def good(self) -> bool:
+        """Healthy, or a one-shot that has ended well."""
+        if self.state == "exited":
+            return self.exit_code == 0 and self.name in ONE_SHOTS
+        return self.health == "healthy"
+
+    @property
+    def bad(self) -> bool:
+        return self.health == "unhealthy" or (self.state == "exited" and not self.good)
+
+    def __str__(self) -> str:
+        if self.state == "exited":
+            return "done" if self.good else f"exited with {self.exit_code}"
+        return self.health or self.state
+
+
+class Compose:
+    """Compose on this project's files with this project's settings."""
+
+    def __init__(self, root: Path, values: Mapping[str, str]) -> None:
+        self.root = root
+        self.values = dict(values)
+        self.project = values["COMPOSE_PROJECT_NAME"]
+
+    @property
+    def command(self) -> list[str]:
+        return self.command_for(self.project)
+
+    def command_for(self, project: str) -> list[str]:
+        """The beginning of every command, for a project of this name."""
+        file = self.root / ".env"
+        return [
+            *("docker", "compose", "--project-directory", str(self.root)),
+            *("--env-file", str(file if file.exists() else self.root / ".env.example")),
+            *("-f", str(self.root / "compose" / "compose.yaml"), "-p", project),
+        ]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What Compose interpolates: our validated settings, which win over the shell's."""
+        return {
+            **os.environ,
+            **self.values,
+            **{name: _at_most_present(self.values[name]) for name in ("DB_CPUS", "APP_CPUS")},
+            "HOST_CA_BUNDLE": host_ca_bundle(),
+            **self.digests,
+            "COMPOSE_PROJECT_NAME": self.project,
+        }
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """One hash per service over the secrets it mounts: SECRETS_OF_WEB and so on.
+
+        A secret's file is replaced, not rewritten, and a running container keeps the one it was
+        given; the hash is a label in compose.yaml, which makes the container anew.
+        """
+        found = {}
+        for name, mounted in self.secrets_of().items():
+            total = hashlib.sha256()
+            for file in sorted(map(self.secret, mounted)):
+                if file.is_file():
+                    total.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
+            found[f"SECRETS_OF_{name.upper()}"] = total.hexdigest()[:16]
+        return found
+
+    def secret(self, name: str) -> Path:
+        """The file on the host that holds a secret."""
+        return self.root / self.values["SECRETS_PATH"] / name
+
+    def secrets_of(self) -> dict[str, list[str]]:
+        """The names of the secrets that each service mounts."""
+        command = [*self.command, "config", "--format", "json"]
+        done = subprocess.run(
+            command, env={**os.environ, **self.values}, capture_output=True, text=True, check=False
+        )
+        services = json.loads(done.stdout or "{}").get("services", {})
+        return {
+            name: [each["source"] for each in service.get("secrets", ())]
+            for name, service in services.items()
+        }
+
+    def run(self, *arguments: str) -> int:
+        """Run a command with the caller's own input and output; returns its exit code."""
+        return subprocess.run(
+            [*self.command, *arguments], env=self.environment, check=False
+        ).returncode
+
+    def read(self, *arguments: str) -> str:
+        """Standard output of a command; empty when it fails."""
+        done = subprocess.run(
+            [*self.command, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout if done.returncode == 0 else ""
+
+    def config(self) -> dict:
+        """The whole project as Compose understands it."""
+        return json.loads(self.read("config", "--format", "json") or "{}")
+
+    def services(self) -> dict[str, Service]:
+        """Our containers by service, the finished ones too; one-off runs are left out."""
+        found = {}
+        for line in self.read("ps", "-a", "--format", "json").splitlines():
+            each = json.loads(line)
+            found[each["Service"]] = Service(
+                each["Service"], each["State"], each.get("Health") or "", int(each["ExitCode"])
+            )
+        return found
+
+    def published_ports(self) -> set[int]:
+        """Host ports that our own running containers hold."""
+        return {
+            publisher["PublishedPort"]
+            for line in self.read("ps", "--format", "json").splitlines()
+            for publisher in json.loads(line).get("Publishers") or ()
+            if publisher["PublishedPort"]
+        }
+
+    def has_data(self) -> bool:
+        """True when the database's volume exists: its roles have their passwords already."""
+        return f"{self.project}_timescaledb-data" in docker("volume", "ls", "-q").split()
+
+
+def _at_most_present(processors: str) -> str:
+    """The engine makes no container that may use more processors than the machine has."""
+    return str(min(float(processors), float(os.cpu_count() or 1)))
+
+
+def docker(*arguments: str, timeout: float | None = None) -> str:
+    """Standard output of one `docker` command; empty when it fails."""
+    try:
+        done = subprocess.run(
+            ["docker", *arguments], capture_output=True, text=True, timeout=timeout, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def one_off(image: str, *command: str, options: Sequence[str] = ()) -> list[str]:
+    """The `docker run` of a throw-away container that sees no network.
+
+    Images that Compose built carry its labels, and their containers inherit them: without the
+    empty one this container would count as part of the stack, as one that does not belong.
+    """
+    label = "com.docker.compose.project="
+    fixed = ("--rm", "--network", "none", "--read-only", "--label", label)
+    return ["docker", "run", *fixed, *options, "--entrypoint", command[0], image, *command[1:]]
+
+
+def host_ca_bundle(candidates: Sequence[str] = CA_BUNDLES) -> str:
+    """The file of authorities this host trusts, for builds; /dev/null if there is none."""
+    given = os.environ.get("SSL_CERT_FILE")
+    for path in (*([given] if given else []), *candidates):
+        if Path(path).is_file():
+            return path
+    return os.devnull

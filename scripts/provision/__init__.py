@@ -1,0 +1,1 @@
+"""Provisioning: converge roles, migrations, hypertables and seed. Runs in the web image."""

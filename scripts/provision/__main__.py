@@ -1,0 +1,208 @@
+"""`python -m scripts.provision`: converge the database, or show how it differs from the file.
+
+Exit code 0: done. 1: the database cannot be reached, or refused a statement. 2: refused before
+anything was changed; for `drift`, the database differs from the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import psycopg2
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from scripts.provision import apply as applying
+from scripts.provision import indoubt, lock, migrate, roles, target
+from scripts.provision import plan as planning
+from scripts.provision import seed as seeding
+from scripts.provision.console import say, step
+from scripts.provision.errors import Refused, Unfinished
+from timestack import db
+from timestack.domains import finance
+from timestack.series import catalog, rollups
+from timestack.settings import Settings, SettingsError
+
+
+def run_roles(engine: Engine, settings: Settings) -> None:
+    with step("roles") as notes, engine.begin() as connection:
+        new = roles.set_passwords(connection, settings)
+        notes.append(f"made {', '.join(new)}" if new else "all there, passwords set")
+
+
+def run_migrate(engine: Engine, settings: Settings) -> None:
+    with step("migrate") as notes:
+        notes.append(migrate.migrate(engine))
+
+
+def run_apply(engine: Engine, settings: Settings, *, allow_destructive: bool = False) -> None:
+    declared = catalog.current(settings.schema_file)
+    with step("apply") as notes:
+        steps = applying.apply(declared, engine, allow_destructive=allow_destructive, report=say)
+        notes.append(f"{len(steps)} changes" if steps else "nothing to change")
+
+
+def run_seed(engine: Engine, settings: Settings) -> None:
+    with step("seed") as notes:
+        notes += list(seeding.seed(engine, settings.data_dir))
+
+
+def run_refresh(engine: Engine, settings: Settings, *, full: bool = False) -> None:
+    declared = catalog.current(settings.schema_file)
+    with step("refresh") as notes, Session(engine) as session, session.begin():
+        result = rollups.refresh_all(session, declared=declared, full=full)
+        rows = sum(sum(written.values()) for written in result.values())
+        notes.append(f"{rows:,} rollup rows written" if rows else "rollups are up to date")
+
+
+def run_companies(engine: Engine, settings: Settings, *, document: Path) -> None:
+    with step("companies") as notes, Session(engine) as session, session.begin():
+        companies, years = finance.load(session, document.read_text(encoding="utf-8"))
+        notes.append(f"{companies} companies, {years} years")
+
+
+def run_up(engine: Engine, settings: Settings) -> None:
+    # What would stop it half-way is found before the first change.
+    catalog.current(settings.schema_file)
+    migrate.require_known(engine)
+    run_roles(engine, settings)
+    run_migrate(engine, settings)
+    run_apply(engine, settings)
+    if settings.seed:
+        run_seed(engine, settings)
+    run_refresh(engine, settings)
+
+
+def show(plan: planning.Plan, *, as_json: bool = False, as_sql: bool = False) -> None:
+    """Print a plan: for a person, for a program, or as the statements it would run."""
+    if as_json:
+        say(
+            json.dumps(
+                {
+                    "edition": plan.edition,
+                    "notes": plan.notes,
+                    "steps": [each.as_json() for each in plan.steps],
+                },
+                indent=2,
+            )
+        )
+        return
+    prefix = "-- " if as_sql else ""
+    say(f"{prefix}edition: {plan.edition}")
+    for note in plan.notes:
+        say(f"{prefix}{note}")
+    for each in plan.steps:
+        say(prefix + each.line())
+        if as_sql:
+            say("".join(f"{statement};\n" for statement in each.statements))
+    if not plan.steps:
+        say(f"{prefix}no difference")
+
+
+def run_plan(
+    engine: Engine, settings: Settings, *, json: bool = False, sql: bool = False
+) -> planning.Plan:
+    with engine.connect() as connection:
+        plan = planning.plan(catalog.current(settings.schema_file), connection)
+    show(plan, as_json=json, as_sql=sql)
+    return plan
+
+
+# Commands that change something run one at a time.
+CHANGING = {
+    "up": (run_up, "roles, migrate, apply, seed (unless SEED=no), refresh"),
+    "roles": (run_roles, "make the login roles and set their passwords"),
+    "migrate": (run_migrate, "run the migrations"),
+    "apply": (run_apply, "make the database what the schema file declares"),
+    "seed": (run_seed, "load the real example data, once"),
+    "companies": (run_companies, "load companies and their finances from nested JSON"),
+    "refresh": (run_refresh, "bring the rollups up to date"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(
+        "python -m scripts.provision",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = result.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str, *, database: bool = True) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.add_argument("--file", type=Path, help="the schema file; default: SCHEMA_FILE")
+        if database:
+            target.add_arguments(added)
+        return added
+
+    command("check", "validate the schema file", database=False)
+    command("json-schema", "print the JSON schema of the schema file", database=False)
+    plan = command("plan", "show how the database differs from the schema file")
+    plan.add_argument("--json", action="store_true", help="for a program")
+    plan.add_argument("--sql", action="store_true", help="with the statements")
+    plan.add_argument("--offline", action="store_true", help="for an empty database, without one")
+    plan.add_argument(
+        "--edition", choices=planning.EDITIONS, help="the edition that --offline plans for"
+    )
+    drift = command("drift", "exit with 2 when the database differs from the schema file")
+    drift.add_argument("--json", action="store_true", help="for a program")
+    command("indoubt", "exit with 2 when killed loads left something in doubt")
+    for name, (_, text) in CHANGING.items():
+        added = command(name, text)
+        if name == "apply":
+            added.add_argument("--allow-destructive", action="store_true")
+        if name == "companies":
+            added.add_argument("document", type=Path, metavar="FILE")
+        if name == "refresh":
+            added.add_argument(
+                "--full", action="store_true", help="also changes older than the lateness"
+            )
+    return result
+
+
+def run(command: str, file: Path | None, options: dict) -> int:
+    if command == "json-schema":
+        say(json.dumps(catalog.json_schema(), indent=2))
+        return 0
+    if command == "check":
+        say(f"{len(catalog.current(file).hypertables)} hypertables declared, no fault")
+        return 0
+    if command == "plan":
+        edition, is_offline = options.pop("edition"), options.pop("offline")
+        if is_offline:
+            plan = planning.offline(catalog.current(file), edition or "apache")
+            show(plan, as_json=options["json"], as_sql=True)
+            return 0
+    settings = target.settings(options.pop("url"), options.pop("password_file"), file)
+    engine = db.engine_from(settings, application_name="provision", statement_timeout=0)
+    if command in ("plan", "drift"):
+        plan = run_plan(engine, settings, **options)
+        return 2 if command == "drift" and plan.steps else 0
+    if command == "indoubt":
+        return indoubt.run(engine)
+    with lock.provisioning(engine):
+        CHANGING[command][0](engine, settings, **options)
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = vars(parser().parse_args(arguments))
+    try:
+        return run(options.pop("command"), options.pop("file"), options)
+    except (Refused, catalog.CatalogError, finance.DocumentError, SettingsError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    except (Unfinished, SQLAlchemyError, psycopg2.Error) as error:
+        print(getattr(error, "orig", None) or error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

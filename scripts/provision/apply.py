@@ -1,0 +1,70 @@
+"""Carry out a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Engine
+
+from scripts.provision.errors import Refused, Unfinished
+from scripts.provision.plan import plan
+from scripts.provision.steps import Step
+from timestack.series.catalog import Catalog
+
+
+def apply(
+    catalog: Catalog,
+    engine: Engine,
+    *,
+    allow_destructive: bool = False,
+    report: Callable[[str], None] = lambda line: None,
+) -> tuple[Step, ...]:
+    """Make the database what the file declares. Returns the steps taken; empty when it was so.
+
+    Runs of steps that PostgreSQL can undo together are one transaction. Where a step cannot be
+    part of one, what came before it stays: the next apply plans anew and goes on from there.
+    Raises Refused before anything is changed when a destructive step is not allowed, and
+    Unfinished when differences are left.
+    """
+    with engine.begin() as connection:
+        steps = plan(catalog, connection).steps
+        dangerous = [step for step in steps if step.destructive]
+        if dangerous and not allow_destructive:
+            raise Refused(
+                *(f"{step.object}: {step.detail}: {step.destructive}" for step in dangerous),
+                "nothing was changed; run apply with --allow-destructive if that is meant",
+            )
+        together = all(step.transactional for step in steps)
+        for step in steps if together else ():
+            _run(step, connection, report)
+    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+    for step in () if together else steps:
+        with engine.begin() if step.transactional else autocommit.connect() as connection:
+            _run(step, connection, report)
+    if steps:
+        _require_done(catalog, engine)
+    return steps
+
+
+def _require_done(catalog: Catalog, engine: Engine) -> None:
+    """Raise Unfinished for what the server accepted and did not do.
+
+    A right that another role gave, for one, is taken back by that role alone; PostgreSQL answers
+    the owner's REVOKE with a warning.
+    """
+    with engine.connect() as connection:
+        left = plan(catalog, connection).steps
+    if left:
+        raise Unfinished(
+            "applied, but these differences are still there: the server let the owner's statement "
+            "pass and did not carry it out; its administrator can",
+            *(step.line() for step in left),
+        )
+
+
+def _run(step: Step, connection: Connection, report: Callable[[str], None]) -> None:
+    report(step.line())
+    cursor = connection.connection.cursor()
+    for statement in step.statements:
+        # Straight to the driver without parameters, so that a percent sign is only that.
+        cursor.execute(statement)

@@ -1,0 +1,185 @@
+"""Differences in the hypertables themselves: dimensions, unique key, indexes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from scripts.provision.errors import Refused
+from scripts.provision.state import Dimensions, State
+from scripts.provision.steps import Step
+from timestack.series.catalog import Hypertable, descends, name_of
+from timestack.series.sql import fill, interval_text, literal
+
+CREATE = (
+    "select create_hypertable({sql_name}, by_range({sql_time}, {sql_interval}), "
+    "create_default_indexes => false, migrate_data => true)"
+)
+ADD_PARTITION = "select add_dimension({sql_name}, by_hash({sql_column}, {sql_count}))"
+
+
+def diff(name: str, table: Hypertable, state: State) -> Iterator[Step]:
+    """Steps that make ``name`` a hypertable with the declared dimensions and indexes.
+
+    Raises Refused for what cannot be changed once a table is a hypertable.
+    """
+    yield from _dimensions(name, table, state.hypertables.get(name), name in state.with_rows)
+    yield from _indexes(name, table, state)
+
+
+def _dimensions(
+    name: str, table: Hypertable, actual: Dimensions | None, has_rows: bool
+) -> Iterator[Step]:
+    regclass = literal(f"public.{name}")
+    if actual is None:
+        yield _create(name, table, has_rows)
+        return
+    if actual.chunk_interval != table.chunk_interval:
+        yield Step(
+            "change",
+            f"hypertable {name}",
+            f"chunk interval {interval_text(actual.chunk_interval)} -> "
+            f"{interval_text(table.chunk_interval)}, for new chunks",
+            (
+                fill(
+                    "select set_chunk_time_interval({sql_name}, {sql_interval})",
+                    sql_name=regclass,
+                    sql_interval=literal(table.chunk_interval),
+                ),
+            ),
+        )
+    if actual.time != table.time:
+        raise Refused(
+            f"hypertables.{name}.time: the table is partitioned by `{actual.time}`, which cannot "
+            "be changed: copy its rows into a new table; nothing was changed"
+        )
+    wanted = (table.partition.column, table.partition.count) if table.partition else None
+    if wanted == actual.partition:
+        return
+    if wanted is None or (actual.partition and wanted[0] != actual.partition[0]):
+        raise Refused(
+            f"hypertables.{name}.partition: the table is partitioned by `{actual.partition[0]}` as "
+            "well, which cannot be undone: copy its rows into a new table; nothing was changed"
+        )
+    if actual.partition is None:
+        if has_rows:
+            raise Refused(
+                f"hypertables.{name}.partition: a hash partition is added to an empty hypertable "
+                "only, and this one has rows: copy them into a new table; nothing was changed"
+            )
+        yield Step(
+            "change",
+            f"hypertable {name}",
+            f"{wanted[1]} hash partitions of {wanted[0]}",
+            (_add_partition(name, wanted),),
+        )
+    else:
+        yield Step(
+            "change",
+            f"hypertable {name}",
+            f"hash partitions of {wanted[0]} {actual.partition[1]} -> {wanted[1]}, for new chunks",
+            (
+                fill(
+                    "select set_number_partitions({sql_name}, {sql_count}, {sql_column})",
+                    sql_name=regclass,
+                    sql_count=literal(wanted[1]),
+                    sql_column=literal(wanted[0]),
+                ),
+            ),
+        )
+
+
+def _create(name: str, table: Hypertable, has_rows: bool) -> Step:
+    regclass = literal(f"public.{name}")
+    statements = [
+        fill(
+            CREATE,
+            sql_name=regclass,
+            sql_time=literal(table.time),
+            sql_interval=literal(table.chunk_interval),
+        )
+    ]
+    detail = f"by {table.time}, chunks of {interval_text(table.chunk_interval)}"
+    if table.partition:
+        detail += f", {table.partition.count} hash partitions of {table.partition.column}"
+        statements.append(_add_partition(name, (table.partition.column, table.partition.count)))
+        if has_rows:
+            # A dimension is added to an empty hypertable alone, so the rows step aside meanwhile.
+            aside = f"{name}_aside"[:63]
+            statements = [
+                fill("create temporary table {aside} on commit drop as select * from public.{name}",
+                     aside=aside, name=name),
+                fill("truncate public.{name}", name=name),
+                *statements,
+                fill("insert into public.{name} select * from pg_temp.{aside}",
+                     aside=aside, name=name),
+            ]  # fmt: skip
+    if has_rows:
+        detail += ", with the rows it has"
+    return Step("create", f"hypertable {name}", detail, tuple(statements))
+
+
+def _add_partition(name: str, partition: tuple[str, int]) -> str:
+    return fill(
+        ADD_PARTITION,
+        sql_name=literal(f"public.{name}"),
+        sql_column=literal(partition[0]),
+        sql_count=literal(partition[1]),
+    )
+
+
+def index_name(table: str, columns: tuple[str, ...], unique: bool) -> str:
+    """PostgreSQL's own pattern; a name that would be cut ends in a hash instead."""
+    name = "_".join([table, *map(name_of, columns), "key" if unique else "idx"])
+    if len(name) <= 55:
+        return name
+    return f"{name[:46]}_{hashlib.sha256(' '.join(columns).encode()).hexdigest()[:8]}"
+
+
+def normal(columns: list[str]) -> tuple[str, ...]:
+    """``["time asc"]`` -> ``("time",)``, as the system catalogs give it."""
+    return tuple(f"{name_of(c)} desc" if descends(c) else name_of(c) for c in columns)
+
+
+def declared_indexes(table: Hypertable) -> dict[tuple[str, ...], bool]:
+    """Columns of each declared index and whether it is unique."""
+    indexes = {normal(columns): False for columns in table.indexes}
+    if table.unique:
+        indexes[normal(table.unique)] = True
+    return indexes
+
+
+def _indexes(name: str, table: Hypertable, state: State) -> Iterator[Step]:
+    wanted = declared_indexes(table)
+    found = set()
+    for index, actual in sorted(state.indexes[name].items()):
+        if actual.columns in wanted and wanted[actual.columns] == actual.unique:
+            found.add(actual.columns)
+        elif not actual.constraint:
+            yield Step(
+                "drop",
+                f"index {index}",
+                f"not declared: {actual.definition.split(' USING ')[-1]}",
+                (fill("drop index public.{index}", index=index),),
+                destructive="a unique key goes" if actual.unique else "",
+            )
+    for columns, unique in wanted.items():
+        if columns not in found:
+            yield Step(
+                "create",
+                f"{'unique key' if unique else 'index'} on {name}",
+                f"({', '.join(columns)})",
+                (create_index(name, columns, unique),),
+            )
+
+
+def create_index(table: str, columns: tuple[str, ...], unique: bool) -> str:
+    return fill(
+        "create {sql_unique} {index} on public.{table} ({sql_columns})",
+        sql_unique="unique index" if unique else "index",
+        index=index_name(table, columns, unique),
+        table=table,
+        sql_columns=", ".join(
+            fill("{column}", column=name_of(c)) + (" desc" if descends(c) else "") for c in columns
+        ),
+    )

@@ -1,0 +1,249 @@
+"""`python -m scripts.provision.load`: a CSV or Parquet file into a table.
+
+A program of its own beside `python -m scripts.provision`, so that its memory holds nothing but the
+load. Everything said goes to standard error: standard output is the quarantine's when asked for.
+
+Exit code 0: loaded. 1: the database cannot be reached, or failed. 2: refused, nothing was loaded.
+130: interrupted, nothing was loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import psycopg2
+import pyarrow as pa
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from tqdm import tqdm
+
+from scripts.provision import target
+from scripts.provision.errors import Refused
+from timestack import db
+from timestack.domains.load.errors import BadRowsError, LoadError
+from timestack.domains.load.run import CONNECTIONS, Options, Report, load
+from timestack.settings import SettingsError
+
+# Bad rows that are printed; a quarantine holds them all.
+SHOWN = 20
+# Seconds between two lines of progress where there is no terminal.
+PLAIN_PERIOD = 5.0
+
+Progress = Callable[[int, int | None, int], None]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    # Arrow's own allocator keeps what it freed for a next time that is no larger.
+    pa.set_memory_pool(pa.system_memory_pool())
+    given = parser().parse_args(arguments)
+    try:
+        settings = target.settings(given.url, given.password_file, None)
+        room = {"database_pool_size": given.connections + CONNECTIONS}
+        settings = settings.model_copy(update=room)
+        engine = db.engine_from(settings, application_name="load", statement_timeout=0)
+        return run(engine, given)
+    except (Refused, SettingsError) as error:
+        _say(str(error))
+        return 2
+    except KeyboardInterrupt:
+        _say("interrupted: nothing was loaded")
+        return 130
+    except (SQLAlchemyError, psycopg2.Error) as error:
+        _say(f"{getattr(error, 'orig', None) or error}\nnothing was loaded")
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "load", description="Load a CSV or Parquet file into a table: all of it or nothing."
+    )
+    target.add_arguments(parser)
+    parser.add_argument(
+        "source", metavar="FILE", help='CSV, CSV.gz or Parquet; "-" reads standard input'
+    )
+    parser.add_argument("--table", required=True)
+    parser.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="FILE_COLUMN=TABLE_COLUMN",
+        help="a column that has another name in the table; may be repeated",
+    )
+    parser.add_argument(
+        "--tz", type=_zone, metavar="ZONE", help="the zone of times without offset: Europe/Paris"
+    )
+    parser.add_argument("--on-conflict", choices=("error", "skip", "update"), default="error")
+    parser.add_argument(
+        "--quarantine",
+        metavar="FILE",
+        help='set bad rows aside, with line, column and reason; "-" is standard output',
+    )
+    parser.add_argument("--import-id", metavar="ID", help="load nothing twice under this id")
+    parser.add_argument("--connections", type=_count, default=2, metavar="N")
+    parser.add_argument("--earliest", type=_day, metavar="DAY", help="refuse times before it")
+    parser.add_argument("--latest", type=_day, metavar="DAY", help="refuse times after it")
+    parser.add_argument(
+        "--progress",
+        choices=("auto", "bar", "plain"),
+        default="auto",
+        help="auto: ask the terminal",
+    )
+    return parser
+
+
+def run(engine: Engine, given: argparse.Namespace) -> int:
+    """Load one file; returns 0 when it is in, 2 when it is refused."""
+    start = time.monotonic()
+    try:
+        with _quarantine(given.quarantine) as quarantine, _progress(given.progress) as progress:
+            report = load(engine, _options(given, quarantine), sys.stdin.buffer, progress)
+    except BadRowsError as error:
+        for row in error.rows[:SHOWN]:
+            _say(f"{given.source}: {row}")
+        if len(error.rows) > SHOWN:
+            _say(f"... and {len(error.rows) - SHOWN} more")
+        _say(
+            f"{error}: nothing was loaded. Correct the file,"
+            " or set bad rows aside with --quarantine FILE"
+        )
+        return 2
+    except LoadError as error:
+        _say(f"{error}\nnothing was loaded")
+        return 2
+    _summarize(given, report, time.monotonic() - start)
+    return 0
+
+
+def _options(given: argparse.Namespace, quarantine: TextIO | None) -> Options:
+    bounds = {
+        name: bound
+        for name in ("earliest", "latest")
+        if (bound := getattr(given, name)) is not None
+    }
+    return Options(
+        table=given.table,
+        file=given.source,
+        renamed=dict(given.map),
+        zone=given.tz,
+        on_conflict=given.on_conflict,
+        quarantine=quarantine,
+        import_id=given.import_id,
+        lanes=given.connections,
+        **bounds,
+    )
+
+
+def _summarize(given: argparse.Namespace, report: Report, seconds: float) -> None:
+    for leftover in report.settled:
+        _say(f"a killed load left {leftover}: done")
+    if report.already:
+        _say(f"import {report.import_id} is loaded already: nothing to do")
+        return
+    accepted = report.read - report.rejected
+    _say(f"accepted {accepted:,} + rejected {report.rejected:,} = read {report.read:,}")
+    skipped = f", {report.skipped:,} skipped" if report.skipped else ""
+    rate = report.read / seconds
+    _say(
+        f"{given.table}: {report.written:,} rows written{skipped} from {report.source}"
+        f" in {seconds:.1f} s ({rate:,.0f} rows/s), import id {report.import_id}"
+    )
+
+
+@contextmanager
+def _quarantine(name: str | None) -> Iterator[TextIO | None]:
+    if name is None:
+        yield None
+    elif name == "-":
+        yield sys.stdout
+    else:
+        try:
+            opened = Path(name).open("w", newline="", encoding="utf-8")  # noqa: SIM115
+        except OSError as error:
+            raise LoadError(f"--quarantine {name}: {error.strerror}") from None
+        with opened:
+            yield opened
+
+
+@contextmanager
+def _progress(style: str) -> Iterator[Progress]:
+    if style == "bar" or (style == "auto" and sys.stderr.isatty()):
+        with tqdm(unit="B", unit_scale=True, unit_divisor=1024, dynamic_ncols=True) as bar:
+            yield _bar(bar)
+    else:
+        yield _plain()
+
+
+def _bar(bar: tqdm) -> Progress:
+    def show(position: int, size: int | None, rows: int) -> None:
+        bar.total = size
+        seconds = max(bar.format_dict["elapsed"], 1e-9)
+        bar.set_postfix_str(f"{rows:,} rows, {rows / seconds:,.0f} rows/s", refresh=False)
+        bar.update(position - bar.n)
+
+    return show
+
+
+def _plain() -> Progress:
+    start = said = time.monotonic()
+
+    def show(position: int, size: int | None, rows: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said < PLAIN_PERIOD:
+            return
+        said = now
+        rate = rows / (now - start)
+        part = ""
+        if size and position:
+            left = (now - start) * (size - position) / position
+            part = f", {position / size:.0%}, {left:.0f} s left"
+        _say(f"{rows:,} rows read, {rate:,.0f} rows/s{part}")
+
+    return show
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    old, separator, new = text.partition("=")
+    if not (old and separator and new):
+        raise argparse.ArgumentTypeError(f"{text!r}: write FILE_COLUMN=TABLE_COLUMN")
+    return old, new
+
+
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time zone, such as Europe/Paris"
+        ) from None
+
+
+def _day(text: str) -> datetime:
+    try:
+        day = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day, such as 2026-01-31") from None
+    return day if day.tzinfo else day.replace(tzinfo=UTC)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 8:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 8")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""Which database a command works on: the stack's own, or any other by its URL."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from pydantic import SecretStr
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from scripts.provision.errors import Refused
+from timestack.settings import Settings, read_secret
+
+EXAMPLE = "postgresql://owner@db.example.org:5432/timestack?sslmode=verify-full&sslrootcert=ca.pem"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--url",
+        help=f"another PostgreSQL than the stack's, without its password: {EXAMPLE}",
+    )
+    parser.add_argument(
+        "--password-file",
+        type=Path,
+        help="holds the password for --url; default: the secret db_owner_password",
+    )
+
+
+def settings(url: str | None, password_file: Path | None, file: Path | None) -> Settings:
+    """Settings for the owner of the stack's database, or of the one at ``url``.
+
+    A password in the URL is refused: every user of the machine sees the command line.
+    Raises Refused and SettingsError.
+    """
+    changes: dict = {"schema_file": file} if file else {}
+    os.environ.setdefault("DATABASE_ROLE", "timestack_owner")
+    if url is None:
+        if password_file:
+            raise Refused("--password-file says nothing without --url")
+        return Settings.load().model_copy(update=changes)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise Refused(f"--url {url!r} is no URL: write it like {EXAMPLE}") from None
+    if parsed.password is not None:
+        raise Refused(
+            "--url holds a password, which every user of this machine can see in the list of "
+            "processes: leave it out and name its file with --password-file"
+        )
+    missing = [part for part in ("username", "host", "database") if not getattr(parsed, part)]
+    unknown = sorted(set(parsed.query) - {"sslmode", "sslrootcert"})
+    if missing or unknown:
+        what = [f"no {part}" for part in missing] + [f"an unknown option {o}" for o in unknown]
+        raise Refused(f"--url has {', '.join(what)}: write it like {EXAMPLE}")
+    try:
+        password = read_secret(password_file or Path("/run/secrets/db_owner_password"))
+    except ValueError as error:
+        raise Refused(f"{error}") from None
+    mode = parsed.query.get("sslmode", "verify-full")
+    changes |= {
+        "database_host": parsed.host,
+        "database_port": parsed.port or 5432,
+        "database_name": parsed.database,
+        "database_role": parsed.username,
+        "database_sslmode": mode,
+        # libpq's word for the certificates of the operating system.
+        "database_ca": Path(parsed.query.get("sslrootcert", "system")),
+        "database_password": SecretStr(password),
+    }
+    given = {"timestack_env": "development", "database_sslmode": "require"}
+    return Settings(database_password=SecretStr(password), **given).model_copy(update=changes)

@@ -1,0 +1,23 @@
+"""The WSGI application: pgAdmin, made to match this stack before its first request."""
+
+import os
+import secrets
+
+import stack
+
+settings = stack.Settings.load()
+stack.write_service_file(settings)
+
+# A new volume's database is made while pgAdmin is imported and wants a first account; it
+# becomes the admin's, whom Traefik lets in: this password is never used.
+os.environ["PGADMIN_SETUP_EMAIL"] = settings.admin_email
+os.environ["PGADMIN_SETUP_PASSWORD"] = secrets.token_urlsafe(32)
+
+# Both read the environment above while they are imported, and pgAdmin's modules, which import
+# one another in a circle, want to be entered by this one.
+from pgAdmin4 import app  # noqa: E402, I001
+from converge import converge  # noqa: E402
+
+del os.environ["PGADMIN_SETUP_PASSWORD"]
+with app.app_context():
+    converge(settings)

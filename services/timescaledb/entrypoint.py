@@ -1,0 +1,244 @@
+"""Start PostgreSQL: the container's main process.
+
+At each start, in this order: certificate and key to the tmpfs, memory settings from the container's
+limit, the cluster if there is none, then database, owner role and extension over the local socket
+while nobody can connect from outside, and at last PostgreSQL itself in this process's place.
+Every step may be killed and is done again, or found done, at the next start.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+DATABASE = os.environ.get("DATABASE_NAME", "timestack")
+OWNER = "timestack_owner"
+SECRETS = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
+PGDATA = Path(os.environ.get("PGDATA", "/var/lib/postgresql/data"))
+RUN = Path("/run/postgresql")
+CONFIG = "/etc/timestack/postgresql.conf"
+MAJOR = "17"
+MIB = 1024 * 1024
+# Recovery after a crash replays up to max_wal_size; that takes minutes on a slow disk.
+RECOVERY_SECONDS = "900"
+
+
+def say(text: str) -> None:
+    print(f"entrypoint: {text}", flush=True)
+
+
+def fail(text: str) -> None:
+    sys.exit(f"entrypoint: {text}")
+
+
+def secret(name: str) -> str:
+    """The secret's text without its final newline; ends the process when missing or empty."""
+    path = SECRETS / name
+    try:
+        text = path.read_text().strip("\r\n")
+    except OSError as error:
+        fail(f"{path}: {error.strerror}: mount the secret `{name}` (`make up` generates it)")
+    if not text:
+        fail(f"{path}: the file is empty: delete it from .secrets/ and run `make up`")
+    return text
+
+
+def install_certificate() -> None:
+    """Copy certificate and key to the tmpfs: PostgreSQL wants a key that others cannot read."""
+    if not os.access(RUN, os.W_OK):
+        fail(f"{RUN} is not writable: mount a tmpfs there with mode=1777")
+    for name, target, mode in (("db_tls.pem", "tls.pem", 0o644), ("db_tls.key", "tls.key", 0o600)):
+        path = RUN / target
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secret(name) + "\n")
+
+
+def memory_limit(root: Path = Path("/sys/fs/cgroup"), meminfo: Path = Path("/proc/meminfo")) -> int:
+    """Bytes this container may use: its cgroup's limit (v2, then v1) or the machine's memory."""
+    total = int(meminfo.read_text().split("MemTotal:")[1].split()[0]) * 1024
+    for path in (root / "memory.max", root / "memory" / "memory.limit_in_bytes"):
+        try:
+            # v2 writes `max` for no limit, v1 a number far above any machine's memory.
+            return min(int(path.read_text()), total)
+        except (OSError, ValueError):
+            continue
+    return total
+
+
+def cpu_limit(root: Path = Path("/sys/fs/cgroup")) -> int:
+    """Whole processors this container may use, at least one."""
+    available = len(os.sched_getaffinity(0))
+    try:
+        quota, period = (root / "cpu.max").read_text().split()
+    except OSError:
+        try:
+            quota = (root / "cpu" / "cpu.cfs_quota_us").read_text().strip()
+            period = (root / "cpu" / "cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return available
+    if quota in ("max", "-1"):
+        return available
+    return max(1, min(available, int(quota) // int(period)))
+
+
+def tuning(memory: int, cpus: int) -> dict[str, str]:
+    """Settings for this many bytes and processors.
+
+    A quarter for shared buffers and three quarters as the planner's idea of the cache are
+    PostgreSQL's own advice; the sorts and hashes of all connections together get another quarter.
+    """
+    connections = 50 if memory < 1024 * MIB else 100
+    work_memory = max(4 * MIB, memory // 4 // connections)
+    return {
+        "max_connections": str(connections),
+        "shared_buffers": f"{max(32, memory // 4 // MIB)}MB",
+        "effective_cache_size": f"{max(96, memory * 3 // 4 // MIB)}MB",
+        "work_mem": f"{work_memory // 1024}kB",
+        "maintenance_work_mem": f"{min(2048, max(32, memory // 16 // MIB))}MB",
+        "max_parallel_workers": str(cpus),
+        "max_parallel_workers_per_gather": str(max(1, cpus // 2)),
+        "max_parallel_maintenance_workers": str(max(1, cpus // 2)),
+        "timescaledb.max_background_workers": "8",
+        # Three of its own, TimescaleDB's eight and its launcher, and the parallel ones.
+        "max_worker_processes": str(12 + cpus),
+    }
+
+
+def write_tuning() -> None:
+    memory, cpus = memory_limit(), cpu_limit()
+    lines = [f"{name} = '{value}'\n" for name, value in tuning(memory, cpus).items()]
+    (RUN / "tuning.conf").write_text("".join(lines))
+    say(f"tuned for {memory // MIB} MiB of memory and {cpus} processors")
+
+
+def ensure_cluster() -> None:
+    """Make the cluster under another name and rename it, so that a half-made one is never used."""
+    version = PGDATA / "PG_VERSION"
+    if version.exists():
+        found = version.read_text().strip()
+        if found != MAJOR:
+            fail(f"{PGDATA} was made by PostgreSQL {found} and this image has {MAJOR}: upgrade it "
+                 "first; nothing was changed")  # fmt: skip
+        return
+    if PGDATA.exists() and any(PGDATA.iterdir()):
+        fail(f"{PGDATA} holds files but no cluster: empty the volume or mount the right one; "
+             "nothing was changed")  # fmt: skip
+    say(f"making a cluster in {PGDATA}")
+    unfinished = PGDATA.with_name(PGDATA.name + ".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    subprocess.run(
+        ["initdb", "--pgdata", str(unfinished), "--username", "postgres", "--data-checksums",
+         "--encoding", "UTF8", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8",
+         "--locale", "C.UTF-8", "--auth-local", "peer", "--auth-host", "scram-sha-256"],
+        check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    if PGDATA.exists():
+        PGDATA.rmdir()
+    unfinished.rename(PGDATA)
+    directory = os.open(PGDATA.parent, os.O_RDONLY)
+    os.fsync(directory)
+    os.close(directory)
+
+
+def scram_verifier(password: str, salt: bytes | None = None, iterations: int = 4096) -> str:
+    """What PostgreSQL stores for a password (RFC 5802, RFC 7677), so that no log can hold it."""
+    salt = salt or secrets.token_bytes(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+    client_key = hmac.digest(salted, b"Client Key", "sha256")
+    stored_key = hashlib.sha256(client_key).digest()
+    server_key = hmac.digest(salted, b"Server Key", "sha256")
+
+    def text(value: bytes) -> str:
+        return base64.b64encode(value).decode()
+
+    return f"SCRAM-SHA-256${iterations}:{text(salt)}${text(stored_key)}:{text(server_key)}"
+
+
+# The owner hands these on to the monitoring and the backup roles and does not use them itself.
+DELEGATED_ROLES = ("pg_monitor", "pg_signal_backend", "pg_checkpoint", "pg_read_all_settings")
+DELEGATED_FUNCTIONS = (
+    "pg_backup_start(text, boolean)",
+    "pg_backup_stop(boolean)",
+    "pg_switch_wal()",
+    "pg_create_restore_point(text)",
+)
+
+IN_POSTGRES = """
+select 'create role {owner}' where to_regrole('{owner}') is null \\gexec
+alter role {owner} with login createrole nosuperuser nobypassrls password '{verifier}';
+select 'create database "{database}" owner {owner} template template0'
+ where not exists (select from pg_database where datname = '{database}') \\gexec
+revoke all on database "{database}" from public;
+"""
+
+# After a package upgrade the old library is gone: the update must be a session's first command.
+UPDATE_EXTENSION = """
+select 'alter extension timescaledb update'
+ where exists (select from pg_extension e join pg_available_extensions a on a.name = e.extname
+                where e.extname = 'timescaledb' and e.extversion <> a.default_version) \\gexec
+"""
+
+IN_DATABASE = """
+create extension if not exists timescaledb;
+alter schema public owner to {owner};
+revoke create on schema public from public;
+{delegated}
+"""
+
+
+def psql(database: str, script: str) -> None:
+    subprocess.run(
+        ["psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--host", str(RUN),
+         "--username", "postgres", "--dbname", database],
+        input=script, text=True, check=True, stdout=subprocess.DEVNULL,
+        # `if not exists` and a grant that is there already are no news.
+        env={**os.environ, "PGOPTIONS": "-c client_min_messages=error"},
+    )  # fmt: skip
+
+
+def ensure_database() -> None:
+    """Database, owner role with the secret's password, extension: over the socket alone."""
+    subprocess.run(
+        ["pg_ctl", "start", "--pgdata", str(PGDATA), "--wait", "--timeout", RECOVERY_SECONDS,
+         "--silent", "--options", f"-c config_file={CONFIG} -c listen_addresses= "
+         "-c log_min_messages=fatal -c timescaledb.max_background_workers=0"],
+        check=True,
+    )  # fmt: skip
+    try:
+        verifier = scram_verifier(secret("db_owner_password"))
+        psql("postgres", IN_POSTGRES.format(owner=OWNER, database=DATABASE, verifier=verifier))
+        psql(DATABASE, UPDATE_EXTENSION)
+        roles = [f"grant {role} to {OWNER} with admin option, inherit false, set false;"
+                 for role in DELEGATED_ROLES]  # fmt: skip
+        functions = [f"grant execute on function {function} to {OWNER} with grant option;"
+                     for function in DELEGATED_FUNCTIONS]  # fmt: skip
+        psql(DATABASE, IN_DATABASE.format(owner=OWNER, delegated="\n".join(roles + functions)))
+    finally:
+        subprocess.run(
+            ["pg_ctl", "stop", "--pgdata", str(PGDATA), "--mode", "fast", "--wait", "--silent"],
+            check=True,
+        )
+
+
+def main() -> None:
+    os.umask(0o077)
+    install_certificate()
+    write_tuning()
+    ensure_cluster()
+    try:
+        ensure_database()
+    except subprocess.CalledProcessError as error:
+        fail(f"`{error.cmd[0]}` failed with exit code {error.returncode}; its message is above")
+    say("starting PostgreSQL")
+    os.execvp("postgres", ["postgres", "-D", str(PGDATA), "-c", f"config_file={CONFIG}"])  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The application factory: settings in, a Flask application under its URL prefix out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from flask import Flask, request
+from flask_bootstrap import Bootstrap5
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from timestack import __version__, api, dash, db, errors, health, pages
+from timestack.settings import Settings
+
+MIB = 1024 * 1024
+OUTSIDE = "timestack.outside"
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the application; settings are read from the environment unless given.
+
+    Everything lives under ``settings.url_prefix``. Inside, routes are written without it and
+    ``url_for`` adds it; outside, nothing is found.
+
+    Raises SettingsError with every fault. Opens no connection: that is left to the first request.
+    """
+    settings = settings or Settings.load(needs=["redis_password", "secret_key"])
+    app = Flask(__package__)
+    app.config.from_mapping(
+        SETTINGS=settings,
+        COMMIT=settings.timestack_commit,
+        URL_PREFIX=settings.url_prefix,
+        SECRET_KEY=settings.secret_key.get_secret_value(),
+        SESSION_COOKIE_NAME="timestack_session",
+        SESSION_COOKIE_PATH=settings.url_prefix or "/",
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        # A view that takes uploads raises its own limit with request.max_content_length.
+        MAX_CONTENT_LENGTH=2 * MIB,
+        MAX_FORM_MEMORY_SIZE=MIB // 4,
+        MAX_FORM_PARTS=100,
+        BOOTSTRAP_SERVE_LOCAL=True,
+    )
+    app.json.sort_keys = False
+    app.jinja_env.globals["version"] = __version__
+    app.extensions["engine"] = db.init(settings, application_name="timestack-web")
+
+    errors.init_app(app)
+    app.before_request(_refuse_outside)
+    Bootstrap5(app)
+    health.init_app(app, settings)
+    app.register_blueprint(pages.blueprint)
+    app.register_blueprint(api.blueprint)
+    dash.init_app(app)
+
+    # Traefik is the one proxy in front: one entry of each header is its own, the rest is hearsay.
+    mounted = Mount(app.wsgi_app, settings.url_prefix)
+    app.wsgi_app = ProxyFix(mounted, x_for=1, x_proto=1, x_host=1)
+    return app
+
+
+class Mount:
+    """WSGI middleware: moves a URL prefix from PATH_INFO to SCRIPT_NAME.
+
+    A request outside of the prefix reaches the application marked as such, so that its 404 looks
+    and is logged like any other. The server's own environ keeps the path as it was sent.
+    """
+
+    def __init__(self, application: Callable, prefix: str):
+        self._application = application
+        self._prefix = prefix
+
+    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
+        """Serve one request."""
+        path = environ.get("PATH_INFO", "")
+        inside = path == self._prefix or path.startswith(f"{self._prefix}/")
+        inner = {
+            **environ,
+            "SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + self._prefix,
+            "PATH_INFO": path.removeprefix(self._prefix) if inside else path,
+            OUTSIDE: not inside,
+        }
+        return self._application(inner, start_response)
+
+
+def _refuse_outside() -> None:
+    if request.environ[OUTSIDE]:
+        raise NotFound

@@ -1,0 +1,114 @@
+// The dashboards in the browser: the address follows the choice, and a chart that was moved asks
+// the server for what came into view. Dash calls these functions by name (ClientsideFunction).
+(() => {
+  // Dragging is a stream of events; the server hears of it when the hand rests.
+  const REST_MS = 150;
+
+  // The address and the sensor in it, as this page wrote them last.
+  let written = null;
+  let sensor = null;
+  let resting = 0;
+  // Whether the last callback failed.
+  let stale = false;
+
+  // Dash's renderer is loaded after this file and adds no_update and set_props to the same object.
+  const dash = (window.dash_clientside ??= {});
+
+  // Plotly's "2013-03-01 05:12:33.1234", UTC without saying so -> "2013-03-01T05:12:33Z".
+  function instant(text) {
+    const [day, clock = "00:00"] = text.split(/[ T]/);
+    return `${new Date(`${day}T${clock}Z`).toISOString().slice(0, 19)}Z`;
+  }
+
+  // What the reader did to the time axis, as a range of the address; null where it was nothing.
+  function rangeOf(relayout) {
+    if (relayout?.["xaxis.autorange"]) return "all";
+    const pair = relayout?.["xaxis.range"] ?? [
+      relayout?.["xaxis.range[0]"],
+      relayout?.["xaxis.range[1]"],
+    ];
+    return pair.every(Boolean) ? pair.map((end) => instant(String(end))).join("/") : null;
+  }
+
+  // Dash writes a failed callback to the console alone; the panel of states.stale() tells the reader.
+  const fetchAny = window.fetch;
+  window.fetch = async (...request) => {
+    const address = String(request[0]?.url ?? request[0]);
+    if (!address.includes("/_dash-update-component")) return fetchAny(...request);
+    let current = false;
+    try {
+      const answer = await fetchAny(...request);
+      current = answer.ok;
+      return answer;
+    } finally {
+      if (current === stale) dash.set_props("stale", { hidden: current });
+      stale = !current;
+    }
+  };
+
+  // Plotly takes every touch for a drag of the chart, and a phone's page would stop scrolling where
+  // a chart begins. It does not get to see them: the slider moves the chart, a tap still shows values.
+  document.addEventListener(
+    "touchstart",
+    (event) => {
+      if (event.target.closest?.(".nsewdrag")) event.stopPropagation();
+    },
+    { capture: true, passive: true },
+  );
+
+  dash.timestack = {
+    // The address changed: render it, unless this page wrote it to say what it already shows.
+    route(path, search) {
+      if (!path || path + search === written) return dash.no_update;
+      written = path + search;
+      sensor = null;
+      return { path, search: search ?? "", width: window.innerWidth };
+    },
+
+    // A drop-down was changed: those to its right offer what there is, and keep what they can.
+    cascade(type, location, name, catalogue) {
+      const offer = (rows, part, wanted) => {
+        const values = [...new Set(rows.map((row) => row[part]))];
+        return [values, values.includes(wanted) ? wanted : values[0]];
+      };
+      const ofType = catalogue.filter((row) => row[0] === type);
+      const [locations, place] = offer(ofType, 1, location);
+      const there = ofType.filter((row) => row[1] === place);
+      return [locations, place, ...offer(there, 2, name)];
+    },
+
+    // A choice was made: write it into the address. Another sensor is a step that Back undoes.
+    remember(type, location, name, range) {
+      if (!name) return dash.no_update;
+      const query = new URLSearchParams({ type, location, sensor: name, range });
+      const search = `?${query}`.replaceAll("%3A", ":").replaceAll("%2F", "/");
+      const path = window.location.pathname;
+      const chosen = [type, location, name].join("\n");
+      const step = sensor !== null && sensor !== chosen && path + search !== written;
+      sensor = chosen;
+      written = path + search;
+      window.history[step ? "pushState" : "replaceState"](window.history.state, "", written);
+      // dcc.Location listens to this and takes the address over.
+      window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+      return written;
+    },
+
+    // A range button was pressed.
+    preset(range) {
+      return range ?? dash.no_update;
+    },
+
+    // The chart was zoomed, dragged, or moved by its slider.
+    zoom(relayout) {
+      const range = rangeOf(relayout);
+      if (range === null) return;
+      clearTimeout(resting);
+      resting = setTimeout(() => {
+        const axis = document.querySelector("#detail-graph .js-plotly-plot")?._fullLayout?.xaxis;
+        if (axis) dash.set_props("detail-points", { data: Math.round(axis._length) });
+        dash.set_props("range-preset", { value: range === "all" ? "all" : null });
+        dash.set_props("sensor-range", { data: range });
+      }, REST_MS);
+    },
+  };
+})();

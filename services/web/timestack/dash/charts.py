@@ -1,0 +1,275 @@
+"""The two charts of a sensor as Plotly figures, in one template.
+
+Colours here are those of the light look; assets/timestack-dash.css sets every one of them from the
+tokens of timestack.css, so that a chart follows the reader from light to dark without a redraw.
+Times are UTC throughout: Plotly shows a time without zone as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import plotly.graph_objects as go
+
+from timestack.domains.sensors import Extent, Sensor
+from timestack.series.query import Series
+
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
+INK, MUTED, GRID, SURFACE = "#16212b", "#4d5c69", "#e3e8ed", "#ffffff"
+LINE, BAND = "#0a6083", "rgba(10, 96, 131, 0.18)"
+CLEAR = "rgba(0, 0, 0, 0)"
+
+AXIS = {
+    "showline": False,
+    "zeroline": False,
+    "gridcolor": GRID,
+    "tickfont": {"color": MUTED, "size": 12},
+    "title": {"font": {"color": MUTED, "size": 12}, "standoff": 8},
+    "automargin": True,
+}
+TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": FONT, "size": 13, "color": INK},
+        "colorway": [LINE],
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "showlegend": False,
+        "hovermode": "x unified",
+        "hoverlabel": {"bgcolor": SURFACE, "font": {"size": 13, "color": INK}},
+        "modebar": {"bgcolor": CLEAR, "color": MUTED, "activecolor": LINE},
+        "dragmode": "pan",
+        "xaxis": {
+            **AXIS,
+            "type": "date",
+            "showgrid": False,
+            "ticks": "outside",
+            "ticklen": 4,
+            "tickcolor": GRID,
+            "hoverformat": "%a %d %b %Y, %H:%M UTC",
+            "showspikes": True,
+            "spikemode": "across",
+            "spikethickness": 1,
+            "spikedash": "solid",
+            "spikecolor": MUTED,
+        },
+        "yaxis": {**AXIS, "fixedrange": True, "nticks": 6},
+    }
+)
+CONFIG = {
+    "displaylogo": False,
+    "responsive": True,
+    "scrollZoom": False,
+    "doubleClick": "autosize",
+    "modeBarButtons": [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "toImage"]],
+}
+STILL = {**CONFIG, "displayModeBar": False}
+
+# A step wider than this many usual ones is a hole in the data, and left open.
+HOLE = 1.5
+# From this many points on, a thinner line keeps them apart.
+DENSE = 600
+# Room above and below the line, as a part of what it spans.
+HEADROOM = 0.06
+
+
+@dataclass(frozen=True)
+class Window:
+    """What part of time is in view, both ends inclusive and in UTC."""
+
+    start: datetime
+    end: datetime
+
+
+def detail(
+    sensor: Sensor, series: Series, days: Series, window: Window, extent: Extent, revision: str
+) -> go.Figure:
+    """Return the chart of the range in view, over a slider of the whole history.
+
+    ``series`` is what is in view; ``days`` stands to its left and right, so that moving shows
+    something until the finer answer is there. While ``revision`` stays the same, Plotly keeps the
+    range that the reader has moved to meanwhile.
+    """
+    figure = _figure(sensor, _around(days, series, window))
+    low, high = _span(series, window)
+    figure.update_layout(
+        uirevision=revision,
+        xaxis={
+            "range": [_text(window.start), _text(window.end)],
+            "minallowed": _text(extent.first),
+            "maxallowed": _text(extent.last),
+            "rangeslider": {
+                "visible": True,
+                "thickness": 0.14,
+                "borderwidth": 0,
+                "range": [_text(extent.first), _text(extent.last)],
+                "yaxis": {"rangemode": "auto"},
+            },
+        },
+        # The height follows the data in view, whatever the reader did to the time axis.
+        yaxis={"range": [low, high], "autorange": False, "uirevision": f"{revision} {low} {high}"},
+    )
+    return figure
+
+
+def daily(sensor: Sensor, days: Series, extent: Extent) -> go.Figure:
+    """Return the whole history as one mean with minimum and maximum per day."""
+    figure = _figure(sensor, [days])
+    figure.update_layout(dragmode=False)
+    figure.update_xaxes(
+        fixedrange=True,
+        range=[_text(extent.first), _text(extent.last)],
+        hoverformat="%a %d %b %Y (UTC)",
+        title_text="Time (UTC)",
+    )
+    return figure
+
+
+def blank(message: str) -> go.Figure:
+    """Return a chart that says why it is empty."""
+    figure = go.Figure(layout={"template": TEMPLATE})
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    figure.add_annotation(
+        text=message, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5, font_color=MUTED
+    )
+    return figure
+
+
+def _figure(sensor: Sensor, parts: Iterable[Series]) -> go.Figure:
+    parts = [part for part in parts if len(part)]
+    figure = go.Figure(layout={"template": TEMPLATE})
+    figure.add_trace(_band(part for part in parts if part.bucket))
+    figure.add_trace(_line(parts, sensor.unit))
+    figure.update_yaxes(title_text=f"{sensor.heading} ({sensor.unit})")
+    return figure
+
+
+def _line(parts: Iterable[Series], unit: str) -> go.Scatter:
+    x, y, text = [], [], []
+    for time, low, high, mean, bucket in map(_opened, parts):
+        # One part does not run on into the next, which is of another resolution.
+        x += [*_texts(time), None]
+        y += [*_numbers(mean), None]
+        text += [_said(*each, unit, bucket) for each in zip(low, mean, high, strict=True)] + [None]
+    gap = [None, *y, None]
+    alone = [gap[i] is None and gap[i + 2] is None for i in range(len(y))]
+    return go.Scatter(
+        name=f"mean ({unit})",
+        x=x,
+        y=y,
+        text=text,
+        hovertemplate="%{text}<extra></extra>",
+        mode="lines+markers",
+        line={"width": 1.25 if len(x) > DENSE else 1.75, "color": LINE},
+        # A reading between two holes has no line to either side: it is a dot.
+        marker={"size": [5 if each else 0 for each in alone], "color": LINE, "opacity": 1},
+    )
+
+
+def _band(parts: Iterable[Series]) -> go.Scatter:
+    """Each stretch without a hole as a closed shape: there along the maximum, back along the
+    minimum."""
+    x, y = [], []
+    for time, low, high, _, _ in map(_opened, parts):
+        holes = np.flatnonzero(np.isnan(low) | np.isnan(high))
+        for stretch in np.split(np.arange(len(time)), holes):
+            there = stretch[~np.isnan(low[stretch])]
+            x += [*_texts(time[there]), *_texts(time[there[::-1]]), None]
+            y += [*_numbers(high[there]), *_numbers(low[there[::-1]]), None]
+    return go.Scatter(
+        name="minimum to maximum",
+        x=x,
+        y=y,
+        mode="lines",
+        line={"width": 0, "color": LINE},
+        fill="toself",
+        fillcolor=BAND,
+        hoverinfo="skip",
+    )
+
+
+def _around(days: Series, inner: Series, window: Window) -> list[Series]:
+    """The days that end before the window, what is in it, the days that begin after it."""
+    start, end = _bare(window.start), _bare(window.end)
+    width = np.timedelta64(days.bucket or 0)
+    return [_only(days, days.time + width <= start), inner, _only(days, days.time > end)]
+
+
+def _only(series: Series, chosen: np.ndarray) -> Series:
+    return Series(
+        series.key,
+        series.time[chosen],
+        series.min[chosen],
+        series.max[chosen],
+        series.mean[chosen],
+        series.bucket,
+    )
+
+
+def usual_step(series: Series) -> timedelta | None:
+    """Return the time from one point to the next; None with less than two points.
+
+    Of readings, the lower quartile: clocks that tremble do not move it, and neither do holes while
+    a quarter of the steps has none. The median of hourly gusts with many calm hours is 3 h.
+    """
+    if series.bucket or len(series) < 2:
+        return series.bucket
+    steps = np.sort(np.diff(series.time))
+    return steps[len(steps) // 4].astype("timedelta64[us]").item()
+
+
+def _opened(series: Series) -> tuple:
+    """time, min, max and mean with a NaN set into every hole, and the width of a bucket."""
+    time, columns = series.time, (series.min, series.max, series.mean)
+    step = usual_step(series)
+    if step:
+        width = np.timedelta64(step)
+        before = np.flatnonzero(np.diff(time) > HOLE * width)
+        time = np.insert(time, before + 1, time[before] + width)
+        columns = tuple(np.insert(column, before + 1, np.nan) for column in columns)
+    return (time, *columns, series.bucket)
+
+
+def _span(series: Series, window: Window) -> tuple[float, float]:
+    """The values' lower and upper end in view, with headroom; not below 0 where none is."""
+    inside = (series.time >= _bare(window.start)) & (series.time <= _bare(window.end))
+    seen = inside & ~np.isnan(series.mean)
+    if not seen.any():
+        return 0.0, 1.0
+    low, high = float(series.min[seen].min()), float(series.max[seen].max())
+    room = (high - low or abs(high) or 1.0) * HEADROOM
+    return (low - room if low < 0 or low >= room else 0.0), high + room
+
+
+def _said(low: float, mean: float, high: float, unit: str, bucket: timedelta | None) -> str:
+    if np.isnan(mean):
+        return ""
+    if bucket is None:
+        return f"<b>{_short(mean)} {unit}</b>"
+    return f"<b>{_short(mean)} {unit}</b> mean, {_short(low)} to {_short(high)}"
+
+
+def _short(value: float) -> str:
+    """Two decimals at most, and four digits of what is smaller than 1."""
+    return f"{value:.4g}" if abs(value) < 1 else f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def _bare(time: datetime) -> np.datetime64:
+    """The time as numpy has it: UTC without saying so."""
+    return np.datetime64(time.replace(tzinfo=None))
+
+
+def _text(time: datetime) -> str:
+    return time.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+
+
+def _texts(times: np.ndarray) -> list[str]:
+    return np.datetime_as_string(times, unit="s").tolist()
+
+
+def _numbers(values: np.ndarray) -> list[float | None]:
+    return [None if np.isnan(each) else round(each, 4) for each in values.tolist()]

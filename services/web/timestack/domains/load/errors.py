@@ -1,0 +1,46 @@
+"""What a load finds wrong: with the whole of it, or with a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class LoadError(Exception):
+    """The load cannot be done; nothing was written. The message says where and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why one row is refused. ``column`` is None where the row as a whole is at fault."""
+
+    column: str | None
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.reason}" if self.column else self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A refused row: the line of the file it starts at, its bytes, and everything wrong with it."""
+
+    line: int
+    data: bytes
+    faults: tuple[Fault, ...]
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {'; '.join(map(str, self.faults))}"
+
+
+class BadRowsError(LoadError):
+    """Rows were refused and there is no quarantine for them; nothing was loaded.
+
+    ``rows`` are in the file's order; ``complete`` is False when reading stopped before its end.
+    """
+
+    def __init__(self, rows: Sequence[BadRow], complete: bool):
+        self.rows = tuple(sorted(rows, key=lambda row: row.line))
+        self.complete = complete
+        count = f"{len(rows)} bad row{'' if len(rows) == 1 else 's'}"
+        super().__init__(count if complete else f"{count} so far, the rest was not read")

@@ -1,0 +1,210 @@
+"""Connections that COPY side by side, each in one transaction of its own."""
+
+from __future__ import annotations
+
+import io
+import queue
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import psycopg2
+from psycopg2 import errors
+from psycopg2.extensions import connection as Connection
+from sqlalchemy import Engine
+
+from timestack.domains.load.errors import BadRow, Fault
+from timestack.domains.load.records import Block, Record
+from timestack.series.sql import fill, literal
+
+# What a row can do wrong; anything else is the database's trouble.
+REFUSALS = (errors.DataError, errors.IntegrityError, errors.InternalError, errors.QueryCanceled)
+# psycopg2 hands COPY data on in pieces of this size.
+PIECE = 1 << 18
+# Seconds between two looks at whether the lanes wait for each other.
+PATIENCE = 2.0
+
+# A lane that waits for another lane's transaction wants to write a key that the other one has
+# written: it would wait for ever, because neither commits before all rows are in. Other locks
+# between lanes, such as the one for adding a page, are over in a moment.
+ENTANGLED = """
+select pid from pg_stat_activity
+ where pid = any(%(pids)s) and wait_event = 'transactionid' and pg_blocking_pids(pid) && %(pids)s
+ limit 1
+"""
+
+# A source may be slow: a lane that waits for the next block is not idle.
+BEGUN = """
+select set_config('timezone', %(zone)s, true),
+       set_config('idle_in_transaction_session_timeout', '0', true)
+"""
+COPY = "copy {sql_table} ({columns}) from stdin (format csv, delimiter {sql_delimiter})"
+
+
+class Lane:
+    """One connection that COPYs blocks into one table."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        table: str,
+        columns: Sequence[str],
+        delimiter: str,
+        zone: str,
+    ):
+        """Begin the transaction; ``zone`` is the one that times without an offset are in."""
+        self.connection = connection
+        self.cursor = connection.cursor()
+        self._copy = fill(COPY, sql_table=table, columns=columns, sql_delimiter=literal(delimiter))
+        self.cursor.execute("begin")
+        self.cursor.execute(BEGUN, {"zone": zone})
+
+    def copy(self, block: Block) -> int:
+        """COPY one block; returns how many rows it was."""
+        # A staging table records where in the file its rows stood.
+        self.cursor.execute("select set_config('timestack.block', %s, true)", (str(block.offset),))
+        self.cursor.copy_expert(self._copy, io.BytesIO(block.data), size=PIECE)
+        return self.cursor.rowcount
+
+    def place(self, records: Sequence[Record]) -> list[BadRow]:
+        """COPY what the table takes of these records; returns the rest with PostgreSQL's reasons.
+
+        COPY names the line at which it stopped, so the rows before it are good.
+        """
+        refused: list[BadRow] = []
+        waiting = [list(records)]
+        while waiting:
+            part = waiting.pop()
+            error = self.attempt(Block.of(part))
+            if error is None:
+                continue
+            at = line_of(error)
+            if at and at <= len(part):
+                refused.append(blame(part[at - 1], error))
+                waiting += [part[at:], part[: at - 1]]
+            elif len(part) > 1:
+                # A foreign key, say, is checked after the last row.
+                waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
+            else:
+                refused.append(blame(part[0], error))
+        return sorted(refused, key=lambda row: row.line)
+
+    def attempt(self, block: Block) -> psycopg2.Error | None:
+        """COPY a block or leave everything as it was; returns what was wrong with it."""
+        if not block.rows:
+            return None
+        self.cursor.execute("savepoint attempt")
+        try:
+            if self.copy(block) != block.rows:
+                raise errors.BadCopyFileFormat("the data ends within the block")
+        except REFUSALS as error:
+            self.cursor.execute("rollback to savepoint attempt")
+            return error
+        self.cursor.execute("release savepoint attempt")
+        return None
+
+
+def line_of(error: psycopg2.Error) -> int | None:
+    """Return the line of the COPY input that PostgreSQL names in an error's context."""
+    match = re.search(r"^COPY [^\n]*?, line (\d+)", error.diag.context or "", re.MULTILINE)
+    return int(match.group(1)) if match else None
+
+
+def reason_of(error: psycopg2.Error) -> str:
+    """Return what PostgreSQL has against a row, in its own words."""
+    if isinstance(error, errors.QueryCanceled):
+        return "its key stands on another line of the file too"
+    reason = error.diag.message_primary or str(error).strip()
+    return f"{reason} ({error.diag.message_detail})" if error.diag.message_detail else reason
+
+
+def blame(record: Record, error: psycopg2.Error) -> BadRow:
+    """Return a record as refused for what PostgreSQL says about it."""
+    fault = Fault(error.diag.column_name, reason_of(error))
+    return BadRow(record.line, record.data, (fault,))
+
+
+class Failure:
+    """A block that a lane could not write, and why; None for one it did not try any more."""
+
+    def __init__(self, block: Block, error: psycopg2.Error | None):
+        self.block = block
+        self.error = error
+
+
+class Fleet:
+    """Lanes in threads. ``write`` hands a block to whichever is free."""
+
+    def __init__(self, lanes: Sequence[Lane], watch: Connection):
+        self.lanes = lanes
+        self.failures: list[Failure] = []
+        self.rows = 0
+        self._watch = watch
+        self._blocks: queue.Queue[Block | None] = queue.Queue(len(lanes))
+        self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._work, args=(lane,), daemon=True) for lane in lanes
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def write(self, block: Block) -> None:
+        """Queue a block; look at ``failures`` after it."""
+        self._until(lambda: self._blocks.put(block, timeout=PATIENCE))
+
+    def finish(self) -> None:
+        """Wait until every block is written or in ``failures``."""
+        for _ in self._threads:
+            self._until(lambda: self._blocks.put(None, timeout=PATIENCE))
+        for thread in self._threads:
+            while thread.is_alive():
+                thread.join(PATIENCE)
+                if thread.is_alive():
+                    self._disentangle()
+
+    def _until(self, step: Callable[[], None]) -> None:
+        while True:
+            try:
+                return step()
+            except queue.Full:
+                self._disentangle()
+
+    def _disentangle(self) -> None:
+        pids = [lane.connection.get_backend_pid() for lane in self.lanes]
+        with self._watch.cursor() as cursor:
+            cursor.execute(ENTANGLED, {"pids": pids})
+            for (pid,) in cursor.fetchall():
+                cursor.execute("select pg_cancel_backend(%s)", (pid,))
+
+    def _work(self, lane: Lane) -> None:
+        while (block := self._blocks.get()) is not None:
+            error = None
+            if not self.failures:
+                try:
+                    rows = lane.copy(block)
+                except psycopg2.Error as caught:
+                    error = caught
+                else:
+                    with self._lock:
+                        self.rows += rows
+                    # COPY took a line of the two characters \. for the end of the data.
+                    if rows == block.rows:
+                        continue
+            with self._lock:
+                self.failures.append(Failure(block, error))
+
+
+@contextmanager
+def connections(engine: Engine, count: int) -> Iterator[list[Connection]]:
+    """Give psycopg2 connections in autocommit; whatever they have open at the end is undone."""
+    with ExitStack() as stack:
+        opened = []
+        for _ in range(count):
+            pooled = engine.raw_connection()
+            # Never back to the pool: a broken-off COPY must not become somebody else's.
+            stack.callback(pooled.invalidate)
+            connection = pooled.driver_connection
+            connection.autocommit = True
+            opened.append(connection)
+        yield opened

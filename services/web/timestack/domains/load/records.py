@@ -1,0 +1,164 @@
+"""CSV bytes cut into blocks of whole records, blocks into records, records into cells.
+
+A line feed ends a record unless a quote is open. Quotes are counted, not parsed: whether their
+number so far is odd is all that PostgreSQL's CSV mode knows too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from timestack.domains.load.errors import LoadError
+
+# Large enough that a round trip per block costs nothing, small enough that the few blocks in
+# flight stay far below the loader's memory limit.
+BLOCK = 1 << 20
+# A longer record is not data but a quote left open, or no text at all.
+LONGEST = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record without its line end; ``line`` counts from 1, ``offset`` in bytes from 0."""
+
+    line: int
+    offset: int
+    data: bytes
+    closed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole records, each with its line end; ``rows`` is the number of line feeds that end one.
+
+    ``kept`` holds the records where some that stood between them were taken out.
+    """
+
+    line: int
+    offset: int
+    data: bytes
+    rows: int
+    kept: tuple[Record, ...] | None = None
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Block:
+        """Return a block of records that need not follow each other."""
+        data = b"".join(record.data + b"\n" for record in records)
+        first = records[0] if records else Record(0, 0, b"")
+        return cls(first.line, first.offset, data, len(records), tuple(records))
+
+    def records(self) -> Sequence[Record]:
+        """Return the records; empty lines between them are none."""
+        if self.kept is not None:
+            return self.kept
+        found, parts, quotes = [], [], 0
+        line, offset = self.line, self.offset
+        first = (line, offset)
+        for piece in self.data.split(b"\n"):
+            parts.append(piece)
+            quotes += piece.count(b'"')
+            line, offset = line + 1, offset + len(piece) + 1
+            if quotes % 2 == 0:
+                data = b"\n".join(parts).removesuffix(b"\r")
+                if data:
+                    found.append(Record(*first, data))
+                first, parts, quotes = (line, offset), [], 0
+        if parts:
+            found.append(Record(*first, b"\n".join(parts), closed=False))
+        return found
+
+
+class Reader:
+    """Reads a stream of CSV text in UTF-8 record by record or block by block."""
+
+    def __init__(self, stream: BinaryIO):
+        self._stream = stream
+        self._rest = b""
+        self._line = 1
+        self._offset = 0
+
+    def peek(self) -> Record | None:
+        """Return the first record without taking it, or None when there is no text."""
+        end = -1
+        while end < 0 and len(self._rest) <= LONGEST and self._fill(BLOCK):
+            end = _ends(self._rest)[1]
+        found = Block(self._line, self._offset, self._rest[: end + 1] or self._rest, 0).records()
+        return found[0] if found else None
+
+    def skip(self, record: Record) -> None:
+        """Take the record that ``peek`` returned."""
+        end = self._rest.find(b"\n", record.offset - self._offset + len(record.data))
+        self._take(len(self._rest) if end < 0 else end + 1)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the rest in blocks of about BLOCK bytes.
+
+        Raises LoadError for a record longer than LONGEST.
+        """
+        more = True
+        while more or self._rest:
+            more = self._fill(BLOCK)
+            rows, end = _ends(self._rest)
+            if end < 0 and more:
+                if len(self._rest) > LONGEST:
+                    raise LoadError(
+                        f"line {self._line}: the record is longer than {LONGEST >> 20} MiB:"
+                        " is a quote left open?"
+                    )
+                continue
+            # Without a line end the last record is taken as it is.
+            size = len(self._rest) if not more else end + 1
+            if not size:
+                return
+            line, offset, data = self._line, self._offset, self._take(size)
+            if not data.endswith(b"\n"):
+                data, rows = data + b"\n", rows + 1
+            yield Block(line, offset, data, rows)
+
+    def _fill(self, size: int) -> bool:
+        data = self._stream.read(size)
+        self._rest += data
+        return bool(data)
+
+    def _take(self, size: int) -> bytes:
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        self._line += taken.count(b"\n")
+        self._offset += size
+        return taken
+
+
+def _ends(data: bytes) -> tuple[int, int]:
+    """Return how many line feeds end a record in ``data``, and where the last one is (or -1)."""
+    if b'"' not in data:
+        return data.count(b"\n"), data.rfind(b"\n")
+    text = np.frombuffer(data, np.uint8)
+    feeds = np.flatnonzero(text == ord("\n"))
+    quotes = np.flatnonzero(text == ord('"'))
+    ends = feeds[np.searchsorted(quotes, feeds) % 2 == 0]
+    return len(ends), int(ends[-1]) if len(ends) else -1
+
+
+def cells(text: str, delimiter: str) -> list[str | None]:
+    """Cut a record into its cells as PostgreSQL does: unquoted and empty is NULL, hence None."""
+    if '"' not in text:
+        return [cell or None for cell in text.split(delimiter)]
+    found: list[str | None] = [""]
+    quoted = False
+    for match in re.finditer(rf'"((?:[^"]|"")*)"?|{re.escape(delimiter)}|[^"{delimiter}]+', text):
+        piece = match.group()
+        if piece == delimiter:
+            found[-1] = found[-1] if found[-1] or quoted else None
+            found.append("")
+            quoted = False
+        elif piece.startswith('"'):
+            found[-1] += match.group(1).replace('""', '"')
+            quoted = True
+        else:
+            found[-1] += piece
+    found[-1] = found[-1] if found[-1] or quoted else None
+    return found

@@ -1,0 +1,257 @@
+"""One load, from the first byte to the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Literal, TextIO
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from psycopg2 import errors
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+from sqlalchemy import Engine
+
+from timestack.domains.load import commit
+from timestack.domains.load.chunks import Chunks
+from timestack.domains.load.diagnose import Diagnosis
+from timestack.domains.load.dialect import sniff
+from timestack.domains.load.errors import LoadError
+from timestack.domains.load.intake import Intake
+from timestack.domains.load.lanes import Fleet, Lane, connections, reason_of
+from timestack.domains.load.records import Block, Reader
+from timestack.domains.load.source import open_source
+from timestack.domains.load.staging import Staging
+from timestack.domains.load.table import Column, Table, choose_columns, read_table
+from timestack.domains.load.times import EARLIEST, FAR, Columnar, Rules
+from timestack.series.sql import fill, quote
+
+# Besides the lanes: one that controls, one that watches and makes chunks, one to try rows on.
+CONNECTIONS = 3
+# Where the rest of a load that failed is read into, to find its other bad rows.
+SCRATCH = "create temporary table scratch (like {sql_table})"
+
+Progress = Callable[[int, int | None, int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is to be loaded and how. ``file`` is a path or "-" for standard input.
+
+    ``renamed`` maps a column's name in the file to the table's. ``zone`` is the one that times
+    without an offset are in. Rows that are refused go to ``quarantine`` instead of ending the
+    load. ``import_id`` makes the load one that is never done twice.
+    """
+
+    table: str
+    file: str
+    renamed: dict[str, str] = field(default_factory=dict)
+    zone: ZoneInfo | None = None
+    on_conflict: Literal["error", "skip", "update"] = "error"
+    quarantine: TextIO | None = None
+    import_id: str | None = None
+    lanes: int = 2
+    earliest: datetime = EARLIEST
+    latest: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a load did: ``read`` = ``written`` + ``skipped`` + ``rejected``.
+
+    ``already`` says that its import id was loaded before, so nothing was read. ``settled`` are
+    the leftovers of killed loads that this one cleared away.
+    """
+
+    import_id: str
+    source: str
+    read: int = 0
+    written: int = 0
+    skipped: int = 0
+    rejected: int = 0
+    already: bool = False
+    settled: tuple[commit.Leftover, ...] = ()
+
+
+def load(
+    engine: Engine,
+    options: Options,
+    stdin: BinaryIO,
+    progress: Progress = lambda position, size, rows: None,
+) -> Report:
+    """Load a file into a table, all of it or nothing.
+
+    ``progress`` is called with the bytes read, the size of the file (None if unknown) and the
+    rows read so far. The engine's role must own the table, and its pool have room for
+    ``CONNECTIONS`` and a lane's each.
+
+    Raises BadRowsError for rows that are refused, LoadError for everything else that the caller
+    can repair, psycopg2.Error when the database fails.
+    """
+    import_id = options.import_id or str(uuid4())
+    key = commit.key_of(import_id)
+    with connections(engine, 2) as (control, other):
+        settled = tuple(commit.recover(control))
+        commit.lock(control, key)
+        table = read_table(control, options.table)
+        if _happened(control, import_id):
+            return Report(import_id, options.file, already=True, settled=settled)
+        source = open_source(options.file, stdin)
+        reader = Reader(source.stream)
+        first = reader.peek()
+        if first is None:
+            raise LoadError(f"{source.name} is empty")
+        dialect = sniff(control, first, table, options.renamed)
+        columns = choose_columns(table, dialect.header, options.renamed)
+        if dialect.has_header:
+            reader.skip(first)
+        latest = options.latest or datetime.now(UTC) + FAR
+        rules = Rules(options.zone, options.earliest, latest)
+        intake = Intake(
+            Columnar(columns, dialect.delimiter, rules, table.time),
+            Diagnosis(control, columns, dialect.delimiter, rules, table.time),
+            lambda rows: progress(source.position(), source.size, rows),
+        )
+        run = _Load(engine, options, table, columns, dialect.delimiter, control, other)
+        way = run.straight if options.on_conflict == "error" else run.staged
+        written = way(intake, reader.blocks(), import_id)
+    return Report(
+        import_id,
+        source.name,
+        read=intake.read,
+        written=written,
+        skipped=intake.read - intake.rejected - written,
+        rejected=intake.rejected,
+        settled=settled,
+    )
+
+
+def _happened(connection: Connection, import_id: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("select exists (select from imports where id = %s)", (import_id,))
+        return cursor.fetchone()[0]
+
+
+class _Load:
+    """One load after its file and table are known."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        options: Options,
+        table: Table,
+        columns: Sequence[Column],
+        delimiter: str,
+        control: Connection,
+        other: Connection,
+    ):
+        self._engine = engine
+        self._options = options
+        self._table = table
+        self._columns = columns
+        self._delimiter = delimiter
+        self._control = control
+        self._other = other
+
+    def straight(self, intake: Intake, blocks: Iterator[Block], import_id: str) -> int:
+        """COPY into the table itself; a conflict is a bad row. Returns the rows written."""
+        count = self._count()
+        with self._chunks(count) as chunks, connections(self._engine, count) as opened:
+            lanes = [self._lane(each, self._table.name) for each in opened]
+            self._feed(intake, blocks, lanes, chunks)
+            written = intake.read - intake.rejected
+            self._record(lanes[0].cursor, import_id, written)
+            commit.commit(lanes, commit.key_of(import_id))
+        return written
+
+    def staged(self, intake: Intake, blocks: Iterator[Block], import_id: str) -> int:
+        """COPY into a staging table and merge; a conflict is skipped or updates the row."""
+        key = commit.key_of(import_id)
+        staging = Staging(self._control, self._table, self._columns, key)
+        # Another unique key than the one of the conflict could make two merges meet.
+        count = self._count() if len(self._table.keys) == 1 else 1
+        try:
+            with self._chunks(count) as chunks:
+                self._stage(intake, blocks, staging, chunks)
+                with connections(self._engine, count) as opened:
+                    lanes = [self._lane(each, self._table.name) for each in opened]
+                    written = self._merge(staging, lanes, intake)
+                    self._record(lanes[0].cursor, import_id, written)
+                    commit.commit(lanes, key)
+        finally:
+            staging.drop()
+        return written
+
+    def _stage(
+        self, intake: Intake, blocks: Iterator[Block], staging: Staging, chunks: Chunks | None
+    ) -> None:
+        count = 1 if self._options.quarantine else self._options.lanes
+        with connections(self._engine, count) as opened:
+            lanes = [self._lane(each, quote(staging.name)) for each in opened]
+            self._feed(intake, blocks, lanes, chunks)
+            for lane in lanes:
+                lane.cursor.execute("commit")
+
+    def _merge(self, staging: Staging, lanes: Sequence[Lane], intake: Intake) -> int:
+        accepted = intake.read - intake.rejected
+        cuts = intake.cuts(len(lanes))
+        try:
+            return staging.merge(lanes, cuts, self._options.on_conflict, accepted)
+        except errors.IntegrityError as error:
+            # A foreign key: all else was checked when the rows were staged.
+            raise LoadError(reason_of(error)) from None
+
+    @contextmanager
+    def _chunks(self, count: int) -> Iterator[Chunks | None]:
+        """Give what makes chunks for several lanes; when the load fails, they go again."""
+        chunks = Chunks(self._other, self._table, self._lane) if count > 1 else None
+        try:
+            yield chunks
+        except BaseException:
+            if chunks:
+                chunks.undo()
+            raise
+
+    def _count(self) -> int:
+        """Return how many lanes can write to the table side by side and still commit as one."""
+        alone = (
+            self._options.quarantine
+            or self._table.has_triggers
+            or not self._table.foreseeable
+            or not commit.can_prepare(self._control)
+        )
+        return 1 if alone else self._options.lanes
+
+    def _lane(self, connection: Connection, table: str) -> Lane:
+        zone = self._options.zone.key if self._options.zone else "UTC"
+        names = [column.name for column in self._columns]
+        return Lane(connection, table, names, self._delimiter, zone)
+
+    def _feed(
+        self,
+        intake: Intake,
+        blocks: Iterator[Block],
+        lanes: Sequence[Lane],
+        chunks: Chunks | None,
+    ) -> None:
+        if self._options.quarantine:
+            intake.sort(blocks, lanes[0], self._options.quarantine)
+        else:
+            with connections(self._engine, 1) as (connection,):
+                with connection.cursor() as cursor:
+                    cursor.execute(fill(SCRATCH, sql_table=self._table.name))
+                scratch = self._lane(connection, "pg_temp.scratch")
+                intake.feed(blocks, Fleet(lanes, self._other), chunks, scratch)
+        if not intake.read:
+            raise LoadError(f"{self._options.file} has a header and no row")
+
+    def _record(self, cursor: Cursor, import_id: str, rows: int) -> None:
+        source = "standard input" if self._options.file == "-" else Path(self._options.file).name
+        cursor.execute(
+            "insert into imports (id, table_name, source, rows) values (%s, %s, %s, %s)",
+            (import_id, self._options.table, source, rows),
+        )

@@ -1,0 +1,136 @@
+"""What the database says about the table, and which of its columns a file fills."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg2.extensions import connection as Connection
+
+from timestack.domains.load.errors import LoadError
+from timestack.series.sql import quote
+
+COLUMNS = """
+select attname, format_type(atttypid, atttypmod), typname, attnotnull,
+       attnotnull and not atthasdef and attidentity = '', attgenerated <> '' or attidentity = 'a'
+  from pg_attribute join pg_type on pg_type.oid = atttypid
+ where attrelid = %s and attnum > 0 and not attisdropped
+ order by attnum
+"""
+
+# Unique indexes that `on conflict` can name: over plain columns, of all rows, checked at once.
+KEYS = """
+select array_agg(attname::text order by position)
+  from pg_index,
+       unnest(indkey::int2[]) with ordinality as part(number, position)
+       join pg_attribute on attnum = number
+ where indrelid = %s and attrelid = indrelid and position <= indnkeyatts
+   and indisunique and indimmediate and indpred is null and indexprs is null
+ group by indexrelid, indisprimary
+ order by indisprimary desc, count(*)
+"""
+
+DIMENSIONS = """
+select column_name, column_type::text
+  from timescaledb_information.dimensions
+ where format('%%I.%%I', hypertable_schema, hypertable_name)::regclass = %s
+ order by dimension_number
+"""
+
+# A trigger of the user's own may do what cannot be undone or done twice.
+TRIGGERS = """
+select exists (select from pg_trigger join pg_proc on pg_proc.oid = tgfoid
+                join pg_namespace on pg_namespace.oid = pronamespace
+                where tgrelid = %s and not tgisinternal
+                  and nspname <> 'timestack' and nspname not like '\\_timescaledb%%')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``type`` is PostgreSQL's full spelling (``numeric(10,2)``), ``base`` its internal name.
+
+    A ``required`` column must stand in the file: it is not null and has no default.
+    """
+
+    name: str
+    type: str
+    base: str
+    not_null: bool
+    required: bool
+    generated: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to load into, its name quoted.
+
+    ``time`` is the column that cuts a hypertable into chunks, None for a plain table. Chunks can
+    be foreseen when it is of type timestamptz and the only dimension.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    keys: tuple[tuple[str, ...], ...]
+    time: str | None
+    foreseeable: bool
+    has_triggers: bool
+
+    def column(self, name: str) -> Column | None:
+        return next((column for column in self.columns if column.name == name), None)
+
+
+def read_table(connection: Connection, name: str) -> Table:
+    """Describe a table of the search path, or of a schema named with a dot.
+
+    Raises LoadError when there is none.
+    """
+    quoted = ".".join(quote(part) for part in name.split("."))
+    with connection.cursor() as cursor:
+        cursor.execute("select to_regclass(%s)::oid", (quoted,))
+        oid = cursor.fetchone()[0]
+        if oid is None:
+            raise LoadError(f"there is no table {name!r}: `make plan` lists the hypertables")
+        cursor.execute(COLUMNS, (oid,))
+        columns = tuple(Column(*row) for row in cursor.fetchall())
+        cursor.execute(KEYS, (oid,))
+        keys = tuple(tuple(names) for (names,) in cursor.fetchall())
+        cursor.execute(DIMENSIONS, (oid,))
+        dimensions = cursor.fetchall()
+        cursor.execute(TRIGGERS, (oid,))
+        has_triggers = cursor.fetchone()[0]
+    time, type = dimensions[0] if dimensions else (None, None)
+    foreseeable = len(dimensions) == 1 and type == "timestamp with time zone"
+    return Table(quoted, columns, keys, time, foreseeable, has_triggers)
+
+
+def choose_columns(
+    table: Table, header: Sequence[str], renamed: dict[str, str]
+) -> tuple[Column, ...]:
+    """Return the column that each field of the file fills, found by name or by ``--map``.
+
+    Names are compared without regard to case and surrounding blanks. Raises LoadError with every
+    fault at once.
+    """
+    faults = [f"--map {old}: the file has no such column" for old in renamed if old not in header]
+    by_name = {column.name.casefold(): column for column in table.columns}
+    chosen: list[Column] = []
+    for number, field in enumerate(header, 1):
+        column = by_name.get(renamed.get(field, field).strip().casefold())
+        if column is None:
+            faults.append(f"column {number} {renamed.get(field, field)!r} is not in the table")
+        elif column.generated:
+            faults.append(f"column {number} {column.name!r} is computed by the database")
+        elif column in chosen:
+            faults.append(f"column {number} {column.name!r} stands in the file twice")
+        else:
+            chosen.append(column)
+    faults += [
+        f"column {column.name!r} must have a value and is not in the file"
+        for column in table.columns
+        if column.required and column not in chosen
+    ]
+    if faults:
+        names = ", ".join(column.name for column in table.columns if not column.generated)
+        raise LoadError("\n".join([*faults, f"the table {table.name} has: {names}"]))
+    return tuple(chosen)

@@ -1,0 +1,85 @@
+"""What the database holds, in a handful of figures and one chart that cost next to nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from timestack.domains import sensors
+from timestack.domains.sensors import Sensor
+from timestack.series.query import MICROSECOND, Series, UnknownSeries, query
+
+# The row count is the planner's estimate, chunk by chunk. First and last time are looked up per
+# sensor at both ends of the index (sensor_id, time desc): the table itself is never read.
+FIGURES = text("""
+    select count(*) as sensors,
+           approximate_row_count('readings') as readings,
+           min(first.time) as first,
+           max(last.time) as last
+    from sensors
+    left join lateral (
+        select time from readings where sensor_id = sensors.id order by time limit 1
+    ) as first on true
+    left join lateral (
+        select time from readings where sensor_id = sensors.id order by time desc limit 1
+    ) as last on true
+""")
+
+# What most people read at a glance; without it, the first sensor there is.
+SHOWN = "temperature"
+SPAN = timedelta(days=365)
+POINTS = 120
+
+
+@dataclass(frozen=True)
+class Overview:
+    """``readings`` is an estimate, rounded to three digits; 0 where there is none yet.
+
+    ``first`` and ``last`` are UTC, None without readings.
+    """
+
+    sensors: int
+    readings: int
+    first: datetime | None
+    last: datetime | None
+    trend: Trend | None
+
+
+@dataclass(frozen=True)
+class Trend:
+    """One sensor's last year of readings, in at most 2 x POINTS buckets and never empty."""
+
+    sensor: Sensor
+    series: Series
+
+
+def read(session: Session) -> Overview:
+    """Return the figures as they are now.
+
+    Raises sqlalchemy.exc.DBAPIError when one of them cannot be had within a second.
+    """
+    session.execute(text("set local statement_timeout = '1s'"))
+    row = session.execute(FIGURES).one()
+    trend = _trend(session) if row.last else None
+    return Overview(row.sensors, _rounded(row.readings), row.first, row.last, trend)
+
+
+def _trend(session: Session) -> Trend | None:
+    sensor = sensors.catalogue(session).nearest(SHOWN)
+    extent = sensors.extent(session, sensor.id)
+    if extent is None:
+        return None
+    end = extent.last + MICROSECOND
+    try:
+        (series,) = query(session, "readings", {"sensor_id": sensor.id}, end - SPAN, end, POINTS)
+    except UnknownSeries:
+        # hypertables.yaml need not declare what this page would like to draw.
+        return None
+    return Trend(sensor, series)
+
+
+def _rounded(estimate: int) -> int:
+    return round(estimate, 3 - len(str(estimate))) if estimate > 999 else max(estimate, 0)

@@ -1,0 +1,151 @@
+"""Errors and the request id: one handler for all that goes wrong in a request.
+
+The API, and any client that wants JSON, gets a problem document (RFC 9457); a browser gets a page
+in our own look. Both name the request id that stands in the log beside the traceback, which is
+all that ever tells of the cause.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from flask import Flask, Request, Response, g, json, render_template, request
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import BadRequest, HTTPException, ServiceUnavailable
+
+from timestack import logs
+
+log = logging.getLogger(__name__)
+
+HEADER = "X-Request-Id"
+ACCEPTED_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+PROBLEM = "application/problem+json"
+RETRY_AFTER = 5
+
+# What a person is told, by status: a heading and what to do now.
+WORDS = {
+    400: ("This request cannot be read", "Go back and try again; if a link led here, it is wrong."),
+    401: ("Please log in", "This page is for people who are logged in."),
+    403: ("This is not yours to see", "Your account may not open this page."),
+    404: (
+        "There is no such page",
+        "The address may be mistyped, or what it named has moved or been deleted.",
+    ),
+    405: ("This cannot be done here", "The page exists, but not for this kind of request."),
+    413: ("This is too large", "Send less at a time."),
+    415: ("This kind of content is not read here", "The body must be JSON."),
+    429: ("Too many requests", "Wait a moment, then try again."),
+    503: (
+        "The database does not answer",
+        "It may be starting. Try again in a few seconds.",
+    ),
+}
+OUR_FAULT = (
+    "Something went wrong on our side",
+    "It has been logged. Trying again may help; if it does not, tell your administrator the"
+    " request id below.",
+)
+
+
+class ExplainingRequest(Request):
+    """A request that says where its body stops being JSON."""
+
+    def get_json(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().get_json(*args, **kwargs)
+        except RecursionError:
+            raise BadRequest("The body is nested too deeply to be read.") from None
+
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        if e is None:
+            return super().on_json_loading_failed(e)
+        raise BadRequest(f"The body is not JSON: {e}.")
+
+
+def init_app(app: Flask) -> None:
+    """Give every request an id and every failure one shape. Register this before anything else."""
+    # A handler answers in tests and in debug mode, too: what is tested is what is sent.
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.request_class = ExplainingRequest
+    app.before_request(_identify)
+    app.after_request(_sign)
+    app.teardown_request(_forget)
+    app.register_error_handler(HTTPException, _answer)
+    for away in (OperationalError, PoolTimeout):
+        app.register_error_handler(away, _database_away)
+
+
+def problem(status: int, detail: str | None = None, **more: Any) -> Response:
+    """Return a problem document (RFC 9457); ``more`` are members of its own.
+
+    ``request_id`` is always there, ``detail`` only where it says more than the title.
+    """
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "instance": request.script_root + request.path,
+        "request_id": g.request_id,
+        **({"detail": detail} if detail else {}),
+        **more,
+    }
+    return Response(json.dumps(body), status=status, content_type=PROBLEM)
+
+
+def _identify() -> None:
+    given = request.headers.get(HEADER, "")
+    g.request_id = given if ACCEPTED_ID.fullmatch(given) else uuid4().hex
+    logs.request_id.set(g.request_id)
+
+
+def _sign(response: Response) -> Response:
+    response.headers[HEADER] = g.request_id
+    return response
+
+
+def _forget(_: BaseException | None) -> None:
+    # The thread lives on; what it logs between two requests belongs to neither.
+    logs.request_id.set(None)
+
+
+def _database_away(error: Exception) -> Response:
+    log.error("the database does not answer: %s", error)
+    away = ServiceUnavailable("The database does not answer.", retry_after=RETRY_AFTER)
+    return _answer(away)
+
+
+def _answer(error: HTTPException) -> Response:
+    """Answer with the error's status and headers; an unexpected one was logged by Flask."""
+    if error.response is not None:
+        return error.response
+    # Werkzeug's own descriptions are for developers; those that we raised are for the reader.
+    detail = None if error.description == type(error).description else error.description
+    if _wants_problem():
+        answer = problem(error.code, detail)
+    else:
+        heading, advice = WORDS.get(error.code, OUR_FAULT if error.code >= 500 else WORDS[400])
+        page = render_template(
+            "error.html", status=error.code, heading=heading, advice=detail or advice
+        )
+        # JSON can carry half of a character (a lone surrogate) into a message; a page cannot.
+        answer = Response(page.encode(errors="replace"), error.code, mimetype="text/html")
+    # Allow, Retry-After, WWW-Authenticate belong to the status, whatever the body is.
+    for name, value in error.get_headers(request.environ):
+        if name.lower() != "content-type":
+            answer.headers[name] = value
+    answer.cache_control.no_store = True
+    return answer
+
+
+def _wants_problem() -> bool:
+    if request.path == "/api" or request.path.startswith("/api/"):
+        return True
+    return request.accept_mimetypes.best_match(["text/html", PROBLEM, "application/json"]) in (
+        PROBLEM,
+        "application/json",
+    )

@@ -1,0 +1,87 @@
+"""``/health/live``, ``/health/ready`` and ``/version``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+
+from flask import Blueprint, Flask, Response, current_app, jsonify
+from redis import Redis
+
+from timestack import __version__, db
+from timestack.settings import Settings
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint("health", __name__)
+
+# Seconds that readiness waits for all of its checks together.
+TIMEOUT = 2.0
+
+
+class Readiness:
+    """Checks what the web depends on, all at once and in bounded time."""
+
+    def __init__(self, settings: Settings):
+        redis = Redis.from_url(
+            settings.redis_url(0), socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT
+        )
+        self._checks: dict[str, Callable[[], object]] = {"database": db.check, "broker": redis.ping}
+        # One thread per check: one that hangs can hold up its own successors and nothing else.
+        self._threads = {name: ThreadPoolExecutor(1, f"check-{name}") for name in self._checks}
+
+    def check(self) -> dict[str, str]:
+        """Return ``ok`` or ``failed`` for each dependency by name, within TIMEOUT seconds."""
+        running = {name: self._threads[name].submit(check) for name, check in self._checks.items()}
+        wait_for(running.values(), timeout=TIMEOUT)
+        return {name: _outcome(name, future) for name, future in running.items()}
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Register the endpoints."""
+    app.extensions["readiness"] = Readiness(settings)
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("/health/live")
+def live() -> Response:
+    """Say that the process answers; asks nothing else."""
+    return _fresh({"status": "ok"})
+
+
+@blueprint.get("/health/ready")
+def ready() -> Response:
+    """Say whether the database and the broker answer: 200 or 503, by name."""
+    checks = current_app.extensions["readiness"].check()
+    if all(outcome == "ok" for outcome in checks.values()):
+        return _fresh({"status": "ok", "checks": checks})
+    return _fresh({"status": "failed", "checks": checks}, 503)
+
+
+@blueprint.get("/version")
+def version() -> Response:
+    """Say which version runs, and of which commit ("" where the build was not told)."""
+    commit = current_app.config["COMMIT"]
+    return _fresh({"name": "timestack", "version": __version__, "commit": commit})
+
+
+def _fresh(body: dict, status: int = 200) -> Response:
+    answer = jsonify(body)
+    answer.status_code = status
+    answer.cache_control.no_store = True
+    return answer
+
+
+def _outcome(name: str, future: Future) -> str:
+    # One that waits behind a hanging check must not run later for nobody.
+    if not future.done():
+        future.cancel()
+        log.warning("readiness: %s did not answer within %g s", name, TIMEOUT)
+        return "failed"
+    error = future.exception()
+    if error:
+        log.warning("readiness: %s failed: %s", name, error)
+        return "failed"
+    return "ok"

@@ -1,0 +1,110 @@
+"""Logging: one line of JSON per event on standard output, without secrets.
+
+Times are UTC. Every line of a request or a job carries its request id, from the proxy to the
+worker. In development a line is text for a person.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from timestack.settings import Settings
+
+# What is being worked on, in this thread or task; None outside of both.
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+HIDDEN = "***"
+# What drivers like to repeat in their errors: the password of a URL or of a connection string.
+PASSWORDS = re.compile(r"""(://[^/\s:@]*:)[^/\s@]+(?=@)|(\bpassword=)(?:'[^']*'|"[^"]*"|[^\s&]+)""")
+# gunicorn's names of what an access line tells, and ours.
+ACCESS = {"m": "method", "{raw_uri}e": "path", "s": "status", "h": "client", "B": "bytes"}
+
+
+def configure(settings: Settings) -> None:
+    """Send everything this process logs to standard output, at LOG_LEVEL; safe to repeat."""
+    handler = logging.StreamHandler(sys.stdout)
+    formatter = TextFormatter if settings.timestack_env == "development" else JsonFormatter
+    handler.setFormatter(formatter(_secrets(settings)))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(True)
+
+
+def _secrets(settings: Settings) -> list[str]:
+    kept = (settings.database_password, settings.redis_password, settings.secret_key)
+    values = [secret.get_secret_value() for secret in kept if secret]
+    return [*values, *(quote(value, safe="") for value in values)]
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line: time, level, logger, message and what is known of the request."""
+
+    def __init__(self, secrets: Iterable[str] = ()):
+        super().__init__()
+        self._secrets = sorted(set(secrets), key=len, reverse=True)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; whatever cannot be JSON is written as its text."""
+        return json.dumps(self.event(record), ensure_ascii=False, default=str)
+
+    def event(self, record: logging.LogRecord) -> dict:
+        """Return what is known of one event, secrets taken out."""
+        access = access_of(record)
+        told = f"{access['method']} {access['path']} {access['status']}" if access else None
+        known = {
+            "time": datetime.fromtimestamp(record.created, UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": self.redact(told or record.getMessage()),
+            "request_id": request_id.get(),
+            **access,
+        }
+        if record.exc_info:
+            known["exception"] = self.redact(self.formatException(record.exc_info))
+        return {name: value for name, value in known.items() if value is not None}
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` without our secrets and without any password in a URL."""
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return PASSWORDS.sub(lambda found: f"{found[1] or found[2]}{HIDDEN}", text)
+
+
+class TextFormatter(JsonFormatter):
+    """The same for a person at a terminal: one line, and below it the traceback if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return ``time LEVEL logger [request id] message``."""
+        event = self.event(record)
+        clock = event["time"][11:23]
+        id = f" [{event['request_id']}]" if "request_id" in event else ""
+        took = f" {event['duration'] * 1000:.0f} ms" if "duration" in event else ""
+        line = f"{clock} {record.levelname} {record.name}{id} {event['message']}{took}"
+        return "\n".join([line, *([event["exception"]] if "exception" in event else [])])
+
+
+def access_of(record: logging.LogRecord) -> dict:
+    """Return an access line's method, path, status, client, bytes, duration (s) and request id.
+
+    The query string is left out: it may hold what a person looked for. Empty for other records.
+    """
+    atoms = record.args
+    if record.name != "gunicorn.access" or not isinstance(atoms, Mapping):
+        return {}
+    line = {ours: atoms[theirs] for theirs, ours in ACCESS.items()}
+    id = atoms["{x-request-id}o"]
+    return {
+        **line,
+        "path": line["path"].partition("?")[0],
+        "status": int(line["status"]),
+        "duration": float(atoms["L"]),
+        "request_id": None if id == "-" else id,
+    }

@@ -1,0 +1,25 @@
+"""SQLAlchemy models, one module per domain. Importing this package registers every table."""
+
+from timestack.models.base import Base
+from timestack.models.files import FileJob, TrackedFile
+from timestack.models.finance import Company, Finance
+from timestack.models.imports import Import
+from timestack.models.jobs import Job
+from timestack.models.markets import DailyPrice, Ticker
+from timestack.models.sensors import Reading, Sensor
+from timestack.models.usage import Usage
+
+__all__ = [
+    "Base",
+    "Company",
+    "DailyPrice",
+    "FileJob",
+    "Finance",
+    "Import",
+    "Job",
+    "Reading",
+    "Sensor",
+    "Ticker",
+    "TrackedFile",
+    "Usage",
+]

@@ -1,0 +1,78 @@
+"""``/``: what this is, what it holds right now, and where to go from here."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+from flask import render_template
+from sqlalchemy.exc import SQLAlchemyError
+
+from timestack import db
+from timestack.domains import overview
+from timestack.series.query import Series
+
+log = logging.getLogger(__name__)
+
+# The chart's own units; the page stretches it to whatever room there is.
+WIDTH, HEIGHT = 400, 100
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A line of means in a band from minimum to maximum, as ``points`` attributes of SVG.
+
+    ``low`` and ``high`` are the ends of the vertical axis, in words.
+    """
+
+    line: str
+    band: str
+    low: str
+    high: str
+
+
+def index() -> str:
+    """Render the page, with the figures if the database can give them."""
+    figures = _figures()
+    trend = figures.trend if figures else None
+    return render_template(
+        "pages/landing.html",
+        figures=figures,
+        sensor=trend.sensor if trend else None,
+        chart=draw(trend.series) if trend else None,
+        size=(WIDTH, HEIGHT),
+    )
+
+
+def draw(series: Series) -> Chart:
+    """Fit a series into WIDTH x HEIGHT, the oldest point left and the largest value on top."""
+    known = np.isfinite(series.mean)
+    time = series.time[known].astype(np.float64)
+    mean, least, most = (part[known] for part in (series.mean, series.min, series.max))
+    low, high = float(least.min()), float(most.max())
+    # A single time or a constant value has no extent: it stands at the left, or at the bottom.
+    x = (time - time[0]) / (np.ptp(time) or 1) * WIDTH
+    line, floor, ceiling = (
+        HEIGHT - (part - low) / ((high - low) or 1) * HEIGHT for part in (mean, least, most)
+    )
+    around = _points(np.append(x, x[::-1]), np.append(ceiling, floor[::-1]))
+    return Chart(_points(x, line), around, _told(low), _told(high))
+
+
+def _told(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _points(x: np.ndarray, y: np.ndarray) -> str:
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+
+
+def _figures() -> overview.Overview | None:
+    # The way to pgAdmin and to the health page matters most when the database is away.
+    try:
+        with db.session() as session:
+            return overview.read(session)
+    except SQLAlchemyError as error:
+        log.warning("no figures on the landing page: %s", error)
+        return None

@@ -1,0 +1,34 @@
+"""``python -m timestack.probe``: exit code 0 when the web beside it says that it is ready.
+
+The container's health check. It runs every few seconds for as long as the stack does, so it
+imports nothing of the package and of the standard library only what a socket needs.
+"""
+
+import os
+import socket
+import sys
+
+ADDRESS = ("127.0.0.1", 8000)
+# Above the two seconds that readiness takes at most, below the five of the health check.
+TIMEOUT = 4
+
+
+def main() -> str | None:
+    """Return None when the answer's status is 200, else what was answered."""
+    path = os.environ.get("URL_PREFIX", "") + "/health/ready"
+    request = f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n"
+    try:
+        with socket.create_connection(ADDRESS, TIMEOUT) as connection:
+            connection.sendall(request.encode("ascii"))
+            with connection.makefile("rb") as answer:
+                status, _, body = answer.read(65536).partition(b"\r\n\r\n")
+    except OSError as error:
+        return f"{path}: {error}"
+    line = status.partition(b"\r\n")[0]
+    if line.split()[1:2] == [b"200"]:
+        return None
+    return f"{path}: {line.decode('latin-1')} {body.decode('utf-8', 'replace')}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""The Celery application object. Domains send jobs through it; ``timestack.tasks`` registers them.
+
+Redis carries messages (database 0) and short-lived results (database 1); the truth about a job
+is its row in PostgreSQL (``timestack.domains.jobs``). Settings are read when the application is
+first used, so importing this module needs neither environment nor secrets, and the password
+lives in this process's memory alone.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from celery import Celery
+from kombu import Exchange, Queue
+from kombu.exceptions import OperationalError
+
+from timestack.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# Two queues, so that the number of messages in JOBS can be compared with the rows that wait.
+JOBS = "jobs"
+PERIODIC = "periodic"
+QUEUES = (JOBS, PERIODIC)
+
+# Seconds. A task is asked to stop at the soft limit and killed at the hard one.
+SOFT_TIME_LIMIT = 25 * 60
+TIME_LIMIT = 30 * 60
+# Redis hands an unacknowledged message to another worker after this time: were it shorter than
+# the longest task, a task still running would be started a second time.
+VISIBILITY_TIMEOUT = 2 * TIME_LIMIT
+# How long a web request may hang on a broker that is away before it goes on without.
+BROKER_TIMEOUT = 3
+REFRESH_PERIOD = 5 * 60
+SWEEP_PERIOD = 60
+
+app = Celery("timestack")
+
+
+def _configuration() -> dict:
+    settings = Settings.load(needs=["redis_password"])
+    transport = {
+        "visibility_timeout": VISIBILITY_TIMEOUT,
+        "socket_timeout": 2 * BROKER_TIMEOUT,
+        "socket_connect_timeout": BROKER_TIMEOUT,
+        "socket_keepalive": True,
+    }
+    return {
+        "broker_url": settings.redis_url(0),
+        "broker_transport_options": transport,
+        # A broker that restarts is waited for, however long it takes.
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "result_backend": settings.redis_url(1),
+        "result_expires": 3600,
+        "redis_socket_timeout": 2 * BROKER_TIMEOUT,
+        "redis_socket_connect_timeout": BROKER_TIMEOUT,
+        "redis_socket_keepalive": True,
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "timezone": "UTC",
+        "task_default_queue": PERIODIC,
+        "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
+        "task_create_missing_queues": False,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_soft_time_limit": SOFT_TIME_LIMIT,
+        "task_time_limit": TIME_LIMIT,
+        # One retry: what cannot be sent now is sent by the sweeper.
+        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.2},
+        "worker_concurrency": settings.worker_concurrency,
+        "worker_prefetch_multiplier": 1,
+        # A child that grew or ran long is replaced, so a leak never becomes an outage.
+        "worker_max_tasks_per_child": 200,
+        "worker_max_memory_per_child": 200_000,  # KiB
+        "worker_send_task_events": False,
+        "beat_scheduler": "timestack.tasks.liveness:HeartbeatScheduler",
+        "beat_schedule": {
+            "refresh the rollups": _every(REFRESH_PERIOD, "rollups.refresh"),
+            "sweep the jobs": _every(SWEEP_PERIOD, "jobs.sweep"),
+        },
+    }
+
+
+def _every(seconds: int, task: str) -> dict:
+    # A message that no worker took within its period is worthless: the next one is due.
+    return {"task": task, "schedule": float(seconds), "options": {"expires": seconds}}
+
+
+app.add_defaults(_configuration)
+
+
+def send(task: str, *arguments: str, queue: str, request_id: str | None = None) -> bool:
+    """Send a task by name; False, and a log line, when Redis took no message."""
+    try:
+        app.send_task(
+            task,
+            args=arguments,
+            queue=queue,
+            headers={"request_id": request_id} if request_id else {},
+            ignore_result=True,
+        )
+    except OperationalError as error:
+        log.warning("Redis took no message for %s%r: %s", task, arguments, error)
+        return False
+    return True
+
+
+def messages(queue: str) -> int | None:
+    """Return how many messages wait in a queue, those in a worker's hands not counted.
+
+    None, and a log line, when Redis is away.
+    """
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1)
+            return connection.default_channel.queue_declare(queue).message_count
+    except OperationalError as error:
+        log.warning("Redis cannot be asked for the length of queue %s: %s", queue, error)
+        return None

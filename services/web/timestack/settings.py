@@ -1,0 +1,223 @@
+"""Settings: the environment and the files under /run/secrets, validated once at boot.
+
+Every fault is reported at once, by the name of the variable or the path of the file, so that
+one restart is enough to repair them all. Passwords come from files alone: a variable such as
+``REDIS_PASSWORD`` is never read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROLES = ("app", "owner", "readonly", "pgadmin", "backup")
+SECRETS_DIR = "/run/secrets"
+MINIMUM_KEY_LENGTH = 32
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; ``faults`` holds one sentence per fault."""
+
+    def __init__(self, faults: Iterable[str]):
+        self.faults = tuple(faults)
+        lines = "".join(f"\n  - {fault}" for fault in self.faults)
+        super().__init__(f"{len(self.faults)} fault(s) in the settings:{lines}")
+
+
+def read_secret(path: Path) -> str:
+    """Return the text of a secret file without its final line break.
+
+    Raises ValueError naming the path and what to do when the file is missing, a directory,
+    unreadable, empty, not text, or holds more than one line.
+    """
+    try:
+        # A bind mount of a missing host file makes Docker create a directory in its place.
+        text = path.read_text(encoding="utf-8").rstrip("\r\n")
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing: run `make up`, which writes it") from None
+    except IsADirectoryError:
+        raise ValueError(
+            f"{path} is a directory: remove it on the host and run `make up`, which writes the file"
+        ) from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8 text: remove it and run `make up`") from None
+    except OSError as error:
+        why = error.strerror
+        raise ValueError(f"{path} cannot be read: {why}; its mode must be 0444") from None
+    if not text.strip():
+        raise ValueError(f"{path} is empty: remove it and run `make up`, which writes a new one")
+    if "\n" in text:
+        raise ValueError(f"{path} holds more than one line: one secret per file, nothing else")
+    return text
+
+
+def _read_if_path(value: object) -> object:
+    return read_secret(value) if isinstance(value, Path) else value
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < MINIMUM_KEY_LENGTH:
+        raise ValueError(
+            f"the session key is shorter than {MINIMUM_KEY_LENGTH} characters:"
+            " remove the file and run `make up`"
+        )
+    return value
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_read_if_path)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Host = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._:-]{0,252}[A-Za-z0-9])?$")
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Prefix = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9][A-Za-z0-9._-]*)*$")]
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+
+
+class Settings(BaseSettings):
+    """What a container was told. A field's name is the variable's, in lower case."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    timestack_env: Literal["production", "development", "test"] = "production"
+    timestack_domain: Host = "localhost"
+    timestack_commit: str = Field("", description="the commit the image was built from, or empty")
+    https_port: Port = 8443
+    url_prefix: Prefix = Field("", description='empty, or like "/timestack" with no final slash')
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(str.lower)
+    ] = "info"
+    admin_email: Email = Field("admin@example.org", description="an e-mail address")
+
+    database_host: Host = "timescaledb"
+    database_port: Port = 5432
+    database_name: Text = "timestack"
+    database_role: Literal[
+        "timestack_app",
+        "timestack_owner",
+        "timestack_readonly",
+        "timestack_pgadmin",
+        "timestack_backup",
+    ] = "timestack_app"
+    database_sslmode: Literal[
+        "disable", "allow", "prefer", "require", "verify-ca", "verify-full"
+    ] = "verify-full"
+    database_ca: Path = Field(Path("/run/secrets/ca.pem"), validate_default=True)
+    database_pool_size: Annotated[int, Field(ge=1, le=100)] = 5
+    database_password: Secret
+
+    redis_host: Host = "redis"
+    redis_port: Port = 6379
+    redis_password: Secret | None = None
+
+    secret_key: Annotated[Secret, AfterValidator(_long_enough)] | None = None
+
+    web_workers: Annotated[int, Field(ge=1, le=64)] = 1
+    web_threads: Annotated[int, Field(ge=1, le=256)] = 8
+    worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 2
+    seed: bool = Field(True, description="yes or no")
+    secrets_dir: Path = Path(SECRETS_DIR)
+    schema_file: Path = Path("/app/schema/hypertables.yaml")
+    data_dir: Path = Path("/app/data")
+
+    # Checks across fields look back at fields that stand above, so that they are reported
+    # together with all other faults; a model validator would wait until those are repaired.
+    @field_validator("database_sslmode")
+    @classmethod
+    def _no_clear_text_in_production(cls, mode: str, info: ValidationInfo) -> str:
+        weak = mode in ("disable", "allow", "prefer")
+        if weak and info.data.get("timestack_env", "production") == "production":
+            raise ValueError(
+                "it can send the password in clear text, so production refuses it;"
+                " use require, verify-ca or verify-full"
+            )
+        return mode
+
+    @field_validator("database_ca")
+    @classmethod
+    def _there_when_needed(cls, path: Path, info: ValidationInfo) -> Path:
+        # A faulty mode is reported by itself and asks for no file.
+        mode = info.data.get("database_sslmode", "")
+        if mode.startswith("verify-") and not path.is_file():
+            raise ValueError(f"{path} is not a file, but DATABASE_SSLMODE={mode} needs it")
+        return path
+
+    @classmethod
+    def load(cls, needs: Iterable[Literal["redis_password", "secret_key"]] = ()) -> Settings:
+        """Read the environment and the secret files.
+
+        The password of ``DATABASE_ROLE`` is always needed; ``needs`` names what else must be
+        there (the web needs both, a worker ``redis_password``). A secret that is not needed
+        and not mounted is None.
+
+        Raises SettingsError with every fault.
+        """
+        directory = Path(os.environ.get("SECRETS_DIR", SECRETS_DIR))
+        role = os.environ.get("DATABASE_ROLE", "timestack_app").removeprefix("timestack_")
+        # An unknown role is reported as such below; which file it would have had says nothing.
+        role = role if role in ROLES else "app"
+        needed = set(needs)
+        secrets = {
+            name: path if name in needed or path.exists() else None
+            for name in ("redis_password", "secret_key")
+            for path in (directory / name,)
+        }
+        try:
+            return cls(database_password=directory / f"db_{role}_password", **secrets)
+        except ValidationError as error:
+            raise SettingsError(_fault(cls, each) for each in error.errors()) from None
+
+    def secret(self, name: str) -> str:
+        """Return another secret by its file name, such as ``db_backup_password``.
+
+        Raises SettingsError when the file cannot be used.
+        """
+        try:
+            return read_secret(self.secrets_dir / name)
+        except ValueError as error:
+            raise SettingsError([f"{error}."]) from None
+
+    def redis_url(self, db: int) -> str:
+        """Return the URL of one Redis database: 0 is the broker, 1 holds results.
+
+        Raises SettingsError when the password was not mounted.
+        """
+        password = self.redis_password
+        text = password.get_secret_value() if password else self.secret("redis_password")
+        return f"redis://:{quote(text, safe='')}@{self.redis_host}:{self.redis_port}/{db}"
+
+    @property
+    def production(self) -> bool:
+        """Whether outsiders may reach this process; everything that relaxes asks here."""
+        return self.timestack_env == "production"
+
+
+def _fault(model: type[Settings], error: dict) -> str:
+    """Turn one of pydantic's errors into a sentence with the name and what to do."""
+    message = error["msg"].removeprefix("Value error, ")
+    name = str(error["loc"][0])
+    if name.endswith(("_password", "_key")):
+        return f"{message}."
+    expected = model.model_fields[name].description
+    hint = f" (expected: {expected})" if expected else ""
+    given = os.environ.get(name.upper())
+    where = name.upper() if given is None else f"{name.upper()}={given!r}"
+    return (
+        f"{where}: {message[0].lower()}{message[1:]}{hint};"
+        " correct it in .env or compose/compose.yaml."
+    )

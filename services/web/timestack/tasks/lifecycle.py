@@ -1,0 +1,42 @@
+"""What a Celery process sets up: JSON logs, its database engine, the request id, heartbeats."""
+
+from __future__ import annotations
+
+import gc
+
+from celery import Celery, signals
+
+from timestack import db, logs
+from timestack.queue import SOFT_TIME_LIMIT
+from timestack.settings import Settings
+from timestack.tasks.liveness import WorkerHeartbeat
+
+
+def connect(app: Celery) -> None:
+    """Attach this module to the processes of ``app``."""
+    app.steps["consumer"].add(WorkerHeartbeat)
+    signals.setup_logging.connect(_logs)
+    signals.worker_init.connect(_share_memory)
+    signals.worker_process_init.connect(_database)
+    signals.task_prerun.connect(_request_id)
+
+
+def _logs(**_):
+    # A receiver of this signal is what keeps Celery from setting up logging of its own.
+    logs.configure(Settings.load())
+
+
+def _share_memory(**_):
+    # Pages that the collector never touches stay shared between the parent and its children.
+    gc.collect()
+    gc.freeze()
+
+
+def _database(**_):
+    # In the child, after the fork: a connection must never be shared by two processes.
+    # The soft limit cannot interrupt a query, so the database does.
+    db.init(Settings.load(), application_name="timestack-worker", statement_timeout=SOFT_TIME_LIMIT)
+
+
+def _request_id(task, **_):
+    logs.request_id.set(getattr(task.request, "request_id", None) or task.request.id)

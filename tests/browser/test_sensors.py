@@ -1,0 +1,215 @@
+"""The Sensors page in Debian's Chromium, as a person uses it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from tests.stack import Stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "chromium"
+QUIET = [
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+]
+
+
+# Whether the upper chart shows so many days, give or take a tenth.
+SPANS = """
+days => {
+  const range = document.querySelector('#detail-chart .js-plotly-plot').layout.xaxis.range;
+  const shown = (new Date(range[1]) - new Date(range[0])) / 86400000;
+  return Math.abs(shown - days) <= days / 10;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(stack: Stack, prefixed_stack: Stack) -> Iterator[Browser]:
+    # After both stacks: Chromium drops what it is loading whenever the host gains an interface.
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, chromium_sandbox=False, args=QUIET
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A desktop page; the test fails when the console reports an error or a request is lost."""
+    yield from opened(browser, width=1440, height=1000)
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[Page]:
+    yield from opened(browser, width=390, height=844)
+
+
+def opened(browser: Browser, width: int, height: int) -> Iterator[Page]:
+    # Chromium keeps its own trust store; that the certificate is right is test_edge's subject.
+    context = browser.new_context(
+        ignore_https_errors=True, viewport={"width": width, "height": height}
+    )
+    page = context.new_page()
+    faults: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            faults.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("requestfailed", lambda request: faults.append(f"{request.url}: {request.failure}"))
+    yield page
+    context.close()
+    assert [fault for fault in faults if "net::ERR_ABORTED" not in fault] == []
+
+
+def choose(page: Page, dropdown: str, option: str) -> None:
+    """Pick `option` in the drop-down with the id `dropdown`, with the mouse."""
+    page.locator(f"#{dropdown}").click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def drawn(page: Page, chart: str) -> str:
+    """What the chart shows: its traces' times and values as one comparable text."""
+    page.wait_for_function(
+        "id => document.querySelector(`#${id} .js-plotly-plot`)?.data?.length > 0", arg=chart
+    )
+    return page.evaluate(
+        "id => JSON.stringify(document.querySelector(`#${id} .js-plotly-plot`).data"
+        ".map(t => [t.name, Array.from(t.x ?? []).length, String(t.x?.[0]), Array.from(t.y ?? [])"
+        ".slice(0, 50)]))",
+        chart,
+    )
+
+
+def test_a_reader_picks_a_sensor_and_a_range_and_sees_both_charts_change(
+    stack: Stack, page: Page, screenshots: Path
+) -> None:
+    page.goto(f"{stack.url}/dash/sensors")
+    first = drawn(page, "detail-chart"), drawn(page, "daily-chart")
+
+    choose(page, "sensor-type", "wind")
+    choose(page, "sensor-location", "JFK")
+    choose(page, "sensor-name", "speed")
+    page.wait_for_url(re.compile(r"location=JFK"))
+    page.wait_for_function(
+        "() => document.querySelector('#detail-chart').innerText.includes('mph')"
+    )
+    second = drawn(page, "detail-chart"), drawn(page, "daily-chart")
+    assert second[0] != first[0]
+    assert second[1] != first[1]
+
+    for button, days in (("1 d", 1), ("7 d", 7)):
+        page.get_by_text(button, exact=True).first.click()
+        page.wait_for_function(SPANS, arg=days)
+    for graph in ("detail-graph", "daily-graph"):
+        box = page.locator(f"#{graph}").bounding_box()
+        assert box
+        assert box["height"] > 200, f"#{graph} has folded, and its chart covers what is below"
+    page.screenshot(path=screenshots / "sensors-desktop.png", full_page=True)
+
+
+def test_a_link_restores_the_view(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/dash/sensors?type=humidity&location=LGA&sensor=relative+humidity")
+    page.wait_for_function("() => document.querySelector('#detail-chart')?.innerText.includes('%')")
+    assert "LGA" in page.locator("#sensor-location").inner_text()
+
+
+def test_a_sensor_that_does_not_exist_is_said_so(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/dash/sensors?type=wind&location=JFK&sensor=no-such-sensor")
+    page.get_by_role("alert").wait_for()
+    assert "no-such-sensor" in page.get_by_role("alert").inner_text()
+
+
+def test_the_links_menu_leads_everywhere(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/dash/sensors")
+    page.get_by_text("Links", exact=True).click()
+    shown = page.locator(".dropdown-menu.show")
+    shown.wait_for()
+    targets = [link.get_attribute("href") for link in shown.locator("a").all()]
+    assert any("/pgadmin/" in str(target) for target in targets)
+    assert any("/health" in str(target) for target in targets)
+
+
+@pytest.mark.parametrize("path", ["/", "/dash/sensors"])
+def test_a_phone_scrolls_in_one_direction_only(
+    stack: Stack, phone: Page, path: str, screenshots: Path
+) -> None:
+    phone.goto(f"{stack.url}{path}")
+    if "dash" in path:
+        drawn(phone, "detail-chart")
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    name = path.strip("/").replace("/", "-") or "landing"
+    phone.screenshot(path=screenshots / f"{name}-phone.png", full_page=True)
+
+
+def test_the_landing_page_looks_as_shown_in_the_readme(
+    stack: Stack, page: Page, screenshots: Path
+) -> None:
+    page.goto(stack.url)
+    page.get_by_role("link", name=re.compile("Sensors")).first.wait_for()
+    page.screenshot(path=screenshots / "landing-desktop.png", full_page=True)
+
+
+def test_an_empty_database_shows_an_empty_state(prefixed_stack: Stack, page: Page) -> None:
+    page.goto(f"{prefixed_stack.url}/dash/sensors")
+    page.get_by_text(re.compile("no sensors", re.IGNORECASE)).first.wait_for()
+    assert page.locator(".js-plotly-plot").count() == 0
+
+
+def test_pgadmin_shows_the_tables_without_a_password_typed(
+    stack: Stack, browser: Browser, screenshots: Path
+) -> None:
+    user, password = stack.admin
+    context = browser.new_context(
+        ignore_https_errors=True,
+        # The tree draws only what is in view.
+        viewport={"width": 1440, "height": 1800},
+        http_credentials={"username": user, "password": password},
+    )
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{stack.url}/pgadmin/")
+    path = ["Servers", "Timestack", "Databases", "timestack", "Schemas", "public", "Tables"]
+    for parent, child in itertools.pairwise([*path, "readings"]):
+        unfold(page, parent, child)
+    assert page.locator("input[type=password]:visible").count() == 0
+    page.screenshot(path=screenshots / "pgadmin.png")
+    context.close()
+
+
+def unfold(page: Page, parent: str, child: str) -> None:
+    """Double-click `parent` in pgAdmin's tree until `child` shows.
+
+    An only child unfolds by itself, some time after its parent: a click that comes first folds it
+    again, so each click is preceded by a wait.
+    """
+    # A collection carries its count: `Tables (16)`.
+    nodes = [
+        page.locator(".file-name").filter(has_text=re.compile(rf"^{name}( \(\d+\))?$")).first
+        for name in (parent, child)
+    ]
+    nodes[0].wait_for()
+    for _ in range(8):
+        with contextlib.suppress(PlaywrightTimeout):
+            nodes[1].wait_for(timeout=3_000)
+            return
+        nodes[0].dblclick()
+    nodes[1].wait_for()

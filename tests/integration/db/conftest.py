@@ -1,0 +1,223 @@
+"""A database image of its own for the session, and a fresh database in it for whoever asks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Engine
+from testcontainers.core.container import DockerContainer
+
+from scripts.provision import __main__ as cli
+from scripts.provision import apply as applying
+from scripts.provision import lock, migrate, roles
+from tests.stack import ROOT, make_secrets, wait_until
+from timestack import db
+from timestack.series import catalog
+from timestack.settings import Settings
+
+IMAGE = os.environ.get("TIMESCALEDB_IMAGE", "timestack/timescaledb")
+SCHEMA_FILE = ROOT / "services" / "timescaledb" / "schema" / "hypertables.yaml"
+PORT = 5432
+
+
+class Server:
+    """A container of the database image, run as restricted as compose runs it."""
+
+    def __init__(self, secrets: Path, **limits):
+        self.secrets = secrets
+        self.container = (
+            DockerContainer(IMAGE)
+            .with_tmpfs_mount("/tmp")
+            .with_tmpfs_mount("/run/postgresql")
+            .with_kwargs(
+                init=True,
+                read_only=True,
+                cap_drop=["ALL"],
+                security_opt=["no-new-privileges"],
+                mem_limit=limits.get("memory", "1g"),
+                shm_size="256m",
+            )
+        )
+        # Any free port, for this machine alone.
+        self.container.ports[PORT] = ("127.0.0.1",)
+        # File by file, as compose does: the folder is closed to everybody but its owner.
+        for name in ("db_owner_password", "db_tls.pem", "db_tls.key"):
+            self.container.with_volume_mapping(str(secrets / name), f"/run/secrets/{name}", "ro")
+
+    def __enter__(self) -> Server:
+        self.container.start()
+        wait_until(self.healthy, f"{IMAGE} is healthy", deadline=60)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.container.stop(force=True, delete_volume=True)
+
+    @property
+    def id(self) -> str:
+        return self.container.get_wrapped_container().id
+
+    @property
+    def port(self) -> int:
+        return int(self.container.get_exposed_port(PORT))
+
+    def healthy(self) -> bool:
+        """Whether the image's own health check says so now; fails at once when it has exited."""
+        container = self.container.get_wrapped_container()
+        container.reload()
+        assert container.status != "exited", container.logs().decode()
+        return self.run("python3", "/usr/local/lib/timestack/healthcheck.py").returncode == 0
+
+    def run(self, *command: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command in the container as its own user."""
+        return subprocess.run(
+            ["docker", "exec", "--interactive", self.id, *command],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def sql(self, statement: str, database: str = "postgres") -> str:
+        """What psql prints of a statement run by the superuser over the socket."""
+        done = self.run(
+            "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database, stdin=statement
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+@dataclass
+class Database:
+    """One database on the server, empty but for its extension, and ways into it."""
+
+    server: Server
+    name: str
+    engines: dict[str, Engine] = field(default_factory=dict)
+
+    def settings(self, role: str = "owner", **changes) -> Settings:
+        return Settings(
+            timestack_env="test",
+            database_host="localhost",
+            database_port=self.server.port,
+            database_name=self.name,
+            database_role=f"timestack_{role}",
+            database_ca=self.server.secrets / "ca.pem",
+            database_password=SecretStr(
+                (self.server.secrets / f"db_{role}_password").read_text().strip()
+            ),
+            secrets_dir=self.server.secrets,
+            schema_file=SCHEMA_FILE,
+        ).model_copy(update=changes)
+
+    def engine(self, role: str = "owner") -> Engine:
+        """The pool of one role, the same each time."""
+        if role not in self.engines:
+            self.engines[role] = db.engine_from(
+                self.settings(role, database_pool_size=3),
+                application_name="test",
+                statement_timeout=60,
+            )
+        return self.engines[role]
+
+    def close(self) -> None:
+        for engine in self.engines.values():
+            engine.dispose()
+
+    def sql(self, statement: str) -> str:
+        return self.server.sql(statement, self.name)
+
+    def provision(self, declared: catalog.Catalog | None = None, **options) -> None:
+        """Roles, migrations and what ``declared`` (default: the project's file) says."""
+        engine = self.engine()
+        with lock.provisioning(engine):
+            with engine.begin() as connection:
+                roles.set_passwords(connection, self.settings())
+            migrate.migrate(engine)
+            applying.apply(declared or catalog.load(SCHEMA_FILE), engine, **options)
+
+
+@pytest.fixture(scope="session")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("db") / ".secrets"
+    make_secrets(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def server(secrets: Path) -> Iterator[Server]:
+    with Server(secrets) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def make_database(server: Server) -> Iterator[Callable[[], Database]]:
+    """Makes another database each time it is called."""
+    made: list[Database] = []
+
+    def make() -> Database:
+        database = Database(server, f"test_{len(made)}")
+        made.append(database)
+        server.sql(
+            f"create database {database.name} owner timestack_owner;"
+            f" revoke all on database {database.name} from public"
+        )
+        database.sql("create extension timescaledb")
+        database.sql("alter schema public owner to timestack_owner")
+        for function in (
+            "pg_backup_start(text, boolean)",
+            "pg_backup_stop(boolean)",
+            "pg_switch_wal()",
+            "pg_create_restore_point(text)",
+        ):
+            database.sql(
+                f"grant execute on function {function} to timestack_owner with grant option"
+            )
+        return database
+
+    yield make
+    for database in made:
+        database.close()
+
+
+@pytest.fixture
+def database(make_database: Callable[[], Database]) -> Iterator[Database]:
+    """A fresh database for one test."""
+    made = make_database()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def provisioned(make_database: Callable[[], Database]) -> Database:
+    """A provisioned database that the tests of one module share."""
+    database = make_database()
+    database.provision()
+    return database
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, server: Server):
+    """Runs ``python -m scripts.provision`` in this process on a database; gives its exit code."""
+
+    def run(database: Database, *arguments: str) -> int:
+        for name, value in {
+            "TIMESTACK_ENV": "test",
+            "SECRETS_DIR": str(server.secrets),
+            "DATABASE_HOST": "localhost",
+            "DATABASE_PORT": str(server.port),
+            "DATABASE_NAME": database.name,
+            "DATABASE_ROLE": "timestack_owner",
+            "DATABASE_CA": str(server.secrets / "ca.pem"),
+            "SCHEMA_FILE": str(SCHEMA_FILE),
+        }.items():
+            monkeypatch.setenv(name, value)
+        catalog.current.cache_clear()
+        return cli.main(list(arguments))
+
+    return run

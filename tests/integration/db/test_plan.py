@@ -1,0 +1,305 @@
+"""Plan, apply and drift: what a hand changed is found, and only what is meant is destroyed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from scripts.provision import apply as applying
+from scripts.provision import plan as planning
+from scripts.provision.errors import Refused
+from tests.integration.db.conftest import SCHEMA_FILE, Database
+from timestack.series import catalog
+
+pytestmark = pytest.mark.database
+
+
+def drift(database: Database, declared: catalog.Catalog | None = None) -> list[str]:
+    with database.engine().connect() as connection:
+        return [
+            step.line()
+            for step in planning.plan(declared or catalog.load(SCHEMA_FILE), connection).steps
+        ]
+
+
+def apply(database: Database, declared: catalog.Catalog | None = None, **options) -> None:
+    applying.apply(declared or catalog.load(SCHEMA_FILE), database.engine(), **options)
+
+
+# What a person might do in psql or pgAdmin, and how the plan names it.
+BY_HAND = {
+    "an index dropped": ("drop index readings_sensor_id_time_key", "+ unique key on readings"),
+    "an index added": ("create index extra on readings (value)", "- index extra: not declared"),
+    "the chunk interval changed": (
+        "select set_chunk_time_interval('readings', interval '1 day')",
+        "~ hypertable readings: chunk interval 1 day -> 90 days",
+    ),
+    "a right given": (
+        "grant delete on imports to timestack_app",
+        "- grant on imports: revoke delete from timestack_app",
+    ),
+    "a right given to everybody": (
+        "grant select on readings to public",
+        "- grant on readings: revoke select from public",
+    ),
+    "a right taken": (
+        "revoke insert on readings from timestack_app",
+        "+ grant on readings: grant insert to timestack_app",
+    ),
+    "a rollup dropped": ("drop table readings_1d", "+ rollup readings_1d"),
+    "a rollup's column dropped": (
+        "alter table readings_1d drop column value_max",
+        "~ rollup readings_1d: 1 day from readings_1h, made again",
+    ),
+    "a rollup's index dropped": (
+        "drop index readings_1d_bucket_idx",
+        "+ index on readings_1d: (bucket desc)",
+    ),
+    "a trigger dropped": (
+        "drop trigger timestack_delete on readings",
+        "+ trigger timestack_delete on readings",
+    ),
+    "a trigger added": (
+        "create trigger mine after insert on readings"
+        " for each statement execute function timestack.record_change('time', '1 day')",
+        "- trigger mine on readings: not declared",
+    ),
+    "a function rewritten": (
+        "create or replace function timestack.refresh_readings_1d(spans tstzmultirange)"
+        " returns bigint language sql security definer as 'select 0::bigint'",
+        "~ function timestack.refresh_readings_1d: another body",
+    ),
+    "a function that runs as its caller": (
+        "alter function timestack.take_changes(text, timestamptz) security invoker",
+        "~ function timestack.take_changes: another body",
+    ),
+    "a function opened to everybody": (
+        "grant execute on function timestack.take_changes(text, timestamptz) to public",
+        "~ function timestack.take_changes: may be called by public, timestack_app",
+    ),
+    "row security switched off": (
+        "alter table usage disable row level security",
+        "~ row security of usage: enabled",
+    ),
+    "a row policy widened": (
+        "alter policy own_rows on usage using (true)",
+        "~ row policy own_rows on usage",
+    ),
+    "a row policy added": (
+        "create policy mine on usage using (true)",
+        "- row policy mine on usage: not declared",
+    ),
+    "a role made a member": (
+        "set role timestack_owner; grant pg_monitor to timestack_app",
+        "- role timestack_app: not declared: member of pg_monitor",
+    ),
+    "a role that may make databases": (
+        "alter role timestack_app createdb",
+        "~ role timestack_app: no createdb",
+    ),
+    "a role that may not log in": (
+        "alter role timestack_readonly nologin",
+        "~ role timestack_readonly: may log in",
+    ),
+    "a role's setting changed": (
+        "alter role timestack_readonly set statement_timeout = 0",
+        "~ role timestack_readonly: its settings",
+    ),
+}
+# An attribute that the owner has not itself, only a superuser takes away again.
+UNDO = {"a role that may make databases": "alter role timestack_app nocreatedb"}
+
+
+@pytest.mark.parametrize(("statement", "line"), BY_HAND.values(), ids=BY_HAND)
+def test_what_a_hand_changed_is_found_and_put_right(
+    provisioned: Database, statement: str, line: str, request
+) -> None:
+    assert drift(provisioned) == []
+    provisioned.sql(statement)
+    found = drift(provisioned)
+    assert any(each.startswith(line) for each in found), found
+    undo = UNDO.get(request.node.callspec.id)
+    if undo:
+        provisioned.sql(undo)
+    else:
+        apply(provisioned, allow_destructive=True)
+    assert drift(provisioned) == []
+
+
+def test_drift_exits_with_2_and_plan_with_0(provisioned: Database, command, capsys) -> None:
+    assert command(provisioned, "drift") == 0
+    provisioned.sql("create index extra on readings (value)")
+    assert command(provisioned, "drift") == 2
+    assert "- index extra" in capsys.readouterr().out
+    assert command(provisioned, "plan") == 0
+    assert command(provisioned, "apply") == 0
+    assert command(provisioned, "drift") == 0
+
+
+def test_a_plan_for_a_program(provisioned: Database, command, capsys) -> None:
+    provisioned.sql("create index extra on readings (value)")
+    assert command(provisioned, "plan", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["edition"] == "apache"
+    assert [(step["action"], step["object"]) for step in document["steps"]] == [
+        ("drop", "index extra")
+    ]
+    apply(provisioned)
+
+
+def test_a_plan_changes_nothing(database: Database, command) -> None:
+    assert command(database, "roles") == 0
+    assert command(database, "migrate") == 0
+    assert command(database, "plan") == 0
+    assert database.sql("select count(*) from timescaledb_information.hypertables") == "0"
+
+
+def test_applied_twice_the_second_plan_is_empty(database: Database) -> None:
+    database.provision()
+    assert drift(database) == []
+
+
+def test_an_apply_that_fails_half_way_leaves_nothing_behind(database: Database) -> None:
+    database.provision(catalog.parse("hypertables: {}"))
+    database.sql(
+        "insert into sensors (type, location, name, unit) values ('t', 'l', 'n', 'u');"
+        "insert into readings values ('2024-01-01', 1, 1), ('2024-01-01', 1, 2)"
+    )
+    with pytest.raises(Exception, match="could not create unique index"):
+        apply(database)
+    assert database.sql("select count(*) from timescaledb_information.hypertables") == "0"
+    database.sql("delete from readings where value = 2")
+    apply(database)
+    assert drift(database) == []
+    assert database.sql("select count(*) from readings") == "1"
+
+
+READINGS = """
+hypertables:
+  readings:
+    time: time
+    chunk_interval: 1 day
+    unique: [sensor_id, time desc]
+"""
+
+
+def declare(*lines: str) -> catalog.Catalog:
+    return catalog.parse(READINGS + "".join(f"    {line}\n" for line in lines))
+
+
+@pytest.fixture
+def filled(make_database: Callable[[], Database]) -> Database:
+    """A migrated database whose plain table `readings` has 100 hours of one sensor."""
+    database = make_database()
+    database.provision(catalog.parse("hypertables: {}"))
+    database.sql(
+        "insert into sensors (type, location, name, unit) values ('t', 'l', 'n', 'u');"
+        "insert into readings select timestamptz '2024-01-01' + n * interval '1 hour', 1, n"
+        " from generate_series(1, 100) n"
+    )
+    return database
+
+
+def content(database: Database) -> str:
+    return database.sql("select count(*), sum(value), min(time), max(time) from readings")
+
+
+def test_a_plain_table_becomes_a_hypertable_with_its_rows(filled: Database) -> None:
+    before = content(filled)
+    apply(filled, declare())
+    assert content(filled) == before
+    assert filled.sql("select num_chunks from timescaledb_information.hypertables") == "5"
+    assert filled.sql("select count(*) from only readings") == "0"
+
+
+def test_and_with_a_hash_partition(filled: Database) -> None:
+    before = content(filled)
+    apply(filled, declare("partition: {column: sensor_id, count: 3}"))
+    assert content(filled) == before
+    assert (
+        filled.sql(
+            "select num_partitions from timescaledb_information.dimensions"
+            " where column_name = 'sensor_id'"
+        )
+        == "3"
+    )
+    assert drift(filled, declare("partition: {column: sensor_id, count: 3}")) == []
+
+
+def test_a_chunk_interval_is_changed(filled: Database) -> None:
+    apply(filled, declare())
+    longer = catalog.parse(READINGS.replace("1 day", "7 days"))
+    assert drift(filled, longer) == [
+        "~ hypertable readings: chunk interval 1 day -> 7 days, for new chunks"
+    ]
+    apply(filled, longer)
+    assert drift(filled, longer) == []
+
+
+ROLLUP = "rollups: [{keys: [sensor_id], values: [value], levels: [1 hour, 1 day]}]"
+ONE_LEVEL = "rollups: [{keys: [sensor_id], values: [value], levels: [1 hour]}]"
+
+
+def refused(database: Database, declared: catalog.Catalog) -> str:
+    before = drift(database, declared)
+    with pytest.raises(Refused) as error:
+        apply(database, declared)
+    assert "nothing was changed" in str(error.value)
+    assert drift(database, declared) == before
+    return str(error.value)
+
+
+def test_a_rollup_is_dropped_only_when_allowed(filled: Database) -> None:
+    apply(filled, declare(ROLLUP))
+    assert "rollup readings_1d: not declared: its buckets go" in refused(filled, declare(ONE_LEVEL))
+    apply(filled, declare(ONE_LEVEL), allow_destructive=True)
+    assert drift(filled, declare(ONE_LEVEL)) == []
+    assert filled.sql("select to_regclass('readings_1d') is null") == "t"
+
+
+def test_a_unique_key_is_dropped_only_when_allowed(filled: Database) -> None:
+    apply(filled, declare())
+    other = catalog.parse(READINGS.replace("[sensor_id, time desc]", "[time, sensor_id]"))
+    assert "a unique key goes" in refused(filled, other)
+    apply(filled, other, allow_destructive=True)
+    assert drift(filled, other) == []
+
+
+def test_a_retention_that_drops_rows_is_applied_only_when_allowed(filled: Database) -> None:
+    apply(filled, declare())
+    assert "drops 5 chunks" in refused(filled, declare("retention: 30 days"))
+    apply(filled, declare("retention: 30 days"), allow_destructive=True)
+    assert filled.sql("select timestack.drop_expired_readings()") == "5"
+    assert content(filled).startswith("0|")
+
+
+def test_a_retention_that_drops_nothing_needs_no_leave(filled: Database) -> None:
+    apply(filled, declare())
+    apply(filled, declare("retention: 36500 days"))
+    assert filled.sql("select timestack.drop_expired_readings()") == "0"
+
+
+def test_rollups_survive_the_rows_they_were_computed_from(filled: Database) -> None:
+    declared = declare(ROLLUP, "retention: 30 days", "lateness: 5 days")
+    apply(filled, declare(ROLLUP))
+    filled.sql(
+        "select timestack.refresh_readings_1h('{(,)}'), timestack.refresh_readings_1d('{(,)}')"
+    )
+    apply(filled, declared, allow_destructive=True)
+    filled.sql("select timestack.drop_expired_readings()")
+    filled.sql("insert into readings values ('2024-01-01 12:30', 1, 1000)")
+    filled.sql(
+        "select timestack.refresh_readings_1h('{(,)}'), timestack.refresh_readings_1d('{(,)}')"
+    )
+    assert filled.sql("select sum(n), max(value_max) from readings_1d") == "100|100"
+    # Made again they would be lost, so that needs leave.
+    filled.sql("alter table readings_1d drop column value_max")
+    assert "have no rows to be computed from" in refused(filled, declared)
+
+
+def test_a_hypertable_s_time_column_and_its_partition_cannot_be_undone(filled: Database) -> None:
+    apply(filled, declare("partition: {column: sensor_id, count: 3}"))
+    with pytest.raises(Refused, match="partitioned by `sensor_id` as well, which cannot be undone"):
+        apply(filled, declare())

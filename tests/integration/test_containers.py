@@ -1,0 +1,150 @@
+"""The defaults that every service has, read from the engine and not from our own files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.stack import Stack, docker
+
+pytestmark = pytest.mark.stack
+
+SERVICES = {"traefik", "web", "worker", "beat", "redis", "timescaledb", "pgadmin", "provision"}
+
+
+def test_every_service_of_the_blueprint_is_there_and_healthy(stack: Stack) -> None:
+    states = stack.states()
+    assert set(states) == SERVICES
+    assert states.pop("provision") == "exited 0"
+    assert set(states.values()) == {"healthy"}
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_the_container_has_nothing_it_does_not_need(stack: Stack, service: str) -> None:
+    host = stack.inspect(service)["HostConfig"]
+    assert host["ReadonlyRootfs"] is True
+    assert host["CapDrop"] == ["ALL"]
+    assert not host["CapAdd"]
+    assert host["Privileged"] is False
+    assert any(option.startswith("no-new-privileges") for option in host["SecurityOpt"])
+    assert host["Init"] is True
+    assert host["Memory"] > 0
+    assert host["NanoCpus"] > 0
+    assert host["PidsLimit"] > 0
+    assert host["LogConfig"]["Type"] == "json-file"
+    assert set(host["LogConfig"]["Config"]) == {"max-size", "max-file"}
+    sources = [mount["Source"] for mount in stack.inspect(service)["Mounts"]]
+    assert not [source for source in sources if source.endswith("docker.sock")]
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES - {"provision"}))
+def test_no_process_runs_as_root_or_with_a_capability(stack: Stack, service: str) -> None:
+    pid = stack.inspect(service)["State"]["Pid"]
+    tree = [pid, *descendants(pid)]
+    assert len(tree) > 1, "the init process has a child: the service itself"
+    for process in tree:
+        status = dict(
+            line.split(":\t", 1)
+            for line in Path(f"/proc/{process}/status").read_text().splitlines()
+            if ":\t" in line
+        )
+        assert int(status["Uid"].split()[0]) != 0, status["Name"]
+        assert int(status["CapEff"], 16) == 0, status["Name"]
+        assert status["NoNewPrivs"].strip() == "1", status["Name"]
+
+
+def descendants(pid: int) -> list[int]:
+    children = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    return children + [grand for child in children for grand in descendants(child)]
+
+
+def test_no_secret_stands_in_a_container_or_an_image(stack: Stack) -> None:
+    public = {"ca.pem", "tls.pem", "db_tls.pem"}
+    secrets = {
+        file.name: text
+        for file in stack.secrets.iterdir()
+        if file.is_file() and file.name not in public and (text := file.read_text().strip())
+    }
+    assert {"db_owner_password", "redis_password", "secret_key", "admin_password"} <= set(secrets)
+    containers = stack.inspect_all()
+    images = sorted({container["Image"] for container in containers})
+    shown = json.dumps(containers)
+    shown += docker("inspect", *images)
+    shown += "".join(docker("history", "--no-trunc", image) for image in images)
+    for name, text in secrets.items():
+        line = text.splitlines()[len(text.splitlines()) // 2]
+        assert line not in shown, name
+    for service in SERVICES - {"provision"}:
+        pid = stack.inspect(service)["State"]["Pid"]
+        for process in [pid, *descendants(pid)]:
+            for what in ("environ", "cmdline"):
+                seen = Path(f"/proc/{process}/{what}").read_bytes().decode(errors="replace")
+                for name, text in secrets.items():
+                    assert text.splitlines()[-1] not in seen, (service, what, name)
+
+
+def test_each_service_mounts_only_the_secrets_it_needs(stack: Stack) -> None:
+    mounted = {
+        container["Config"]["Labels"]["com.docker.compose.service"]: {
+            Path(mount["Destination"]).name
+            for mount in container["Mounts"]
+            if mount["Destination"].startswith("/run/secrets/")
+        }
+        for container in stack.inspect_all()
+    }
+    everywhere = set().union(*mounted.values())
+    assert "ca.key" not in everywhere
+    assert "admin_password" not in everywhere
+    holders = {service for service, names in mounted.items() if "db_owner_password" in names}
+    assert holders == {"timescaledb", "provision"}
+    assert mounted["web"] == {"db_app_password", "redis_password", "secret_key", "ca.pem"}
+
+
+def test_the_database_and_the_broker_have_no_way_out(stack: Stack) -> None:
+    for service in ("timescaledb", "redis", "web", "pgadmin"):
+        for network in stack.inspect(service)["NetworkSettings"]["Networks"]:
+            assert json.loads(docker("network", "inspect", network))[0]["Internal"], service
+
+
+def test_the_superuser_does_not_log_in_over_the_network(stack: Stack) -> None:
+    done = stack.compose(
+        "exec", "-T", "timescaledb", "psql", "-X",
+        "host=127.0.0.1 user=postgres dbname=postgres sslmode=require password=x", "-c", "select 1",
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "pg_hba.conf" in done.stderr
+
+
+def test_a_connection_without_tls_is_refused(stack: Stack) -> None:
+    done = stack.compose(
+        "exec", "-T", "timescaledb", "psql", "-X",
+        "host=127.0.0.1 user=timestack_app dbname=timestack sslmode=disable password=x",
+        "-c", "select 1",
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "no encryption" in done.stderr
+
+
+def test_postgresql_is_set_up_for_its_container(stack: Stack) -> None:
+    settings = dict(
+        stack.sql(
+            "select name, setting from pg_settings where name in ('data_checksums',"
+            " 'password_encryption', 'shared_preload_libraries', 'max_locks_per_transaction',"
+            " 'shared_buffers', 'TimeZone', 'ssl')"
+        )
+    )
+    assert settings["data_checksums"] == "on"
+    assert settings["password_encryption"] == "scram-sha-256"
+    assert settings["shared_preload_libraries"].split(",")[0] == "timescaledb"
+    assert int(settings["max_locks_per_transaction"]) >= 256
+    assert settings["ssl"] == "on"
+    assert settings["TimeZone"] == "UTC"
+    limit = stack.inspect("timescaledb")["HostConfig"]["Memory"]
+    share = int(settings["shared_buffers"]) * 8192 / limit
+    assert 0.15 <= share <= 0.45

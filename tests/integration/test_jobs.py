@@ -1,0 +1,97 @@
+"""A background job from the request to its effect, through the real broker and worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tests.stack import Stack, wait_until
+
+pytestmark = pytest.mark.stack
+
+
+def submit(stack: Stack) -> str:
+    """Ask for a rollup refresh; the path where its progress is read."""
+    answer = stack.http.post(
+        "/api/v1/jobs", json={"kind": "rollups.refresh"}, headers=stack.admin_header
+    )
+    assert answer.status_code == 202, answer.text
+    location = answer.headers["location"]
+    return location[location.index("/api/") :]
+
+
+def finished(stack: Stack, path: str) -> dict | None:
+    job = stack.http.get(path, headers=stack.admin_header).json()
+    return job if job["state"] in ("succeeded", "failed") else None
+
+
+def run(stack: Stack, deadline: float = 60) -> dict:
+    """Submit a job and give it back when it has ended."""
+    path = submit(stack)
+    return wait_until(lambda: finished(stack, path), "the job ends", deadline)
+
+
+def test_a_job_is_accepted_runs_on_the_worker_and_shows_its_progress(stack: Stack) -> None:
+    job = run(stack)
+    assert job["state"] == "succeeded", job
+    assert job["progress"] == 1
+    assert job["started_at"] <= job["finished_at"]
+
+
+def test_a_job_refreshes_the_rollup_that_the_page_reads(stack: Stack) -> None:
+    stack.sql(
+        "insert into readings(time, sensor_id, value)"
+        " select '2014-02-01 10:00+00', min(id), 41.5 from sensors"
+    )
+    try:
+        run(stack)
+        rows = stack.sql(
+            "select n, value_sum from readings_1d where bucket = '2014-02-01 00:00+00'"
+        )
+        assert rows == [("1", "41.5")]
+    finally:
+        stack.sql("delete from readings where time = '2014-02-01 10:00+00'")
+        run(stack)
+    assert stack.sql("select * from readings_1d where bucket = '2014-02-01 00:00+00'") == []
+
+
+def test_nobody_but_the_admin_submits_a_job(stack: Stack) -> None:
+    before = stack.sql("select count(*) from jobs")
+    paths = ("", "/", "/x/..", ";x", "%2f", "?x=/api")
+    doors = ("/api/v1/jobs", "//api/v1/jobs", "/api//v1/jobs", "/api/v1/./jobs", "/api/v1/%6Aobs")
+    body = b'{"kind": "rollups.refresh"}'
+    for path in (door + after for door in doors for after in paths):
+        answer = stack.raw("POST", path, {"Content-Type": "application/json"}, body)
+        assert answer.status in (301, 307, 308, 400, 401, 404, 405), (path, answer.status)
+    assert stack.sql("select count(*) from jobs") == before
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b'{"kind": "no.such"}', "application/json", 422),
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 422),
+        (b"kind=rollups.refresh", "application/x-www-form-urlencoded", 415),
+    ],
+)
+def test_a_bad_request_for_a_job_is_a_problem_that_says_what(
+    stack: Stack, body: bytes, content_type: str, status: int
+) -> None:
+    headers = {**stack.admin_header, "Content-Type": content_type}
+    answer = stack.http.post("/api/v1/jobs", content=body, headers=headers)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    assert answer.json()["detail"]
+
+
+def test_a_worker_that_is_killed_comes_back_and_loses_no_job(stack: Stack) -> None:
+    # The host kills the container's init: `docker kill` would cancel the restart policy.
+    first = stack.inspect("worker")["State"]["Pid"]
+    os.kill(first, signal.SIGKILL)
+    job = run(stack, deadline=120)
+    assert job["state"] == "succeeded"
+    assert stack.inspect("worker")["State"]["Pid"] != first
+    wait_until(stack.all_healthy, "the stack is healthy again")

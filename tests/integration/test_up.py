@@ -1,0 +1,312 @@
+"""`make up` and its neighbours, run as a reader runs them, in a checkout of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.stack import ROOT, docker, free_port, wait_until
+
+pytestmark = pytest.mark.stack
+
+PROJECT = f"timestack-up-{os.getpid()}"
+
+
+class Checkout:
+    """A copy of the project's files, with a project name and ports of its own in `.env`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.https_port = free_port()
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        ).stdout.decode()
+        for name in filter(None, listed.split("\0")):
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        self.write_settings()
+
+    def write_settings(self, *more: str) -> None:
+        example = (self.folder / ".env.example").read_text()
+        changes = {
+            "COMPOSE_PROJECT_NAME": PROJECT,
+            "HTTP_PORT": str(free_port()),
+            "HTTPS_PORT": str(self.https_port),
+            "DB_MEMORY": "512m",
+        }
+        for key, value in changes.items():
+            example = re.sub(rf"(?m)^{key}=.*$", f"{key}={value}", example)
+        (self.folder / ".env").write_text(example + "".join(f"{line}\n" for line in more))
+
+    def make(self, *words: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", "--silent", *words],
+            cwd=self.folder,
+            input=stdin,
+            env={**self.environment, **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's environment without what a `make test` around it left there."""
+        outer = {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"}
+        return {name: value for name, value in os.environ.items() if name not in outer}
+
+    def killed_at(self, phase: str) -> str:
+        """Run `make up` and kill all of it with SIGKILL when `phase` begins; what it had said."""
+        process = subprocess.Popen(
+            ["make", "--silent", "up"],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        said = []
+        for line in process.stdout or ():
+            said.append(line)
+            if line.startswith(f"{phase} …"):
+                os.killpg(process.pid, signal.SIGKILL)
+                break
+        process.wait()
+        return "".join(said)
+
+    def get(self, path: str, auth: tuple[str, str] | None = None) -> httpx.Response:
+        context = ssl.create_default_context(cafile=str(self.folder / ".secrets" / "ca.pem"))
+        return httpx.get(f"https://localhost:{self.https_port}{path}", verify=context, auth=auth)
+
+    @property
+    def containers(self) -> list[str]:
+        return docker(
+            "ps", "-aq", "--filter", f"label=com.docker.compose.project={PROJECT}"
+        ).split()
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    made = Checkout(tmp_path_factory.mktemp("checkout"))
+    yield made
+    made.write_settings()
+    made.make("clean", FORCE="yes")
+
+
+def test_every_fault_is_named_at_once_and_nothing_is_started(checkout: Checkout) -> None:
+    checkout.write_settings("NO_SUCH_KEY=1", "WEB_THREADS=many")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", checkout.https_port))
+        taken.listen()
+        done = checkout.make("up")
+    checkout.write_settings()
+    assert done.returncode != 0
+    assert "NO_SUCH_KEY" in done.stderr
+    assert "WEB_THREADS" in done.stderr
+    assert re.search(r"\.env:\d+", done.stderr)
+    assert "nothing was changed" in done.stderr
+    assert checkout.containers == []
+    assert not (checkout.folder / ".secrets").exists()
+
+
+def test_a_port_in_use_is_named_with_who_holds_it(checkout: Checkout) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", checkout.https_port))
+        taken.listen()
+        done = checkout.make("up")
+    assert done.returncode != 0
+    assert str(checkout.https_port) in done.stderr
+    assert str(os.getpid()) in done.stderr
+    assert checkout.containers == []
+
+
+def test_a_broken_schema_file_is_refused_before_anything_starts(checkout: Checkout) -> None:
+    file = checkout.folder / "services/timescaledb/schema/hypertables.yaml"
+    whole = file.read_text()
+    file.write_text(whole.replace("chunk_interval:", "chunk_intervall:", 1))
+    done = checkout.make("up")
+    file.write_text(whole)
+    assert done.returncode != 0
+    assert re.search(r"hypertables\.yaml:\d+", done.stderr)
+    assert "chunk_intervall" in done.stderr
+    assert checkout.containers == []
+
+
+def test_up_killed_in_any_phase_converges_when_run_again(checkout: Checkout) -> None:
+    for phase in ("settings", "images", "start"):
+        assert f"{phase} …" in checkout.killed_at(phase)
+    done = checkout.make("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    secrets = checkout.folder / ".secrets"
+    assert checkout.get("/").status_code == 200
+    assert f"https://localhost:{checkout.https_port}/" in done.stdout
+    assert "admin@example.org" in done.stdout
+    assert (secrets / "admin_password").read_text().strip() not in done.stdout
+
+
+def test_the_second_run_rebuilds_regenerates_and_reseeds_nothing(checkout: Checkout) -> None:
+    before = {file.name: file.read_text() for file in (checkout.folder / ".secrets").iterdir()}
+    started = running(checkout)
+    done = checkout.make("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"images .* 0 built", done.stdout)
+    assert before == {f.name: f.read_text() for f in (checkout.folder / ".secrets").iterdir()}
+    assert running(checkout) == started
+    logs = checkout.make("psql", stdin="select count(*) from imports where table_name = 'readings'")
+    assert "1" in logs.stdout.split()
+
+
+def running(checkout: Checkout) -> set[str]:
+    """Id and start time of every container that goes on running."""
+    form = "{{.Id}} {{.State.StartedAt}} {{.State.Running}}"
+    lines = docker("inspect", "--format", form, *checkout.containers).splitlines()
+    return {line for line in lines if line.endswith("true")}
+
+
+def test_psql_reads_sql_from_standard_input_and_fails_with_it(checkout: Checkout) -> None:
+    good = checkout.make("psql", stdin="select count(*) from sensors;")
+    assert good.returncode == 0
+    assert "27" in good.stdout
+    assert checkout.make("psql", stdin="select no_such_column;").returncode != 0
+
+
+def test_doctor_finds_nothing_to_repair_and_prints_the_sizes(checkout: Checkout) -> None:
+    done = checkout.make("doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Apache-2 edition" in done.stdout
+    images = re.search(r"images\s+([\d,]+) MB together", done.stdout)
+    memory = re.search(r"memory\s+([\d,]+) MB resident", done.stdout)
+    assert images
+    assert memory
+    assert int(images.group(1).replace(",", "")) < 2500
+    assert int(memory.group(1).replace(",", "")) < 1200
+
+
+def test_doctor_names_a_service_that_is_away(checkout: Checkout) -> None:
+    docker("stop", f"{PROJECT}-beat-1")
+    done = checkout.make("doctor")
+    assert done.returncode != 0
+    assert re.search(r"x beat\s+exited", done.stdout)
+    assert checkout.make("up").returncode == 0
+
+
+def test_a_lost_secret_is_named_while_data_exist_and_made_anew_when_asked(
+    checkout: Checkout,
+) -> None:
+    secret = checkout.folder / ".secrets" / "db_app_password"
+    secret.unlink()
+    done = checkout.make("up")
+    assert done.returncode != 0
+    assert "db_app_password" in done.stderr
+    assert "make secrets" in done.stderr
+    assert checkout.make("secrets").returncode == 0
+    assert secret.read_text().strip()
+    again = checkout.make("up")
+    assert again.returncode == 0, again.stdout + again.stderr
+    ready = wait_until(lambda: checkout.get("/health/ready"), "the web answers")
+    assert ready.status_code == 200, "the new password is in use"
+
+
+def test_load_takes_a_file_whole_and_sets_bad_rows_aside(checkout: Checkout) -> None:
+    good = [f"2015-01-01T{hour:02}:00:00Z,1,{hour}.5" for hour in range(24)]
+    file = checkout.folder / "new.csv"
+    file.write_text("\n".join(["time,sensor_id,value", *good, "yesterday,1,3", ""]))
+    count = "select count(*) from readings where time between '2015-01-01' and '2015-01-02'"
+
+    refused = checkout.make("load", "FILE=new.csv", "TABLE=readings")
+    assert refused.returncode != 0
+    assert "26" in refused.stderr, "the line of the bad row"
+    assert "time" in refused.stderr
+    assert "0" in checkout.make("psql", "ARGS=-At", stdin=count).stdout.split()
+
+    aside = checkout.make("load", "FILE=new.csv", "TABLE=readings", "ARGS=--quarantine bad.csv")
+    assert aside.returncode == 0, aside.stderr
+    assert "accepted 24 + rejected 1 = read 25" in aside.stderr
+    assert "yesterday" in (checkout.folder / "bad.csv").read_text()
+    assert "24" in checkout.make("psql", "ARGS=-At", stdin=count).stdout.split()
+
+    piped = "time,sensor_id,value\n2015-01-01T12:30:00Z,1,7\n"
+    assert checkout.make("load", "FILE=-", "TABLE=readings", stdin=piped).returncode == 0
+    assert "25" in checkout.make("psql", "ARGS=-At", stdin=count).stdout.split()
+
+
+def test_drift_is_silent_after_up_and_finds_what_was_changed_by_hand(checkout: Checkout) -> None:
+    assert checkout.make("drift").returncode == 0
+    checkout.make("psql", stdin="create index by_hand on readings (value)")
+    found = checkout.make("drift")
+    assert found.returncode != 0
+    assert "by_hand" in found.stdout
+    checkout.make("psql", stdin="drop index by_hand")
+    assert checkout.make("drift").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["db_app_password", "db_owner_password", "redis_password", "admin_password"]
+)
+def test_a_secret_is_rotated_while_the_stack_runs(checkout: Checkout, name: str) -> None:
+    file = checkout.folder / ".secrets" / name
+    old = file.read_text().strip()
+    done = checkout.make("rotate", f"SECRET={name}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    new = file.read_text().strip()
+    assert new != old
+    assert new not in done.stdout + done.stderr
+    assert checkout.get("/health/ready").status_code == 200
+    if name == "admin_password":
+        statuses = [
+            checkout.get("/pgadmin/", auth=("admin@example.org", word)).status_code
+            for word in (old, new)
+        ]
+        assert statuses[0] == 401
+        assert statuses[1] in (200, 302)
+    if name == "db_app_password":
+        for word, opens in ((old, False), (new, True)):
+            url = "host=127.0.0.1 dbname=timestack user=timestack_app sslmode=require"
+            login = subprocess.run(
+                [
+                    *("docker", "exec", "-e", "PGPASSWORD", f"{PROJECT}-timescaledb-1"),
+                    *("psql", "-X", "-c", "select 1", url),
+                ],
+                env={**os.environ, "PGPASSWORD": word},
+                capture_output=True,
+                check=False,
+            )
+            assert (login.returncode == 0) is opens
+
+
+def test_a_secret_that_does_not_exist_is_not_rotated(checkout: Checkout) -> None:
+    done = checkout.make("rotate", "SECRET=ca.key")
+    assert done.returncode != 0
+    assert "db_app_password" in done.stderr
+
+
+def test_down_keeps_the_data(checkout: Checkout) -> None:
+    assert checkout.make("down").returncode == 0
+    assert checkout.containers == []
+    assert checkout.make("up").returncode == 0
+    done = checkout.make("psql", stdin="select count(*) > 200000 as there from readings;")
+    assert "t" in done.stdout.split()
+
+
+def test_clean_asks_before_it_deletes(checkout: Checkout) -> None:
+    done = checkout.make("clean")
+    assert done.returncode != 0
+    assert "timescaledb-data" in done.stdout
+    assert f"{PROJECT}_timescaledb-data" in docker("volume", "ls", "-q").split()
+    assert checkout.make("clean", FORCE="yes").returncode == 0
+    assert f"{PROJECT}_timescaledb-data" not in docker("volume", "ls", "-q").split()

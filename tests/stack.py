@@ -1,0 +1,205 @@
+"""The whole stack under a project name of its own, on free ports, beside a running one."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import socket
+import ssl
+import subprocess
+import time
+import uuid
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+from testcontainers.compose import DockerCompose
+
+ROOT = Path(__file__).resolve().parents[1]
+ADMIN_EMAIL = "admin@example.org"
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nothing listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until(condition: Callable[[], T], what: str, deadline: float = 60.0) -> T:
+    """The first truthy answer of `condition`, asked four times a second.
+
+    Raises AssertionError naming `what` when `deadline` seconds have passed.
+    """
+    end = time.monotonic() + deadline
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline:.0f} s: {what}; last answer {answer!r}")
+        time.sleep(0.25)
+
+
+class Stack(DockerCompose):
+    """`docker compose` on the project's own files, with secrets and ports of its own.
+
+    Parameters
+    ----------
+    directory
+        An empty folder; holds `.env` and `.secrets` of this stack alone.
+    settings
+        `.env` keys that differ from the defaults.
+    """
+
+    def __init__(self, directory: Path, **settings: str) -> None:
+        self.directory = directory
+        self.project = f"timestack-test-{uuid.uuid4().hex[:8]}"
+        self.http_port, self.https_port = free_port(), free_port()
+        self.prefix = settings.get("URL_PREFIX", "")
+        values = {
+            "TIMESTACK_ENV": "test",
+            "HTTP_PORT": str(self.http_port),
+            "HTTPS_PORT": str(self.https_port),
+            "ADMIN_EMAIL": ADMIN_EMAIL,
+            "SECRETS_PATH": str(self.secrets),
+            **settings,
+        }
+        env_file = directory / ".env"
+        env_file.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
+        make_secrets(self.secrets)
+        super().__init__(
+            context=ROOT,
+            compose_file_name=["compose/compose.yaml", "compose/test.yaml"],
+            env_file=str(env_file),
+            wait=False,
+        )
+
+    @property
+    def secrets(self) -> Path:
+        return self.directory / ".secrets"
+
+    @cached_property
+    def compose_command_property(self) -> list[str]:
+        command = super().compose_command_property
+        return [*command, "--project-directory", str(ROOT), "--project-name", self.project]
+
+    def start(self) -> None:
+        """Bring every service up; raises with the logs of what did not become healthy."""
+        super().start()
+        wait_until(self.all_healthy, "every service is healthy", deadline=120)
+
+    def stop(self, down: bool = True) -> None:
+        super().stop(down)
+
+    def all_healthy(self) -> bool:
+        states = self.states()
+        waiting = {
+            name: state for name, state in states.items() if state not in ("healthy", "exited 0")
+        }
+        dead = {name: state for name, state in waiting.items() if state.startswith("exited")}
+        if dead:
+            raise AssertionError(f"{dead}\n{self.logs(*dead)}")
+        return bool(states) and not waiting
+
+    def states(self) -> dict[str, str]:
+        """Service name to `healthy`, `starting`, `unhealthy`, `running` or `exited N`."""
+        found = {}
+        for container in self.inspect_all():
+            state = container["State"]
+            name = container["Config"]["Labels"]["com.docker.compose.service"]
+            if state["Status"] == "exited":
+                found[name] = f"exited {state['ExitCode']}"
+            else:
+                found[name] = state.get("Health", {}).get("Status", state["Status"])
+        return found
+
+    def inspect_all(self) -> list[dict]:
+        """`docker inspect` of every container of this stack, the finished ones too."""
+        label = f"label=com.docker.compose.project={self.project}"
+        ids = docker("ps", "-aq", "--filter", label).split()
+        return json.loads(docker("inspect", *ids)) if ids else []
+
+    def inspect(self, service: str) -> dict:
+        for container in self.inspect_all():
+            if container["Config"]["Labels"]["com.docker.compose.service"] == service:
+                return container
+        raise LookupError(f"no container of service {service} in {self.project}")
+
+    def compose(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess:
+        """Run one compose command; the caller judges its exit code."""
+        return subprocess.run(
+            [*self.compose_command_property, *arguments],
+            cwd=ROOT,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def logs(self, *services: str) -> str:
+        return self.compose("logs", "--no-color", "--tail", "60", *services).stdout
+
+    def sql(self, statement: str) -> list[tuple[str, ...]]:
+        """Rows of `statement`, each value as PostgreSQL writes it; run as the superuser."""
+        done = self.compose(
+            "exec", "-T", "timescaledb", "psql", "-X", "-A", "-t", "-F", "\t",
+            "-v", "ON_ERROR_STOP=1", "-d", "timestack",
+            stdin=statement,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.https_port}{self.prefix}"
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        """A client that trusts this stack's own certificate authority and no other."""
+        context = ssl.create_default_context(cafile=str(self.secrets / "ca.pem"))
+        return httpx.Client(base_url=self.url, verify=context, http2=True, timeout=20)
+
+    def raw(
+        self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b""
+    ) -> http.client.HTTPResponse:
+        """One request over HTTP/1.1 with its path sent exactly as given; the body is read."""
+        context = ssl.create_default_context(cafile=str(self.secrets / "ca.pem"))
+        connection = http.client.HTTPSConnection(
+            "localhost", self.https_port, context=context, timeout=20
+        )
+        connection.request(method, path, body=body or None, headers=headers or {})
+        answer = connection.getresponse()
+        answer.text = answer.read().decode(errors="replace")
+        connection.close()
+        return answer
+
+    @property
+    def admin(self) -> tuple[str, str]:
+        return ADMIN_EMAIL, (self.secrets / "admin_password").read_text().strip()
+
+    @property
+    def admin_header(self) -> dict[str, str]:
+        token = base64.b64encode(":".join(self.admin).encode()).decode()
+        return {"Authorization": f"Basic {token}"}
+
+
+def docker(*arguments: str) -> str:
+    """Standard output of one `docker` command; raises CalledProcessError when it fails."""
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def make_secrets(path: Path) -> None:
+    """Generate the secrets of one stack by the same code that `make up` runs."""
+    subprocess.run(
+        ["python3", "-m", "scripts.host", "secrets"],
+        cwd=ROOT,
+        env={**os.environ, "SECRETS_PATH": str(path), "ADMIN_EMAIL": ADMIN_EMAIL},
+        check=True,
+        capture_output=True,
+    )

@@ -1,0 +1,214 @@
+"""Secrets are generated once, kept, and every fault in them is named by file."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from scripts.host import credentials
+from scripts.host.credentials import HTPASSWD, NAMES, RANDOM
+from scripts.host.faults import Fault
+
+EMAIL = "admin@example.org"
+NOBODY = 65534
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """A complete set."""
+    credentials.ensure(tmp_path / "secrets", admin_email=EMAIL)
+    return tmp_path / "secrets"
+
+
+@contextmanager
+def without_root() -> Iterator[None]:
+    """Root may read everything, so be somebody else for a moment."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def contents(directory: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in directory.iterdir()}
+
+
+def overwrite(path: Path, content: bytes) -> None:
+    path.unlink()
+    path.write_bytes(content)
+
+
+def only_fault(directory: Path, *, in_use: bool = False) -> Fault:
+    found = credentials.check(directory, in_use=in_use)
+    assert len(found) == 1, found
+    assert found[0].todo
+    return found[0]
+
+
+def test_a_first_run_makes_every_secret(tmp_path):
+    assert credentials.ensure(tmp_path / "a" / "secrets", admin_email=EMAIL) == list(NAMES)
+    assert set(contents(tmp_path / "a" / "secrets")) == set(NAMES)
+
+
+def test_a_complete_set_has_no_faults(made):
+    assert credentials.check(made, in_use=True) == []
+
+
+def test_a_second_run_changes_nothing(made):
+    before = contents(made)
+    assert credentials.ensure(made, admin_email=EMAIL) == []
+    assert contents(made) == before
+
+
+def test_each_secret_is_different_url_safe_and_long(made):
+    values = [contents(made)[name] for name in RANDOM]
+    assert len(set(values)) == len(RANDOM)
+    assert all(len(value.strip()) >= 43 for value in values)
+    assert all(value.strip().replace("-", "").replace("_", "").isalnum() for value in values)
+
+
+def test_the_folder_is_the_owners_alone_and_the_files_are_readable_under_any_umask(tmp_path):
+    before = os.umask(0o077)
+    try:
+        credentials.ensure(tmp_path / "secrets", admin_email=EMAIL)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    assert {p.stat().st_mode & 0o777 for p in (tmp_path / "secrets").iterdir()} == {0o444}
+
+
+def test_an_interrupted_first_run_is_no_fault_and_is_completed(made):
+    kept = contents(made)
+    for name in ("redis_password", "secret_key", HTPASSWD):
+        (made / name).unlink()
+    (made / ".secret_key.new").write_text("half")
+    assert credentials.check(made, in_use=False) == []
+    assert credentials.ensure(made, admin_email=EMAIL) == ["redis_password", "secret_key", HTPASSWD]
+    assert set(contents(made)) == set(NAMES)
+    assert contents(made)["admin_password"] == kept["admin_password"]
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_a_missing_secret_that_the_database_knows_is_refused(made, name):
+    (made / name).unlink()
+    fault = only_fault(made, in_use=True)
+    assert fault.where.endswith(f"secrets/{name}")
+    assert "missing" in fault.what
+    assert "restore the file from a copy" in fault.todo
+    assert "make secrets" in fault.todo
+
+
+def test_a_missing_folder_is_refused_once_when_the_database_is_there(tmp_path):
+    assert "the folder of secrets is missing" in only_fault(tmp_path / "secrets", in_use=True).what
+
+
+def test_a_missing_folder_is_no_fault_before_the_first_run(tmp_path):
+    assert credentials.check(tmp_path / "secrets", in_use=False) == []
+
+
+def test_a_missing_htpasswd_is_no_fault_since_it_is_made_from_the_password(made):
+    (made / HTPASSWD).unlink()
+    assert credentials.check(made, in_use=True) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\n"], ids=["no bytes", "a line end"])
+def test_an_empty_secret_is_refused(made, content):
+    overwrite(made / "redis_password", content)
+    fault = only_fault(made)
+    assert fault.where.endswith("secrets/redis_password")
+    assert fault.what == "the file is empty"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_directory_in_place_of_a_secret_is_refused(made, name):
+    (made / name).unlink()
+    (made / name).mkdir()
+    fault = only_fault(made)
+    assert fault.where.endswith(f"secrets/{name}")
+    assert fault.what == "a directory, not a file"
+    assert "rmdir" in fault.todo
+
+
+@pytest.mark.parametrize(
+    "content", [b"two words\n", b" first\n", b"one\ntwo\n", b"windows\r\n", b"caf\xe9\n"]
+)
+def test_a_secret_with_anything_beside_it_is_refused(made, content):
+    overwrite(made / "db_app_password", content)
+    assert "has blanks" in only_fault(made).what
+
+
+def test_the_secret_itself_is_never_in_a_message(made):
+    overwrite(made / "db_app_password", b"hunter2 hunter2\n")
+    assert "hunter2" not in str(only_fault(made))
+
+
+def test_a_session_key_that_is_too_short_is_refused(made):
+    overwrite(made / "secret_key", b"short\n")
+    assert "fewer than the 32" in only_fault(made).what
+
+
+def test_a_password_of_ones_own_is_kept(made):
+    overwrite(made / "admin_password", b"correct-horse")
+    assert credentials.check(made, in_use=True) == []
+    credentials.ensure(made, admin_email=EMAIL)
+    assert (made / "admin_password").read_text() == "correct-horse"
+
+
+def test_secrets_that_cannot_be_read_are_refused(made):
+    made.chmod(0)
+    with without_root():
+        found = credentials.check(made, in_use=False)
+    made.chmod(0o700)
+    assert {fault.what for fault in found} == {"cannot be read: Permission denied"}
+
+
+def test_a_folder_open_to_other_users_is_refused(made):
+    made.chmod(0o755)
+    fault = only_fault(made)
+    assert "mode 0755" in fault.what
+    assert "chmod 700" in fault.todo
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "secrets").write_text("")
+    assert "a file, where the folder" in only_fault(tmp_path / "secrets").what
+
+
+def test_all_faults_are_told_at_once(made):
+    for name in RANDOM[:3]:
+        overwrite(made / name, b"")
+    assert len(credentials.check(made, in_use=True)) == 3
+
+
+def test_the_htpasswd_line_lets_the_admin_in_with_the_password(made):
+    user, _, digest = (made / HTPASSWD).read_text().strip().partition(":")
+    salt = digest.split("$")[2]
+    command = ["openssl", "passwd", "-apr1", "-salt", salt, "-in", made / "admin_password"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert (user, said.strip()) == (EMAIL, digest)
+
+
+def test_the_htpasswd_line_is_made_anew_when_the_email_changes(made):
+    assert credentials.ensure(made, admin_email="other@example.org") == [HTPASSWD]
+    assert (made / HTPASSWD).read_text().startswith("other@example.org:$apr1$")
+
+
+def test_the_htpasswd_line_is_made_anew_when_the_password_changes(made):
+    before = (made / HTPASSWD).read_text()
+    overwrite(made / "admin_password", b"correct-horse\n")
+    assert credentials.ensure(made, admin_email=EMAIL) == [HTPASSWD]
+    assert (made / HTPASSWD).read_text() != before
+    assert credentials.ensure(made, admin_email=EMAIL) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense\n", b"\xff\n"])
+def test_an_htpasswd_line_that_is_none_is_made_anew(made, content):
+    overwrite(made / HTPASSWD, content)
+    assert credentials.check(made, in_use=True) == []
+    assert credentials.ensure(made, admin_email=EMAIL) == [HTPASSWD]

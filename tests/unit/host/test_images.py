@@ -1,0 +1,48 @@
+"""When an image is built again, and what a build says meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scripts.host import images
+
+
+def tree(folder: Path) -> Path:
+    (folder / "sub").mkdir()
+    (folder / "Dockerfile").write_text("FROM timestack/base\n")
+    (folder / "sub" / "run.sh").write_text("echo\n")
+    return folder
+
+
+def test_the_same_files_have_the_same_digest(tmp_path: Path) -> None:
+    folder = tree(tmp_path)
+    assert images.digest([folder], "below") == images.digest([folder], "below")
+
+
+def test_a_change_of_content_name_mode_or_parent_changes_the_digest(tmp_path: Path) -> None:
+    folder = tree(tmp_path)
+    seen = {images.digest([folder], "below"), images.digest([folder], "another")}
+    (folder / "sub" / "run.sh").chmod(0o755)
+    seen.add(images.digest([folder], "below"))
+    (folder / "sub" / "run.sh").write_text("exit\n")
+    seen.add(images.digest([folder], "below"))
+    (folder / "sub" / "run.sh").rename(folder / "sub" / "go.sh")
+    seen.add(images.digest([folder], "below"))
+    assert len(seen) == 5
+
+
+def test_what_python_leaves_behind_does_not_change_the_digest(tmp_path: Path) -> None:
+    folder = tree(tmp_path)
+    before = images.digest([folder])
+    (folder / "sub" / "__pycache__").mkdir()
+    (folder / "sub" / "__pycache__" / "run.pyc").write_bytes(b"\0")
+    assert images.digest([folder]) == before
+
+
+def test_the_step_of_a_build_is_told_from_its_output() -> None:
+    assert images.step_of("#12 [web dependencies 3/4] RUN pip install\n") == (
+        "[web dependencies 3/4] RUN pip install"
+    )
+    assert images.step_of("#12 1.532 Collecting flask [extra]\n") is None
+    assert images.step_of("#3 [web internal] load build definition\n") is None
+    assert images.step_of("Collecting flask\n") is None

@@ -1,0 +1,118 @@
+"""Lines of the log: one JSON object each, in UTC, with the request id and without secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from gunicorn.glogging import SafeAtoms
+
+from tests.unit.web.conftest import PASSWORD
+from timestack import logs
+from timestack.settings import Settings
+
+
+@pytest.fixture
+def log(environment: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
+    """A logger of ours, after ``configure``; the root logger is put back as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    logger = logging.getLogger("timestack.example")
+    yield logger
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def configure(environment: pytest.MonkeyPatch, **variables: str) -> None:
+    for name, value in variables.items():
+        environment.setenv(name, value)
+    logs.configure(Settings.load(needs=["redis_password", "secret_key"]))
+
+
+def test_a_line_is_one_object_with_a_time_in_utc(
+    environment: pytest.MonkeyPatch, log: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(environment)
+    token = logs.request_id.set("0123456789")
+    log.warning("two\nlines of %s", "text")
+    logs.request_id.reset(token)
+    (line,) = capsys.readouterr().out.splitlines()
+    event = json.loads(line)
+    assert event.pop("time").endswith("Z")
+    assert event == {
+        "level": "warning",
+        "logger": "timestack.example",
+        "message": "two\nlines of text",
+        "request_id": "0123456789",
+    }
+
+
+def test_no_secret_reaches_a_line_in_any_spelling(
+    environment: pytest.MonkeyPatch, log: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(environment)
+    log.error("refused %s", f"redis://:{quote(PASSWORD, safe='')}@redis:6379/0")
+    log.error("refused %s", f"host=db password={PASSWORD} user=x")
+    log.error("refused postgresql://someone:another-secret@db/timestack")
+    try:
+        raise ValueError(PASSWORD)
+    except ValueError:
+        log.exception("failed")
+    written = capsys.readouterr().out
+    for secret in (PASSWORD, quote(PASSWORD, safe=""), "another-secret"):
+        assert secret not in written
+    assert written.count(logs.HIDDEN) == 4
+    assert "Traceback" in json.loads(written.splitlines()[-1])["exception"]
+
+
+def test_an_access_line_tells_the_path_and_never_the_query(
+    environment: pytest.MonkeyPatch, log: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(environment)
+    atoms = SafeAtoms(
+        {
+            "m": "GET",
+            "{raw_uri}e": "/timestack/dash/sensors?sensor=private",
+            "s": "200",
+            "h": "203.0.113.7",
+            "B": 42,
+            "L": "0.012345",
+            "{x-request-id}o": "from-the-answer",
+        }
+    )
+    logging.getLogger("gunicorn.access").info("%(r)s", atoms)
+    event = json.loads(capsys.readouterr().out)
+    assert event.pop("time")
+    assert event == {
+        "level": "info",
+        "logger": "gunicorn.access",
+        "message": "GET /timestack/dash/sensors 200",
+        "request_id": "from-the-answer",
+        "method": "GET",
+        "path": "/timestack/dash/sensors",
+        "status": 200,
+        "client": "203.0.113.7",
+        "bytes": 42,
+        "duration": 0.012345,
+    }
+
+
+def test_below_the_level_nothing_is_written(
+    environment: pytest.MonkeyPatch, log: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(environment, LOG_LEVEL="warning")
+    log.info("a detail")
+    assert capsys.readouterr().out == ""
+
+
+def test_development_reads_as_text(
+    environment: pytest.MonkeyPatch, log: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(environment, TIMESTACK_ENV="development")
+    log.info("it is %s", PASSWORD)
+    line = capsys.readouterr().out
+    assert line.endswith(f"INFO timestack.example it is {logs.HIDDEN}\n")

@@ -1,0 +1,204 @@
+"""Pages as a browser gets them: complete without the database, readable, with nothing foreign."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+
+from timestack.pages import landing
+from timestack.series.query import Series
+
+STATIC = Path(__file__).resolve().parents[3] / "services" / "web" / "timestack" / "static"
+PAGES = ["/timestack/", "/timestack/no-such-page"]
+DAY = timedelta(days=1)
+
+
+class Elements(HTMLParser):
+    """Every element of a page with its attributes, in order."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.all: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.all.append((tag, dict(attrs)))
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.all if name == tag]
+
+
+def test_the_start_page_is_there_while_the_database_is_away(prefixed: FlaskClient) -> None:
+    answer = prefixed.get("/timestack/")
+    assert answer.status_code == 200
+    assert "The database does not answer right now" in answer.text
+
+
+def test_the_start_page_leads_everywhere(prefixed: FlaskClient) -> None:
+    links = {a["href"] for a in Elements(prefixed.get("/timestack/").text).named("a")}
+    assert {
+        "/timestack/dash/sensors",
+        "/timestack/pgadmin/",
+        "/timestack/api/v1/jobs",
+        "/timestack/health/ready",
+        "/timestack/version",
+    } <= links
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_file_of_a_page_is_served_here(prefixed: FlaskClient, path: str) -> None:
+    page = Elements(prefixed.get(path).text)
+    files = [
+        attributes.get("href") or attributes.get("src")
+        for tag in ("link", "script", "img", "use")
+        for attributes in page.named(tag)
+    ]
+    assert len(files) >= 4
+    for file in files:
+        assert prefixed.get(file.partition("#")[0]).status_code == 200, file
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_needs_no_inline_script_or_style(prefixed: FlaskClient, path: str) -> None:
+    page = Elements(prefixed.get(path).text)
+    assert page.named("style") == []
+    assert [script for script in page.named("script") if "src" not in script] == []
+    inline = [name for _, attributes in page.all for name in attributes if name.startswith("on")]
+    assert inline == []
+    assert [attributes for _, attributes in page.all if "style" in attributes] == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_can_be_read_by_everyone(prefixed: FlaskClient, path: str) -> None:
+    page = Elements(prefixed.get(path).text)
+    assert page.named("html") == [{"lang": "en"}]
+    assert len(page.named("title")) == 1
+    assert len(page.named("h1")) == 1
+    meta = {each.get("name"): each.get("content") for each in page.named("meta")}
+    assert meta["viewport"] == "width=device-width, initial-scale=1"
+    assert meta["robots"] == "noindex"
+    first_link, main = page.named("a")[0], page.named("main")[0]
+    assert first_link["href"] == f"#{main['id']}"
+    assert [image for image in page.named("img") if "alt" not in image] == []
+    levels = [int(tag[1]) for tag, _ in page.all if re.fullmatch(r"h[1-6]", tag)]
+    assert all(below - above <= 1 for above, below in pairwise(levels))
+
+
+def test_an_icon_that_is_used_exists(prefixed: FlaskClient) -> None:
+    symbols = set(re.findall(r'<symbol id="(\w+)"', (STATIC / "icons.svg").read_text()))
+    used = {
+        use["href"].partition("#")[2]
+        for use in Elements(prefixed.get("/timestack/").text).named("use")
+    }
+    assert used
+    assert used <= symbols
+
+
+def test_the_chart_spans_its_box_from_the_oldest_to_the_newest() -> None:
+    chart = landing.draw(series(mean=[0, 5, 10], low=[0, 4, 9], high=[1, 6, 10]))
+    assert chart.line == "0.0,100.0 200.0,50.0 400.0,0.0"
+    assert chart.band == "0.0,90.0 200.0,40.0 400.0,0.0 400.0,10.0 200.0,60.0 0.0,100.0"
+    assert (chart.low, chart.high) == ("0", "10")
+
+
+def test_the_chart_leaves_out_what_is_not_known() -> None:
+    nan = float("nan")
+    chart = landing.draw(series(mean=[1, nan, 3], low=[1, nan, 3], high=[1, nan, 3]))
+    assert chart.line == "0.0,100.0 400.0,0.0"
+
+
+@pytest.mark.parametrize("values", [[7.0], [7.0, 7.0]])
+def test_a_constant_is_a_flat_line(values: list[float]) -> None:
+    chart = landing.draw(series(mean=values, low=values, high=values))
+    assert chart.line.split()[0] == "0.0,100.0"
+    assert chart.low == chart.high == "7"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0.01234, "0.0123"), (10.94, "10.9"), (1013.25, "1,013"), (-1234567, "-1,234,567")],
+)
+def test_numbers_are_told_in_full(value: float, told: str) -> None:
+    assert landing.draw(series(mean=[value], low=[value], high=[value])).low == told
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_and_controls_have_contrast(scheme: str) -> None:
+    colour = tokens(scheme)
+    pairs = [
+        *(
+            (text, ground, 4.5)
+            for text in ("text", "text-muted", "accent")
+            for ground in ("bg", "surface", "surface-2")
+        ),
+        *(
+            (state, ground, 4.5)
+            for state in ("ok", "warn", "bad")
+            for ground in (f"{state}-soft", "surface")
+        ),
+        ("on-accent", "accent", 4.5),
+        ("on-accent", "accent-hover", 4.5),
+        ("text", "accent-soft", 4.5),
+        *((f"chart-{n}", ground, 3) for n in range(1, 7) for ground in ("surface", "bg")),
+        ("border-strong", "surface", 3),
+    ]
+    weak = [pair for pair in pairs if contrast(colour[pair[0]], colour[pair[1]]) < pair[2]]
+    assert weak == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_colour_in_numbers_is_the_colour_in_hex(scheme: str) -> None:
+    colour = tokens(scheme)
+    numbers = [name for name in colour if name.endswith("-rgb")]
+    assert numbers
+    for name in numbers:
+        hexadecimal = bytes.fromhex(colour[name.removesuffix("-rgb")][1:])
+        assert colour[name] == ", ".join(map(str, hexadecimal)), name
+
+
+def test_dark_sets_every_colour_that_light_does() -> None:
+    light = {name for name, value in tokens("light").items() if value.startswith("#")}
+    dark = re.findall(r"--ts-([\w-]+): #", stylesheet().partition("prefers-color-scheme: dark")[2])
+    assert light == set(dark)
+
+
+def series(mean: list[float], low: list[float], high: list[float]) -> Series:
+    days = np.datetime64("2013-01-01", "us") + np.arange(len(mean)) * np.timedelta64(1, "D")
+    arrays = (np.array(values, dtype=np.float64) for values in (low, high, mean))
+    return Series((1,), days, *arrays, DAY)
+
+
+def stylesheet() -> str:
+    return (STATIC / "timestack.css").read_text()
+
+
+def tokens(scheme: str) -> dict[str, str]:
+    """The tokens of one scheme; dark stands on light."""
+    light, _, dark = stylesheet().partition("@media (prefers-color-scheme: dark)")
+    return dict(declared(light)) | (dict(declared(dark)) if scheme == "dark" else {})
+
+
+def declared(css: str) -> Iterator[tuple[str, str]]:
+    yield from re.findall(r"--ts-([\w-]+): ([^;]+);", css)
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio of WCAG 2.2, https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio."""
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [part / 255 for part in bytes.fromhex(colour.removeprefix("#"))]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
