@@ -1,12 +1,13 @@
 """Start PostgreSQL: the container's main process.
 
-At each start, in this order: certificate and key to the tmpfs, memory settings from the container's
-limit, the cluster if there is none, then database, owner role and extension over the local socket
+At each start, in this order: the volume's lock, certificate and key to the tmpfs, memory settings
+from the container's limit, the cluster if there is none, then database, owner role and extension over the local socket
 while nobody can connect from outside, and at last PostgreSQL itself in this process's place.
 Every step may be killed and is done again, or found done, at the next start.
 """
 
 import base64
+import fcntl
 import hashlib
 import hmac
 import os
@@ -58,6 +59,24 @@ def install_certificate() -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "w") as file:
             file.write(secret(name) + "\n")
+
+
+def claim_volume() -> None:
+    """Hold the volume's lock until this container ends, then drop the PID file of the last one.
+
+    PostgreSQL takes the PID in `postmaster.pid` for a running server when any process has it. After
+    a container was killed it names a process of that container, and here the same number may be
+    this script's or a health check's: PostgreSQL would refuse to start, again and again. The lock,
+    which the kernel drops with the container, tells a dead server from one in another container.
+    """
+    descriptor = os.open(PGDATA.with_name("volume.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        fail(f"{PGDATA.parent} is in use by another container: stop that one first; nothing was "
+             "changed")  # fmt: skip
+    os.set_inheritable(descriptor, True)
+    (PGDATA / "postmaster.pid").unlink(missing_ok=True)
 
 
 def memory_limit(root: Path = Path("/sys/fs/cgroup"), meminfo: Path = Path("/proc/meminfo")) -> int:
@@ -229,6 +248,7 @@ def ensure_database() -> None:
 
 def main() -> None:
     os.umask(0o077)
+    claim_volume()
     install_certificate()
     write_tuning()
     ensure_cluster()

@@ -149,7 +149,7 @@ def test_killed_while_the_cluster_is_made_it_starts_afresh(secrets: Path) -> Non
         wait_until(lambda: container.wait() is not None, "it is dead")
         container.start()
         wait_until(server.healthy, "it is healthy after all")
-        assert server.run("ls", "/var/lib/postgresql").stdout.split() == ["data"]
+        assert server.run("ls", "/var/lib/postgresql").stdout.split() == ["data", "volume.lock"]
     finally:
         server.container.stop(force=True, delete_volume=True)
 
@@ -163,6 +163,33 @@ def test_committed_rows_survive_kill_9(secrets: Path) -> None:
         container.start()
         wait_until(server.healthy, "it has recovered")
         assert server.sql("select count(*) from kept", "timestack") == "1000"
+
+
+def test_a_dead_servers_pid_that_is_another_process_now_does_not_keep_it_down(
+    secrets: Path,
+) -> None:
+    with Server(secrets) as server:
+        server.sql("create table kept as select 1 as n", "timestack")
+        # PID 1 is this container's init, now and after the restart.
+        server.run("sed", "-i", "1s/.*/1/", "/var/lib/postgresql/data/postmaster.pid")
+        container = server.container.get_wrapped_container()
+        container.kill()
+        wait_until(lambda: container.wait() is not None, "it is dead")
+        container.start()
+        wait_until(server.healthy, "it has recovered")
+        assert server.sql("select count(*) from kept", "timestack") == "1"
+
+
+def test_a_second_container_on_the_same_volume_is_refused(server: Server) -> None:
+    second = subprocess.run(
+        ["docker", "run", "--rm", "--tmpfs", "/run/postgresql", "--volumes-from", server.id, IMAGE],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert "in use by another container: stop that one first" in second.stderr
+    assert server.sql("select 1") == "1"
 
 
 def test_it_stops_fast_and_cleanly(secrets: Path) -> None:
