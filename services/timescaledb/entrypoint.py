@@ -1,8 +1,9 @@
 """Start PostgreSQL: the container's main process.
 
 At each start, in this order: the volume's lock, certificate and key to the tmpfs, memory settings
-from the container's limit, the cluster if there is none, then database, owner role and extension over the local socket
-while nobody can connect from outside, and at last PostgreSQL itself in this process's place.
+from the container's limit, the cluster if there is none, then database, owner role and extension
+over the local socket while nobody can connect from outside, and at last PostgreSQL itself in this
+process's place.
 Every step may be killed and is done again, or found done, at the next start.
 """
 
