@@ -1,11 +1,16 @@
-"""The engine, its pool and the session. Nothing else opens a connection to PostgreSQL."""
+"""The engine, its pool and the session. Nothing else opens a connection to PostgreSQL.
+
+Each transaction of the engine acts for an account or for nobody, and row-level security shows it
+that account's rows or none. A request says for whom with ``act_for``, a job with ``acting_for``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
-from sqlalchemy import URL, Engine, create_engine, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from timestack.settings import Settings
@@ -15,6 +20,15 @@ STATEMENT_TIMEOUT = 15.0
 CONNECT_TIMEOUT = 3
 POOL_TIMEOUT = 5.0
 RECYCLE = 1800
+
+# What the policies of hypertables.yaml's `account_column` read. It is local to the transaction, so
+# that the server itself forgets it with every commit and rollback: what goes back to the pool
+# carries nobody. Nothing else may name the setting, least of all for a whole session.
+ACT_FOR = "select set_config('timestack.account', %(account)s, true)"
+ACCOUNT_LENGTH = 200
+
+# Each thread has its own, a new thread nobody's.
+_account: ContextVar[str | None] = ContextVar("account", default=None)
 
 _sessions = sessionmaker(expire_on_commit=False)
 
@@ -28,7 +42,8 @@ def engine_from(
     """Return a pooled engine; no connection is opened until the first use.
 
     ``statement_timeout`` is in seconds, 0 for none. Sessions run in UTC. A connection that
-    went stale (the database was restarted) is replaced before it is handed out.
+    went stale (the database was restarted) is replaced before it is handed out. A transaction,
+    of a session or not, acts for the account that its thread names when it begins.
     """
     url = URL.create(
         "postgresql+psycopg2",
@@ -41,7 +56,7 @@ def engine_from(
     tls = {"sslmode": settings.database_sslmode}
     if settings.database_sslmode.startswith("verify-"):
         tls["sslrootcert"] = str(settings.database_ca)
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=settings.database_pool_size,
         max_overflow=settings.database_pool_size,
@@ -59,6 +74,17 @@ def engine_from(
             "options": f"-c timezone=UTC -c statement_timeout={round(statement_timeout * 1000)}",
         },
     )
+    # At the engine rather than the session: a session on a connection of its own and a second
+    # transaction have it too, and a savepoint, which is no transaction, leaves it alone.
+    event.listen(engine, "begin", _name_account)
+    return engine
+
+
+def _name_account(connection: Connection) -> None:
+    account = _account.get()
+    # For nobody nothing is sent: without a name the policies show no rows.
+    if account is not None:
+        connection.exec_driver_sql(ACT_FOR, {"account": account}).scalar()
 
 
 def init(settings: Settings, **options) -> Engine:
@@ -68,15 +94,65 @@ def init(settings: Settings, **options) -> Engine:
     return engine
 
 
+def act_for(account: str | None) -> None:
+    """From here on, begin every transaction of this thread for an account; None is nobody.
+
+    For requests: said when each one begins, the anonymous ones too, and None when it is torn
+    down. The threads of a server live on, and would take a name left behind to the next request.
+
+    Raises ValueError for what cannot be an account; then it is nobody. A transaction that has
+    begun, which its first statement does, acts to its end for whom it began with.
+    """
+    _account.set(None)
+    if account is not None:
+        _require_account(account)
+        _account.set(account)
+
+
+@contextmanager
+def acting_for(account: str | None) -> Iterator[None]:
+    """Begin the transactions of a block for an account, as ``act_for``; then as it was before.
+
+    Open the session within the block. Do not yield from the block to a caller that must not act
+    for the account: a generator shares its caller's thread.
+    """
+    before = _account.get()
+    try:
+        act_for(account)
+        yield
+    finally:
+        _account.set(before)
+
+
+def acts_for() -> str | None:
+    """Return the account that a transaction begun now acts for, None for nobody."""
+    return _account.get()
+
+
+def _require_account(account: str) -> None:
+    if not (0 < len(account) <= ACCOUNT_LENGTH and account.isprintable()):
+        raise ValueError(
+            f"{account[:40]!r} ({len(account)} characters) cannot be an account: "
+            f"1 to {ACCOUNT_LENGTH} printable characters can"
+        )
+
+
 @contextmanager
 def session() -> Iterator[Session]:
     """Give a session in a transaction: committed at the end, rolled back on an exception.
+
+    It acts for the account that ``act_for`` or ``acting_for`` named.
 
     Raises sqlalchemy.exc.OperationalError when the database is away and
     sqlalchemy.exc.UnboundExecutionError when ``init`` was not called.
     """
     with _sessions.begin() as opened:
         yield opened
+
+
+def new_session() -> Session:
+    """Return a session that its caller commits and closes; for libraries that want to."""
+    return _sessions()
 
 
 def check() -> None:

@@ -1,0 +1,62 @@
+"""Use of a media platform by the account that the transaction acts for (see ``timestack.db``).
+
+No function here takes an account: the database decides whose rows there are. For nobody there
+are none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from timestack.models.usage import Usage
+
+
+@dataclass(frozen=True)
+class ProjectDay:
+    """What one project used on one day, a UTC date.
+
+    The four volumes are seconds of media, ``items`` is a count, storage is megabytes at the end
+    of the day. ``deleted`` says that the platform no longer has the project.
+    """
+
+    day: date
+    project: str
+    ingested_seconds: float
+    transcribed_seconds: float
+    subtitled_seconds: float
+    translated_seconds: float
+    items: int
+    storage_video_mb: float
+    storage_audio_mb: float
+    storage_image_mb: float
+    storage_text_mb: float
+    storage_other_mb: float
+    deleted: bool
+
+
+COLUMNS = tuple(getattr(Usage, field.name) for field in fields(ProjectDay))
+
+
+def projects(session: Session) -> list[str]:
+    """Return the names of the account's projects that have any usage, in alphabetical order."""
+    return list(session.scalars(select(Usage.project).distinct().order_by(Usage.project)))
+
+
+def by_day(session: Session, start: date, end: date) -> list[ProjectDay]:
+    """Return the account's usage over ``start <= day < end``, by day and then by project.
+
+    A day on which a project used nothing may be missing. Raises ValueError when ``end`` is not
+    after ``start``.
+    """
+    if end <= start:
+        raise ValueError(f"end {end} is not after start {start}")
+    rows = session.execute(
+        select(*COLUMNS)
+        .where(Usage.day >= start, Usage.day < end)
+        .order_by(Usage.day, Usage.project)
+    )
+    return [ProjectDay(*row) for row in rows]
