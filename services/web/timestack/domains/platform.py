@@ -1,0 +1,191 @@
+"""Logging in at an upstream media platform, which alone knows the password.
+
+Only one answer is success: status 200, JSON, an object with an explicit token, a time for which it
+is good, and the account of the very user who was asked for. Whatever else comes back, or does not
+come back in time, is a refusal with one sentence for the person and one for the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+
+LONGEST_ANSWER = 64 * 1024
+# Nobody grants a token for longer; a larger number is a mistake in its unit.
+LONGEST_TOKEN = timedelta(days=366)
+
+DENIED = "The media platform does not know this e-mail address with this password."
+SILENT = (
+    "The media platform does not answer, so nobody can log in at the moment."
+    " Try again in a few minutes."
+)
+UNUSABLE = (
+    "The media platform gave an answer that cannot be used, so you are not logged in."
+    " Try again in a few minutes."
+)
+
+
+class LoginError(Exception):
+    """Nobody was logged in; str() is for the person, ``cause_text`` for the log.
+
+    Neither holds the password, the token or any text that the platform sent: it might repeat them.
+    """
+
+    def __init__(self, message: str, cause_text: str):
+        self.cause_text = cause_text
+        super().__init__(message)
+
+
+class Denied(LoginError):
+    """The platform answered that user and password do not match."""
+
+
+class Unavailable(LoginError):
+    """The platform gave no answer, or none that may count as a log-in."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """A log-in that the platform granted; ``expires_at`` is UTC and never later than its own."""
+
+    token: SecretStr = field(repr=False)
+    expires_at: datetime
+    account: str
+    name: str
+    email: str
+
+
+class _Account(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$")]
+    # No control characters: it is shown on pages and written to logs.
+    name: Annotated[str, StringConstraints(pattern=r"^\P{C}{1,200}$")]
+    email: Annotated[str, StringConstraints(max_length=320)]
+
+
+class _Answer(BaseModel):
+    # Strict: true is no number and "3600" neither.
+    model_config = ConfigDict(strict=True)
+
+    token: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,4096}$")]
+    expires_in: Annotated[float, Field(gt=0, le=LONGEST_TOKEN.total_seconds(), allow_inf_nan=False)]
+    account: _Account
+
+
+def login(
+    base_url: str,
+    user: str,
+    password: str,
+    *,
+    deadline: float = 5.0,
+    verify: ssl.SSLContext | bool = True,
+) -> Login:
+    """Ask the platform at ``base_url`` whether ``password`` is that of ``user``, an e-mail address.
+
+    ``deadline`` is in seconds and holds for everything together: name, connection, TLS, and an
+    answer that arrives byte by byte. ``verify`` is as in httpx. Proxies and credentials of the
+    environment are not used, so the password goes nowhere but to ``base_url``.
+
+    Raises Denied when the platform says no and Unavailable for everything else.
+    """
+    # Escaped to ASCII: what is typed may hold lone surrogates, which UTF-8 cannot carry.
+    question = json.dumps({"user": user, "password": password}).encode("ascii")
+    # Counted from before the question: the token is never thought good when it is not.
+    asked = datetime.now(UTC)
+    try:
+        text = _within(_ask(f"{base_url.rstrip('/')}/api/login", question, deadline, verify))
+    except (TimeoutError, httpx.TimeoutException):
+        cause = f"no complete answer from the platform within {deadline:g} s"
+        raise Unavailable(SILENT, cause) from None
+    except httpx.ConnectError as error:
+        # Nothing had been sent, so the text can only be the system's or the TLS library's.
+        raise Unavailable(SILENT, f"no connection to the platform: {error}") from None
+    # A group is what anyio makes of a port that is none.
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ExceptionGroup) as error:
+        cause = f"asking the platform failed with {type(error).__name__}"
+        raise Unavailable(UNUSABLE, cause) from None
+    answer = _parse(text)
+    # Only ASCII letters are folded: other foldings make two addresses of different people one.
+    if answer.account.email.encode().lower() != user.encode("utf-8", "surrogatepass").lower():
+        raise Unavailable(UNUSABLE, "the platform answered for another user than the one asked for")
+    return Login(
+        SecretStr(answer.token),
+        asked + timedelta(seconds=answer.expires_in),
+        answer.account.id,
+        answer.account.name,
+        answer.account.email,
+    )
+
+
+async def _ask(url: str, question: bytes, deadline: float, verify: ssl.SSLContext | bool) -> bytes:
+    """Return the body of an answer with status 200 in JSON, at most LONGEST_ANSWER bytes."""
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        # A compressed body would have to be unpacked before its size is known.
+        "Accept-Encoding": "identity",
+    }
+    # Connecting and the TLS handshake have less than half each: a handshake that is cancelled from
+    # outside leaves its socket open, one that httpx ends does not.
+    timeout = httpx.Timeout(deadline, connect=0.45 * deadline)
+    async with (
+        asyncio.timeout(deadline),
+        httpx.AsyncClient(
+            verify=verify, timeout=timeout, follow_redirects=False, trust_env=False
+        ) as client,
+        client.stream("POST", url, content=question, headers=headers) as answer,
+    ):
+        if answer.status_code == 401:
+            raise Denied(DENIED, "the platform answered 401 to user and password")
+        if answer.status_code != 200:
+            cause = f"the platform answered {answer.status_code} in place of 200"
+            raise Unavailable(UNUSABLE, cause)
+        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind != "application/json" or "Content-Encoding" in answer.headers:
+            raise Unavailable(UNUSABLE, "the platform's answer is not plain application/json")
+        body = bytearray()
+        async for chunk in answer.aiter_raw():
+            body += chunk
+            if len(body) > LONGEST_ANSWER:
+                cause = f"the platform's answer is longer than {LONGEST_ANSWER} bytes"
+                raise Unavailable(UNUSABLE, cause)
+        return bytes(body)
+
+
+def _within(asking: Coroutine[None, None, bytes]) -> bytes:
+    # A thread of its own: the caller's may already run an event loop, and two cannot nest.
+    with ThreadPoolExecutor(1, "platform") as pool:
+        return pool.submit(copy_context().run, _run, asking).result()
+
+
+def _run(asking: Coroutine[None, None, bytes]) -> bytes:
+    # Not asyncio.run(), which at its end waits for a name look-up that is past the deadline.
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(asking)
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+def _parse(text: bytes) -> _Answer:
+    try:
+        return _Answer.model_validate_json(text)
+    except ValidationError as error:
+        # Place and message alone: the input may be a token.
+        faults = (
+            f"{'.'.join(map(str, each['loc'])) or 'the document'}: {each['msg']}"
+            for each in error.errors(include_input=False, include_url=False, include_context=False)
+        )
+        raise Unavailable(UNUSABLE, f"the platform's answer: {'; '.join(faults)}") from None

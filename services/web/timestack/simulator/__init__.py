@@ -1,0 +1,23 @@
+"""A simulated media platform, for development and tests: ``python -m timestack.simulator``.
+
+It stands for a service that is not ours: log-in, usage, manifest and companies over HTTP on port
+9000, and a mail server on port 2525 that keeps what it is sent. All of its data is invented; every
+answer says so in the header ``X-Simulated``. Nothing of the package imports it. The environment
+tells it one thing: SIMULATOR_PASSWORD_FILE (default /run/secrets/platform_password), the password
+of every simulated user.
+
+=================================== ============================================================
+``GET /health``                     200 when it serves
+``POST /api/login``                 ``{"user", "password"}`` for a token; see ``login``
+``GET /api/usage``                  ``?account=&from=&to=`` with a bearer token; see ``usage``
+``GET /api/accounts``               every account, for the service token: the password itself
+``GET /api/manifest``               version, address and SHA-256 of the document
+``GET /api/manifest/<version>.json`` the document; every version stays
+``POST /api/manifest/publish``      control: make the next version
+``GET``, ``POST /api/faults``       control: see ``faults``
+``GET /api/companies``              companies with yearly finances, as they are loaded
+``GET /mail``, ``DELETE /mail``     the last 100 messages, newest last; forget them
+=================================== ============================================================
+
+The controls and the mail ask for no password: it must never be reachable from outside the stack.
+"""

@@ -1,0 +1,198 @@
+"""The rest of the simulated platform: manifest, faults, companies, mail, start and stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import smtplib
+import subprocess
+import sys
+from decimal import Decimal
+from email.message import EmailMessage
+from hashlib import sha256
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.stack import wait_until
+from tests.unit.simulator.running import PASSWORD, WEB, Simulator, running
+from timestack.domains import finance
+
+
+def test_every_answer_says_that_it_is_simulated(client: httpx.Client) -> None:
+    for path in ("/health", "/api/manifest", "/api/companies", "/mail", "/api/usage", "/nothing"):
+        assert client.get(path).headers["X-Simulated"] == "yes", path
+
+
+def test_a_question_that_is_no_log_in_is_answered_400(client: httpx.Client) -> None:
+    for body in ("[]", "{}", '{"user": 1, "password": "x"}', '{"user": "x"', "null"):
+        headers = {"Content-Type": "application/json"}
+        answer = client.post("/api/login", content=body, headers=headers)
+        assert answer.status_code == 400, body
+        assert answer.json()["error"]
+    assert client.post("/api/login", content="user=x").status_code == 415
+    long = {"user": "x" * 70_000, "password": "x"}
+    assert client.post("/api/login", json=long).status_code == 413
+
+
+def test_the_manifest_points_to_a_document_with_its_hash(client: httpx.Client) -> None:
+    pointer = client.get("/api/manifest").json()
+    download = client.get(pointer["url"])
+    assert sha256(download.content).hexdigest() == pointer["sha256"]
+    document = download.json()
+    assert document["version"] == pointer["version"]
+    assert len(document["titles"]) >= 300
+    assert len({title["id"] for title in document["titles"]}) == len(document["titles"])
+
+
+def test_publishing_changes_the_version_and_keeps_the_old_document(client: httpx.Client) -> None:
+    old = client.get("/api/manifest").json()
+    before = client.get(old["url"])
+    published = client.post("/api/manifest/publish")
+    assert published.status_code == 201
+    new = client.get("/api/manifest").json()
+    assert new == published.json()
+    assert int(new["version"]) == int(old["version"]) + 1
+    after = client.get(new["url"])
+    assert sha256(after.content).hexdigest() == new["sha256"] != old["sha256"]
+    assert len(after.json()["titles"]) > len(before.json()["titles"])
+    assert client.get(old["url"]).content == before.content
+    assert client.get(f"/api/manifest/{int(new['version']) + 1}.json").status_code == 404
+    assert client.get("/api/manifest/publish").status_code in (404, 405)
+
+
+def test_a_fault_lasts_until_it_is_repaired(client: httpx.Client) -> None:
+    good = client.get("/api/manifest")
+    try:
+        client.post("/api/faults", json={"manifest": "500"})
+        assert client.get("/api/manifest").status_code == 500
+        client.post("/api/faults", json={"manifest": "html"})
+        answer = client.get("/api/manifest")
+        assert (answer.status_code, answer.headers["Content-Type"][:9]) == (200, "text/html")
+        client.post("/api/faults", json={"manifest": "cut", "document": "altered"})
+        answer = client.get("/api/manifest")
+        assert answer.headers["Content-Type"] == "application/json"
+        assert good.content.startswith(answer.content)
+        with pytest.raises(ValueError, match="line 1 column"):
+            answer.json()
+        download = client.get(good.json()["url"])
+        assert download.json()["version"] == good.json()["version"]
+        assert sha256(download.content).hexdigest() != good.json()["sha256"]
+    finally:
+        repaired = client.post("/api/faults", json={"manifest": None, "document": None})
+    assert set(repaired.json().values()) == {None}
+    assert client.get("/api/manifest").content == good.content
+
+
+@pytest.mark.parametrize(
+    "order", [{"manifest": "slow"}, {"mail": "500"}, ["manifest"], {"usage": 1}]
+)
+def test_an_unknown_fault_changes_nothing(client: httpx.Client, order: object) -> None:
+    assert client.post("/api/faults", json=order).status_code == 400
+    assert set(client.get("/api/faults").json().values()) == {None}
+
+
+def test_the_companies_are_what_the_loader_takes(client: httpx.Client) -> None:
+    text = client.get("/api/companies").text
+    document = finance._parse(text)
+    assert len(document.companies) == 40
+    quarters = [
+        getattr(year, quarter)
+        for company in document.companies
+        for year in company.finances
+        for quarter in finance.QUARTERS
+    ]
+    assert all(each.as_tuple().exponent == -2 and each > 0 for each in quarters if each)
+    assert {type(each) for each in quarters} == {Decimal, type(None)}
+    assert client.get("/api/companies").text == text
+
+
+def test_mail_is_kept_with_its_envelope_subject_and_text(
+    simulator: Simulator, client: httpx.Client
+) -> None:
+    assert client.delete("/mail").status_code == 204
+    message = EmailMessage()
+    message["From"], message["To"] = "stack@example.org", "viewer@example.org"
+    message["Subject"] = "Passwort zurücksetzen"
+    message.set_content("Grüße, hier ist der Link: https://localhost/reset/abc\n")
+    message.add_alternative("<p>Grüße</p>", subtype="html")
+    with smtplib.SMTP("127.0.0.1", simulator.smtp_port, timeout=10) as smtp:
+        smtp.send_message(message, to_addrs=["viewer@example.org", "hidden@example.org"])
+        smtp.sendmail("a@example.org", ["b@example.org"], b"no header at all\r\n")
+        head = b"Subject: =?nonsense?q?x?=\r\nContent-Type: text/plain; charset=nonsense\r\n\r\n"
+        smtp.sendmail("a@example.org", ["b@example.org"], head + b"\xff\r\n")
+    first, second, third = client.get("/mail").json()
+    assert first["from"] == "stack@example.org"
+    assert first["to"] == ["viewer@example.org", "hidden@example.org"]
+    assert first["subject"] == "Passwort zurücksetzen"
+    assert "Grüße, hier ist der Link: https://localhost/reset/abc" in first["text"]
+    assert (second["subject"], second["to"]) == ("", ["b@example.org"])
+    assert third["to"] == ["b@example.org"]
+
+
+def test_the_last_hundred_messages_are_kept(simulator: Simulator, client: httpx.Client) -> None:
+    client.delete("/mail")
+    with smtplib.SMTP("127.0.0.1", simulator.smtp_port, timeout=10) as smtp:
+        for number in range(103):
+            smtp.sendmail("a@example.org", ["b@example.org"], f"Subject: {number}\r\n\r\nx\r\n")
+        with pytest.raises(smtplib.SMTPSenderRefused):
+            smtp.sendmail("a@example.org", ["b@example.org"], "x" * 78 + "\r\n" + "y\r\n" * 500_000)
+    subjects = [message["subject"] for message in client.get("/mail").json()]
+    assert subjects == [str(number) for number in range(3, 103)]
+    client.delete("/mail")
+    assert client.get("/mail").json() == []
+
+
+def test_sigterm_ends_it_at_once_while_a_client_waits_and_mail_is_open(tmp_path: Path) -> None:
+    with (
+        running(tmp_path) as simulator,
+        smtplib.SMTP("127.0.0.1", simulator.smtp_port, timeout=10),
+        simulator.client() as client,
+    ):
+        sent = {"user": "drip@platform.example", "password": PASSWORD}
+        with client.stream("POST", "/api/login", json=sent) as answer:
+            assert next(answer.iter_raw())
+            simulator.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: simulator.process.poll() is not None, "it ends", deadline=5)
+        assert simulator.process.returncode == 0
+        assert "stops" in simulator.log.read_text()
+
+
+def test_the_log_tells_each_request_and_no_secret(
+    simulator: Simulator, service: httpx.Client
+) -> None:
+    token = service.post(
+        "/api/login", json={"user": "south@platform.example", "password": PASSWORD}
+    ).json()["token"]
+    service.get(f"/api/companies?token={PASSWORD}")
+    wait_until(lambda: "GET /api/companies 200" in simulator.log.read_text(), "it is logged", 5)
+    told = simulator.log.read_text()
+    assert PASSWORD not in told
+    assert token not in told
+    assert "/health" not in told
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "is missing"), ("", "is empty")])
+def test_without_a_password_it_does_not_start(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_text(content)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(WEB),
+        "SIMULATOR_PASSWORD_FILE": str(file),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "timestack.simulator"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"{file} {said}" in done.stderr
+    assert "Traceback" not in done.stderr
