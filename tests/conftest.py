@@ -16,16 +16,17 @@ from tests.stack import Stack
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The whole stack, provisioned and seeded, once for the session."""
-    with Stack(tmp_path_factory.mktemp("stack")) as running:
+    """The whole stack, provisioned and seeded, once for the session; anybody may register."""
+    with Stack(tmp_path_factory.mktemp("stack"), REGISTRATION="yes") as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def prefixed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A second stack beside the first: under a URL prefix, and with an empty database."""
+    """A second stack beside the first: a URL prefix, an empty database, log-in by the platform."""
     directory = tmp_path_factory.mktemp("prefixed")
-    with Stack(directory, URL_PREFIX="/timestack", SEED="no") as running:
+    changes = {"URL_PREFIX": "/timestack", "SEED": "no", "AUTH_BACKEND": "platform"}
+    with Stack(directory, **changes) as running:
         yield running
 
 

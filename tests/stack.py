@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -21,6 +21,9 @@ from testcontainers.compose import DockerCompose
 
 ROOT = Path(__file__).resolve().parents[1]
 ADMIN_EMAIL = "admin@example.org"
+# What the tests choose in place of a first password.
+PASSWORD = "correct horse battery staple"
+TOKEN_FIELD = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 T = TypeVar("T")
 
 
@@ -68,14 +71,22 @@ class Stack(DockerCompose):
             "HTTPS_PORT": str(self.https_port),
             "ADMIN_EMAIL": ADMIN_EMAIL,
             "SECRETS_PATH": str(self.secrets),
+            "COMPOSE_PROFILES": "test",
+            # The simulated platform keeps the mails that it gets.
+            "SMTP_HOST": "platform",
+            "SMTP_PORT": "2525",
+            "SMTP_TLS": "none",
             **settings,
         }
+        files = ["compose.yaml", "test.yaml"]
+        if values.get("AUTH_BACKEND") == "platform":
+            files.insert(1, "platform.yaml")
         env_file = directory / ".env"
         env_file.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
         make_secrets(self.secrets)
         super().__init__(
             context=ROOT,
-            compose_file_name=["compose/compose.yaml", "compose/test.yaml"],
+            compose_file_name=[f"compose/{name}" for name in files],
             env_file=str(env_file),
             wait=False,
         )
@@ -159,11 +170,90 @@ class Stack(DockerCompose):
     def url(self) -> str:
         return f"https://localhost:{self.https_port}{self.prefix}"
 
-    @cached_property
-    def http(self) -> httpx.Client:
-        """A client that trusts this stack's own certificate authority and no other."""
+    def client(self) -> httpx.Client:
+        """A stranger's browser that trusts this stack's own certificate authority and no other."""
         context = ssl.create_default_context(cafile=str(self.secrets / "ca.pem"))
         return httpx.Client(base_url=self.url, verify=context, http2=True, timeout=20)
+
+    @cached_property
+    def visitor(self) -> httpx.Client:
+        """A client that never logs in."""
+        return self.client()
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        """The administrator, logged in once, the first password changed on the way."""
+        client = self.client()
+        answer = self.log_in(client, ADMIN_EMAIL, self.first_password)
+        if answer.status_code != 302:
+            answer = self.log_in(client, ADMIN_EMAIL, PASSWORD)
+        assert answer.status_code == 302, answer.text
+        form = client.get("/account/password")
+        if "new_password" in form.text and self.must_change_password:
+            words = {
+                "password": self.first_password,
+                "new_password": PASSWORD,
+                "new_password_confirm": PASSWORD,
+            }
+            answer = self.submit(client, "/account/password", words)
+            assert answer.status_code == 302, answer.text
+        return ready_for_api(client)
+
+    @cached_property
+    def viewer(self) -> httpx.Client:
+        """A viewer, made and logged in once."""
+        return self.user("viewer@example.org", "viewer")
+
+    def user(self, email: str, role: str, *more: str) -> httpx.Client:
+        """Make a user by the provisioner's own command, log in and choose a password."""
+        done = self.provision("user", email, "--role", role, *more)
+        client = self.client()
+        first = re.search(r"first password (\S+)", done.stdout)
+        if first is None:
+            answer = self.log_in(client, email, PASSWORD)
+            assert answer.status_code == 302, answer.text
+            return ready_for_api(client)
+        answer = self.log_in(client, email, first[1])
+        assert answer.status_code == 302, answer.text
+        words = {
+            "password": first[1],
+            "new_password": PASSWORD,
+            "new_password_confirm": PASSWORD,
+        }
+        answer = self.submit(client, "/account/password", words)
+        assert answer.status_code == 302, answer.text
+        return ready_for_api(client)
+
+    def log_in(
+        self, client: httpx.Client, email: str, password: str, **more: str
+    ) -> httpx.Response:
+        """Submit the log-in form as a browser does; 302 is success."""
+        return self.submit(client, "/login", {"email": email, "password": password, **more})
+
+    def submit(self, client: httpx.Client, path: str, words: dict[str, str]) -> httpx.Response:
+        """Open a form and send it back filled in; redirects are not followed."""
+        form = client.get(path)
+        token = TOKEN_FIELD.search(form.text)
+        assert token, f"{path} answered {form.status_code} and no form: {form.text[:500]}"
+        return client.post(path, data={"csrf_token": token[1], **words})
+
+    def provision(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the provisioner; raises with what it said when it fails."""
+        done = self.compose(
+            *("run", "--rm", "--no-deps", "-T", "provision"),
+            *("python", "-m", "scripts.provision", *arguments),
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    @property
+    def first_password(self) -> str:
+        return (self.secrets / "admin_password").read_text().strip()
+
+    @property
+    def must_change_password(self) -> bool:
+        statement = f"select must_change_password from users where email = '{ADMIN_EMAIL}'"
+        return self.sql(statement) == [("t",)]
 
     def raw(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b""
@@ -179,14 +269,16 @@ class Stack(DockerCompose):
         connection.close()
         return answer
 
-    @property
-    def admin(self) -> tuple[str, str]:
-        return ADMIN_EMAIL, (self.secrets / "admin_password").read_text().strip()
+    def cookies(self, client: httpx.Client) -> str:
+        """The Cookie header of a client, for requests sent by other means."""
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar)
 
-    @property
-    def admin_header(self) -> dict[str, str]:
-        token = base64.b64encode(":".join(self.admin).encode()).decode()
-        return {"Authorization": f"Basic {token}"}
+
+def ready_for_api(client: httpx.Client) -> httpx.Client:
+    """Send the CSRF token, which our pages' scripts take from a cookie, with every request."""
+    token = next(c.value for c in client.cookies.jar if c.name.startswith("__Host-timestack-csrf"))
+    client.headers["X-CSRFToken"] = token or ""
+    return client
 
 
 def docker(*arguments: str) -> str:

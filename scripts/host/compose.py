@@ -66,8 +66,15 @@ class Compose:
         return [
             *("docker", "compose", "--project-directory", str(self.root)),
             *("--env-file", str(file if file.exists() else self.root / ".env.example")),
-            *("-f", str(self.root / "compose" / "compose.yaml"), "-p", project),
+            *(word for name in self.files for word in ("-f", str(self.root / "compose" / name))),
+            *("-p", project),
         ]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files under compose/ that these settings ask for, the later ones on top."""
+        asks_upstream = self.values.get("AUTH_BACKEND") == "platform"
+        return ("compose.yaml", *(("platform.yaml",) if asks_upstream else ()))
 
     @property
     def environment(self) -> dict[str, str]:

@@ -11,7 +11,6 @@ import re
 import secrets
 from pathlib import Path
 
-from scripts.host.certificates import INSTALL, OpenSSLError, openssl
 from scripts.host.environment import replace, shown
 from scripts.host.faults import Fault, Refused
 
@@ -22,16 +21,21 @@ RANDOM = (
     "db_pgadmin_password",
     "db_backup_password",
     "redis_password",
+    # What signs sessions, and what it was before it was rotated.
     "secret_key",
+    "secret_key_previous",
+    # The first password of ADMIN_EMAIL, which its first log-in changes.
     "admin_password",
+    # Proofs that a request comes from the proxy.
     "pgadmin_proxy_secret",
+    "flower_proxy_secret",
+    # The simulated platform's, in development and tests.
+    "platform_password",
+    # Stands in for the mail server's until somebody writes that.
+    "smtp_password",
 )
-# The administrator's line for Traefik, made from admin_password and ADMIN_EMAIL.
-HTPASSWD = "admin_htpasswd"
-NAMES = (*RANDOM, HTPASSWD)
 
 BYTES = 32
-APR1 = re.compile(r"\$apr1\$(?P<salt>[^$]+)\$[^$:\s]+")
 
 
 def check(directory: Path, *, in_use: bool) -> list[Fault]:
@@ -57,16 +61,15 @@ def check(directory: Path, *, in_use: bool) -> list[Fault]:
     if mode & 0o077:
         what = f"open to other users of this host (mode {mode & 0o777:04o})"
         faults.append(Fault(where, what, f"close it: chmod 700 {where}"))
-    for name in NAMES:
+    for name in RANDOM:
         faults += _faults_of(directory / name, in_use=in_use)
     return faults
 
 
-def ensure(directory: Path, *, admin_email: str) -> list[str]:
+def ensure(directory: Path) -> list[str]:
     """Generate what is missing and return the names made; what is there stays as it is.
 
-    ``admin_htpasswd`` is made anew when the e-mail or the password has changed. Call ``check``
-    first. Raises Refused when a file cannot be read or written.
+    Call ``check`` first. Raises Refused when a file cannot be written.
     """
     made = []
     try:
@@ -75,18 +78,10 @@ def ensure(directory: Path, *, admin_email: str) -> list[str]:
             if not (directory / name).exists():
                 replace(directory / name, secrets.token_urlsafe(BYTES) + "\n", 0o444)
                 made.append(name)
-        path = directory / HTPASSWD
-        password = (directory / "admin_password").read_text(encoding="ascii").strip()
-        if not _matches(path, admin_email, password):
-            replace(path, f"{admin_email}:{_apr1(password)}\n", 0o444)
-            made.append(HTPASSWD)
     except OSError as error:
         where = shown(Path(error.filename or directory))
         todo = f"see that {shown(directory)} can be written to and the disk has space"
         raise Refused([Fault(where, f"cannot be written: {error.strerror}", todo)]) from error
-    except OpenSSLError as error:
-        what = f"cannot hash the administrator's password: {error}"
-        raise Refused([Fault("openssl", what, INSTALL)]) from error
     return made
 
 
@@ -95,11 +90,10 @@ _ANEW = "`make secrets` generates what is missing and the services take it at th
 
 def _faults_of(path: Path, *, in_use: bool) -> list[Fault]:
     where = shown(path)
-    derived = path.name == HTPASSWD
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        if derived or not in_use:
+        if not in_use:
             return []
         what = "the secret is missing, but the services use it already"
         return [Fault(where, what, _restore("the file"))]
@@ -109,15 +103,13 @@ def _faults_of(path: Path, *, in_use: bool) -> list[Fault]:
     except OSError as error:
         return [_unreadable(where, error)]
     text = content.rstrip(b"\n")
-    if derived:
-        return []
     if not text:
         return [Fault(where, "the file is empty", f"restore it from a copy, or remove it; {_ANEW}")]
     if not re.fullmatch(rb"[!-~]+", text):
         what = "has blanks, a carriage return or characters beyond ASCII in it"
         todo = f"write the secret on one line with nothing else, or remove the file; {_ANEW}"
         return [Fault(where, what, todo)]
-    if path.name == "secret_key" and len(text) < BYTES:
+    if path.name.startswith("secret_key") and len(text) < BYTES:
         what = f"has {len(text)} characters, fewer than the {BYTES} that signing needs"
         return [Fault(where, what, f"write a longer one, or remove the file; {_ANEW}")]
     return []
@@ -130,20 +122,3 @@ def _restore(what: str) -> str:
 def _unreadable(where: str, error: OSError) -> Fault:
     todo = "run as the user who made it, or give it to yourself with chown"
     return Fault(where, f"cannot be read: {error.strerror}", todo)
-
-
-def _matches(path: Path, email: str, password: str) -> bool:
-    """Whether the line is for this e-mail and this password, by hashing with its own salt."""
-    try:
-        user, _, digest = path.read_text(encoding="ascii").rstrip("\n").partition(":")
-    except (FileNotFoundError, UnicodeDecodeError):
-        return False
-    match = APR1.fullmatch(digest)
-    if match is None or user != email:
-        return False
-    return secrets.compare_digest(_apr1(password, "-salt", match["salt"]), digest)
-
-
-def _apr1(password: str, *salt: str) -> str:
-    # By standard input: a command's arguments are there for every user of the host to read.
-    return openssl("passwd", "-apr1", *salt, "-stdin", stdin=password + "\n").strip()

@@ -137,6 +137,23 @@ def _email(value: str) -> Problem:
     return f"{value} is not an e-mail address", "write one such as admin@example.org"
 
 
+def _url(value: str) -> Problem:
+    if re.fullmatch(
+        r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*[A-Za-z0-9_~-])?", value
+    ):
+        return None
+    return (
+        f"{value} is not a URL",
+        "write one such as https://media.example.org, no slash at the end",
+    )
+
+
+def _mail_user(value: str) -> Problem:
+    if re.fullmatch(r"[A-Za-z0-9@._%+=/-]{1,254}", value):
+        return None
+    return f"{value} is not a user name", "write letters, digits and @ . _ % + = / - alone"
+
+
 def _url_prefix(value: str) -> Problem:
     if not re.fullmatch(r"(/[a-z0-9_-]+)*", value):
         return (
@@ -180,7 +197,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("HTTPS_PORT", "8443", _number(1, 65535)),
     Setting("URL_PREFIX", "", _url_prefix, needed=False),
     Setting("ADMIN_EMAIL", "admin@example.org", _email),
+    Setting("REGISTRATION", "no", _one_of("yes", "no")),
+    Setting("AUTH_BACKEND", "local", _one_of("local", "platform")),
+    Setting("PLATFORM_URL", "http://platform:9000", _url),
+    Setting("SMTP_HOST", "", _host_name, needed=False),
+    Setting("SMTP_PORT", "587", _number(1, 65535)),
+    Setting("SMTP_TLS", "starttls", _one_of("starttls", "implicit", "none")),
+    Setting("SMTP_USER", "", _mail_user, needed=False),
+    Setting("MAIL_FROM", "timestack@example.org", _email),
     Setting("SECRETS_PATH", "./.secrets", _path),
+    Setting("COMPOSE_PROFILES", "", _one_of("dev", "test"), needed=False),
     Setting("TIMESTACK_ENV", "development", _one_of("development", "production", "test")),
     Setting("LOG_LEVEL", "info", _one_of("debug", "info", "warning", "error", "critical")),
     Setting("SEED", "yes", _one_of("yes", "no")),

@@ -1,7 +1,9 @@
 """`make rotate SECRET=name`: a new secret in a running stack.
 
 A role's password is first set in the database, then its file is written, then the containers that
-mount it are replaced. Stopped in between, `make up` sets the database to what the files say.
+mount it are replaced. Stopped in between, `make up` sets the database to what the files say. The
+session key becomes the previous one, so that whoever is logged in stays so. The administrator's
+password is set in the database alone; the next log-in must change it.
 """
 
 from __future__ import annotations
@@ -17,10 +19,16 @@ from scripts.host.environment import replace
 from scripts.host.faults import Fault, Refused
 
 
+# The previous session key is written when the present one is rotated; the mail server's password
+# is that server's to change.
+KEPT = ("secret_key_previous", "smtp_password")
+ROTATED = tuple(name for name in credentials.RANDOM if name not in KEPT)
+
+
 def rotate(root: Path, name: str) -> None:
     """Replace one secret; raises Refused when there is none of that name or the stack is down."""
-    if name not in credentials.RANDOM:
-        todo = f"choose one of {', '.join(credentials.RANDOM)}"
+    if name not in ROTATED:
+        todo = f"choose one of {', '.join(ROTATED)}"
         raise Refused([Fault(f"SECRET={name}", "is no secret that can be rotated", todo)])
     with stack.only_one(root):
         compose = database.running(root)
@@ -29,13 +37,33 @@ def rotate(root: Path, name: str) -> None:
         with phases.phase("rotate") as phase:
             if name.startswith("db_"):
                 set_password(compose, role_of(name), password)
+            if name == "secret_key":
+                before = compose.secret(name).read_text(encoding="ascii")
+                replace(compose.secret("secret_key_previous"), before, 0o444)
             replace(compose.secret(name), f"{password}\n", 0o444)
-            email = compose.values["ADMIN_EMAIL"]
-            credentials.ensure(compose.secret(name).parent, admin_email=email)
+            if name == "admin_password":
+                set_admin_password(compose)
             phase.result = str(compose.secret(name))
         with phases.phase("replace") as phase:
             stack.start(Compose(root, compose.values), phase)
     info(f"{name} is new, and the containers that mount it hold the new one")
+
+
+def set_admin_password(compose: Compose) -> None:
+    """Give ADMIN_EMAIL the password of the file, to be changed at its next log-in."""
+    done = subprocess.run(
+        [
+            *(*compose.command, "--progress=quiet", "run", "--rm", "--no-deps", "-T", "provision"),
+            *("python", "-m", "scripts.provision", "admin", "--reset"),
+        ],
+        env=compose.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        todo = "the file holds the new password already: run this again once the cause is mended"
+        raise Refused([Fault(compose.values["ADMIN_EMAIL"], done.stderr.strip(), todo)])
 
 
 def role_of(name: str) -> str:

@@ -141,7 +141,7 @@ def settle(root: Path, phase: Phase | None = None) -> Compose:
     compose = load(root)
     directory = secrets_folder(root, compose.values)
     refuse(credentials.check(directory, in_use=compose.has_data()))
-    made += credentials.ensure(directory, admin_email=compose.values["ADMIN_EMAIL"])
+    made += credentials.ensure(directory)
     made += certificates.ensure(directory, domain=compose.values["TIMESTACK_DOMAIN"])
     if phase:
         phase.result = f"made {', '.join(made)}" if len(made) < 4 else f"{len(made)} files made"
@@ -251,7 +251,7 @@ def make_secrets(root: Path) -> list[str]:
     values = settings(root)
     directory = secrets_folder(root, values)
     refuse(credentials.check(directory, in_use=False))
-    made = credentials.ensure(directory, admin_email=values["ADMIN_EMAIL"])
+    made = credentials.ensure(directory)
     return made + certificates.ensure(directory, domain=values["TIMESTACK_DOMAIN"])
 
 

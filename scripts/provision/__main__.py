@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import sys
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from scripts.provision import seed as seeding
 from scripts.provision.console import say, step
 from scripts.provision.errors import Refused, Unfinished
 from timestack import db
-from timestack.domains import finance
+from timestack.domains import accounts, finance
 from timestack.series import catalog, rollups
 from timestack.settings import Settings, SettingsError
 
@@ -65,6 +66,43 @@ def run_companies(engine: Engine, settings: Settings, *, document: Path) -> None
         notes.append(f"{companies} companies, {years} years")
 
 
+def run_admin(engine: Engine, settings: Settings, *, reset: bool = False) -> None:
+    with step("admin") as notes, Session(engine) as session, session.begin():
+        password = settings.secret("admin_password")
+        if reset:
+            accounts.put(
+                session, settings.admin_email, "admin", password=password, must_change=True
+            )
+            notes.append(f"{settings.admin_email} has the password of the file, to be changed")
+        else:
+            done = accounts.ensure_admin(session, settings.admin_email, password)
+            notes.append(f"{settings.admin_email} {done}")
+
+
+def run_user(
+    engine: Engine,
+    settings: Settings,
+    *,
+    email: str,
+    role: str,
+    account: str | None = None,
+    disable: bool = False,
+) -> None:
+    with step("user") as notes, Session(engine) as session, session.begin():
+        if disable:
+            accounts.disable(session, email)
+            notes.append(f"{email} may not log in any more")
+            return
+        known = accounts.find(session, email)
+        password = None if known and known.password else secrets.token_urlsafe(12)
+        done = accounts.put(
+            session, email, role, password=password, account=account, must_change=bool(password)
+        )
+        notes.append(f"{email} {done}: {role}")
+        if password:
+            notes.append(f"first password {password}")
+
+
 def run_up(engine: Engine, settings: Settings) -> None:
     # What would stop it half-way is found before the first change.
     catalog.current(settings.schema_file)
@@ -75,6 +113,7 @@ def run_up(engine: Engine, settings: Settings) -> None:
     if settings.seed:
         run_seed(engine, settings)
     run_refresh(engine, settings)
+    run_admin(engine, settings)
 
 
 def show(plan: planning.Plan, *, as_json: bool = False, as_sql: bool = False) -> None:
@@ -114,13 +153,15 @@ def run_plan(
 
 # Commands that change something run one at a time.
 CHANGING = {
-    "up": (run_up, "roles, migrate, apply, seed (unless SEED=no), refresh"),
+    "up": (run_up, "roles, migrate, apply, seed (unless SEED=no), refresh, admin"),
     "roles": (run_roles, "make the login roles and set their passwords"),
     "migrate": (run_migrate, "run the migrations"),
     "apply": (run_apply, "make the database what the schema file declares"),
     "seed": (run_seed, "load the real example data, once"),
     "companies": (run_companies, "load companies and their finances from nested JSON"),
     "refresh": (run_refresh, "bring the rollups up to date"),
+    "admin": (run_admin, "see that ADMIN_EMAIL is an administrator"),
+    "user": (run_user, "make a user, or change role and account of one"),
 }
 
 
@@ -157,6 +198,15 @@ def parser() -> argparse.ArgumentParser:
             added.add_argument("--allow-destructive", action="store_true")
         if name == "companies":
             added.add_argument("document", type=Path, metavar="FILE")
+        if name == "admin":
+            added.add_argument(
+                "--reset", action="store_true", help="also the password, from its secret file"
+            )
+        if name == "user":
+            added.add_argument("email", metavar="EMAIL")
+            added.add_argument("--role", choices=accounts.ROLES, default="viewer")
+            added.add_argument("--account", help="whose rows the user sees; default: unchanged")
+            added.add_argument("--disable", action="store_true", help="may not log in any more")
         if name == "refresh":
             added.add_argument(
                 "--full", action="store_true", help="also changes older than the lateness"
@@ -193,7 +243,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = vars(parser().parse_args(arguments))
     try:
         return run(options.pop("command"), options.pop("file"), options)
-    except (Refused, catalog.CatalogError, finance.DocumentError, SettingsError) as error:
+    except (
+        Refused,
+        catalog.CatalogError,
+        finance.DocumentError,
+        SettingsError,
+        accounts.AccountError,
+    ) as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:

@@ -11,10 +11,10 @@ from gunicorn.glogging import Logger
 
 from timestack import logs
 from timestack.series import catalog
-from timestack.settings import Settings, SettingsError
+from timestack.settings import WEB_SECRETS, Settings, SettingsError
 
 try:
-    settings = Settings.load(needs=["redis_password", "secret_key"])
+    settings = Settings.load(needs=WEB_SECRETS)
     catalog.current()
 except (SettingsError, catalog.CatalogError) as error:
     raise SystemExit(f"The web cannot start: {error}") from None

@@ -9,8 +9,8 @@ from flask_bootstrap import Bootstrap5
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from timestack import __version__, api, dash, db, errors, health, pages
-from timestack.settings import Settings
+from timestack import __version__, api, auth, dash, db, errors, health, pages
+from timestack.settings import WEB_SECRETS, Settings
 
 MIB = 1024 * 1024
 OUTSIDE = "timestack.outside"
@@ -24,18 +24,13 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     Raises SettingsError with every fault. Opens no connection: that is left to the first request.
     """
-    settings = settings or Settings.load(needs=["redis_password", "secret_key"])
+    settings = settings or Settings.load(needs=WEB_SECRETS)
     app = Flask(__package__)
     app.config.from_mapping(
         SETTINGS=settings,
         COMMIT=settings.timestack_commit,
         URL_PREFIX=settings.url_prefix,
         SECRET_KEY=settings.secret_key.get_secret_value(),
-        SESSION_COOKIE_NAME="timestack_session",
-        SESSION_COOKIE_PATH=settings.url_prefix or "/",
-        SESSION_COOKIE_SECURE=True,
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
         # A view that takes uploads raises its own limit with request.max_content_length.
         MAX_CONTENT_LENGTH=2 * MIB,
         MAX_FORM_MEMORY_SIZE=MIB // 4,
@@ -48,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     errors.init_app(app)
     app.before_request(_refuse_outside)
+    auth.init_app(app, settings)
     Bootstrap5(app)
     health.init_app(app, settings)
     app.register_blueprint(pages.blueprint)

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from timestack.settings import Settings
+from timestack.settings import OPTIONAL_SECRETS, Settings
 
 # What is being worked on, in this thread or task; None outside of both.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -37,7 +37,7 @@ def configure(settings: Settings) -> None:
 
 
 def _secrets(settings: Settings) -> list[str]:
-    kept = (settings.database_password, settings.redis_password, settings.secret_key)
+    kept = (settings.database_password, *(getattr(settings, name) for name in OPTIONAL_SECRETS))
     values = [secret.get_secret_value() for secret in kept if secret]
     return [*values, *(quote(value, safe="") for value in values)]
 

@@ -1,6 +1,6 @@
-"""``python -m timestack.probe``: exit code 0 when the web beside it says that it is ready.
+"""``python -m timestack.probe [PORT PATH]``: exit code 0 when what runs beside it answers 200.
 
-The container's health check. It runs every few seconds for as long as the stack does, so it
+Without arguments it asks the web whether it is ready. The container's health check. It runs every few seconds for as long as the stack does, so it
 imports nothing of the package and of the standard library only what a socket needs.
 """
 
@@ -8,17 +8,20 @@ import os
 import socket
 import sys
 
-ADDRESS = ("127.0.0.1", 8000)
+PORT, PATH = 8000, "/health/ready"
 # Above the two seconds that readiness takes at most, below the five of the health check.
 TIMEOUT = 4
 
 
-def main() -> str | None:
-    """Return None when the answer's status is 200, else what was answered."""
-    path = os.environ.get("URL_PREFIX", "") + "/health/ready"
+def main(port: int = PORT, path: str = PATH) -> str | None:
+    """Return None when the answer's status is 200, else what was answered.
+
+    ``path`` is what follows URL_PREFIX.
+    """
+    path = os.environ.get("URL_PREFIX", "") + path
     request = f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n"
     try:
-        with socket.create_connection(ADDRESS, TIMEOUT) as connection:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT) as connection:
             connection.sendall(request.encode("ascii"))
             with connection.makefile("rb") as answer:
                 status, _, body = answer.read(65536).partition(b"\r\n\r\n")
@@ -31,4 +34,4 @@ def main() -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*(int(sys.argv[1]), sys.argv[2]) if len(sys.argv) == 3 else ()))

@@ -91,8 +91,13 @@ def _every(seconds: int, task: str) -> dict:
 app.add_defaults(_configuration)
 
 
-def send(task: str, *arguments: str, queue: str, request_id: str | None = None) -> bool:
-    """Send a task by name; False, and a log line, when Redis took no message."""
+def send(
+    task: str, *arguments: str, queue: str, request_id: str | None = None, hidden: bool = False
+) -> bool:
+    """Send a task by name; False, and a log line, when Redis took no message.
+
+    The arguments of a ``hidden`` one show in no log and in no monitor.
+    """
     try:
         app.send_task(
             task,
@@ -100,9 +105,11 @@ def send(task: str, *arguments: str, queue: str, request_id: str | None = None) 
             queue=queue,
             headers={"request_id": request_id} if request_id else {},
             ignore_result=True,
+            **({"argsrepr": "(hidden)", "kwargsrepr": ""} if hidden else {}),
         )
     except OperationalError as error:
-        log.warning("Redis took no message for %s%r: %s", task, arguments, error)
+        # Not the arguments: the text of a mail may let somebody in.
+        log.warning("Redis took no message for %s: %s", task, error)
         return False
     return True
 

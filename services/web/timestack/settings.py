@@ -28,6 +28,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 ROLES = ("app", "owner", "readonly", "pgadmin", "backup")
 SECRETS_DIR = "/run/secrets"
 MINIMUM_KEY_LENGTH = 32
+# What the web cannot do without.
+WEB_SECRETS = ("redis_password", "secret_key")
+OPTIONAL_SECRETS = (
+    *WEB_SECRETS,
+    "secret_key_previous",
+    "pgadmin_proxy_secret",
+    "flower_proxy_secret",
+    "smtp_password",
+)
 
 
 class SettingsError(Exception):
@@ -86,6 +95,7 @@ Host = Annotated[
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Prefix = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9][A-Za-z0-9._-]*)*$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*[^\s/?#])?$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 
@@ -103,6 +113,17 @@ class Settings(BaseSettings):
         Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(str.lower)
     ] = "info"
     admin_email: Email = Field("admin@example.org", description="an e-mail address")
+
+    auth_backend: Literal["local", "platform"] = "local"
+    platform_url: Url = Field("http://platform:9000", description="like https://media.example.org")
+    registration: bool = Field(False, description="yes or no")
+
+    smtp_host: Literal[""] | Host = ""
+    smtp_port: Port = 587
+    smtp_tls: Literal["starttls", "implicit", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_password: Secret | None = None
+    mail_from: Email = Field("timestack@example.org", description="an e-mail address")
 
     database_host: Host = "timescaledb"
     database_port: Port = 5432
@@ -126,6 +147,10 @@ class Settings(BaseSettings):
     redis_password: Secret | None = None
 
     secret_key: Annotated[Secret, AfterValidator(_long_enough)] | None = None
+    # What the key was before it was rotated: what it signed is still good.
+    secret_key_previous: Secret | None = None
+    pgadmin_proxy_secret: Secret | None = None
+    flower_proxy_secret: Secret | None = None
 
     web_workers: Annotated[int, Field(ge=1, le=64)] = 1
     web_threads: Annotated[int, Field(ge=1, le=256)] = 8
@@ -158,11 +183,11 @@ class Settings(BaseSettings):
         return path
 
     @classmethod
-    def load(cls, needs: Iterable[Literal["redis_password", "secret_key"]] = ()) -> Settings:
+    def load(cls, needs: Iterable[str] = ()) -> Settings:
         """Read the environment and the secret files.
 
         The password of ``DATABASE_ROLE`` is always needed; ``needs`` names what else must be
-        there (the web needs both, a worker ``redis_password``). A secret that is not needed
+        there, of OPTIONAL_SECRETS (a worker needs ``redis_password``). A secret that is not needed
         and not mounted is None.
 
         Raises SettingsError with every fault.
@@ -174,7 +199,7 @@ class Settings(BaseSettings):
         needed = set(needs)
         secrets = {
             name: path if name in needed or path.exists() else None
-            for name in ("redis_password", "secret_key")
+            for name in OPTIONAL_SECRETS
             for path in (directory / name,)
         }
         try:
@@ -202,6 +227,12 @@ class Settings(BaseSettings):
         return f"redis://:{quote(text, safe='')}@{self.redis_host}:{self.redis_port}/{db}"
 
     @property
+    def signing_keys(self) -> list[str]:
+        """The session key and the one before it, newest first."""
+        keys = (self.secret_key, self.secret_key_previous)
+        return [key.get_secret_value() for key in keys if key]
+
+    @property
     def production(self) -> bool:
         """Whether outsiders may reach this process; everything that relaxes asks here."""
         return self.timestack_env == "production"
@@ -211,7 +242,7 @@ def _fault(model: type[Settings], error: dict) -> str:
     """Turn one of pydantic's errors into a sentence with the name and what to do."""
     message = error["msg"].removeprefix("Value error, ")
     name = str(error["loc"][0])
-    if name.endswith(("_password", "_key")):
+    if name in OPTIONAL_SECRETS or name == "database_password":
         return f"{message}."
     expected = model.model_fields[name].description
     hint = f" (expected: {expected})" if expected else ""

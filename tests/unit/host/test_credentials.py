@@ -1,7 +1,6 @@
 """Secrets are generated once, kept, and every fault in them is named by file."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,17 +8,16 @@ from pathlib import Path
 import pytest
 
 from scripts.host import credentials
-from scripts.host.credentials import HTPASSWD, NAMES, RANDOM
+from scripts.host.credentials import RANDOM
 from scripts.host.faults import Fault
 
-EMAIL = "admin@example.org"
 NOBODY = 65534
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
     """A complete set."""
-    credentials.ensure(tmp_path / "secrets", admin_email=EMAIL)
+    credentials.ensure(tmp_path / "secrets")
     return tmp_path / "secrets"
 
 
@@ -52,8 +50,8 @@ def only_fault(directory: Path, *, in_use: bool = False) -> Fault:
 
 
 def test_a_first_run_makes_every_secret(tmp_path):
-    assert credentials.ensure(tmp_path / "a" / "secrets", admin_email=EMAIL) == list(NAMES)
-    assert set(contents(tmp_path / "a" / "secrets")) == set(NAMES)
+    assert credentials.ensure(tmp_path / "a" / "secrets") == list(RANDOM)
+    assert set(contents(tmp_path / "a" / "secrets")) == set(RANDOM)
 
 
 def test_a_complete_set_has_no_faults(made):
@@ -62,7 +60,7 @@ def test_a_complete_set_has_no_faults(made):
 
 def test_a_second_run_changes_nothing(made):
     before = contents(made)
-    assert credentials.ensure(made, admin_email=EMAIL) == []
+    assert credentials.ensure(made) == []
     assert contents(made) == before
 
 
@@ -76,7 +74,7 @@ def test_each_secret_is_different_url_safe_and_long(made):
 def test_the_folder_is_the_owners_alone_and_the_files_are_readable_under_any_umask(tmp_path):
     before = os.umask(0o077)
     try:
-        credentials.ensure(tmp_path / "secrets", admin_email=EMAIL)
+        credentials.ensure(tmp_path / "secrets")
     finally:
         os.umask(before)
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
@@ -85,12 +83,12 @@ def test_the_folder_is_the_owners_alone_and_the_files_are_readable_under_any_uma
 
 def test_an_interrupted_first_run_is_no_fault_and_is_completed(made):
     kept = contents(made)
-    for name in ("redis_password", "secret_key", HTPASSWD):
+    for name in ("redis_password", "secret_key"):
         (made / name).unlink()
     (made / ".secret_key.new").write_text("half")
     assert credentials.check(made, in_use=False) == []
-    assert credentials.ensure(made, admin_email=EMAIL) == ["redis_password", "secret_key", HTPASSWD]
-    assert set(contents(made)) == set(NAMES)
+    assert credentials.ensure(made) == ["redis_password", "secret_key"]
+    assert set(contents(made)) == set(RANDOM)
     assert contents(made)["admin_password"] == kept["admin_password"]
 
 
@@ -112,11 +110,6 @@ def test_a_missing_folder_is_no_fault_before_the_first_run(tmp_path):
     assert credentials.check(tmp_path / "secrets", in_use=False) == []
 
 
-def test_a_missing_htpasswd_is_no_fault_since_it_is_made_from_the_password(made):
-    (made / HTPASSWD).unlink()
-    assert credentials.check(made, in_use=True) == []
-
-
 @pytest.mark.parametrize("content", [b"", b"\n"], ids=["no bytes", "a line end"])
 def test_an_empty_secret_is_refused(made, content):
     overwrite(made / "redis_password", content)
@@ -125,7 +118,7 @@ def test_an_empty_secret_is_refused(made, content):
     assert fault.what == "the file is empty"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RANDOM)
 def test_a_directory_in_place_of_a_secret_is_refused(made, name):
     (made / name).unlink()
     (made / name).mkdir()
@@ -156,7 +149,7 @@ def test_a_session_key_that_is_too_short_is_refused(made):
 def test_a_password_of_ones_own_is_kept(made):
     overwrite(made / "admin_password", b"correct-horse")
     assert credentials.check(made, in_use=True) == []
-    credentials.ensure(made, admin_email=EMAIL)
+    credentials.ensure(made)
     assert (made / "admin_password").read_text() == "correct-horse"
 
 
@@ -184,31 +177,3 @@ def test_all_faults_are_told_at_once(made):
     for name in RANDOM[:3]:
         overwrite(made / name, b"")
     assert len(credentials.check(made, in_use=True)) == 3
-
-
-def test_the_htpasswd_line_lets_the_admin_in_with_the_password(made):
-    user, _, digest = (made / HTPASSWD).read_text().strip().partition(":")
-    salt = digest.split("$")[2]
-    command = ["openssl", "passwd", "-apr1", "-salt", salt, "-in", made / "admin_password"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert (user, said.strip()) == (EMAIL, digest)
-
-
-def test_the_htpasswd_line_is_made_anew_when_the_email_changes(made):
-    assert credentials.ensure(made, admin_email="other@example.org") == [HTPASSWD]
-    assert (made / HTPASSWD).read_text().startswith("other@example.org:$apr1$")
-
-
-def test_the_htpasswd_line_is_made_anew_when_the_password_changes(made):
-    before = (made / HTPASSWD).read_text()
-    overwrite(made / "admin_password", b"correct-horse\n")
-    assert credentials.ensure(made, admin_email=EMAIL) == [HTPASSWD]
-    assert (made / HTPASSWD).read_text() != before
-    assert credentials.ensure(made, admin_email=EMAIL) == []
-
-
-@pytest.mark.parametrize("content", [b"", b"nonsense\n", b"\xff\n"])
-def test_an_htpasswd_line_that_is_none_is_made_anew(made, content):
-    overwrite(made / HTPASSWD, content)
-    assert credentials.check(made, in_use=True) == []
-    assert credentials.ensure(made, admin_email=EMAIL) == [HTPASSWD]

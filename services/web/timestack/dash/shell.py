@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, ctx, dcc, html, set_props
 from dash.development.base_component import Component
-from flask import Flask, redirect, render_template_string, request, url_for
+from flask import Flask, g, redirect, render_template_string, request, url_for
 from markupsafe import Markup
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -79,6 +79,8 @@ class Shell(Dash):
             # Pages come and go; what is not on show has no component to be validated against.
             suppress_callback_exceptions=True,
             on_error=failed,
+            # The renderer copies the token of this cookie into the X-CSRFToken header.
+            csrf_token_name=app.config["SECURITY_CSRF_COOKIE_NAME"],
         )
         self.layout = self._frame
         self._register()
@@ -140,10 +142,15 @@ class Shell(Dash):
         root = self.server.config["URL_PREFIX"]
         links = {
             "Home": "/",
-            "pgAdmin": "/pgadmin/",
+            **(
+                {"pgAdmin": "/pgadmin/", "Workers": "/flower/", "Proxy": "/traefik/"}
+                if g.admin
+                else {}
+            ),
             "Health": "/health/ready",
             "Version": "/version",
             "Jobs API": "/api/v1/jobs",
+            "Account and log-out": "/account",
         }
         return dbc.NavbarSimple(
             [

@@ -1,5 +1,6 @@
 """SQLAlchemy models, one module per domain. Importing this package registers every table."""
 
+from timestack.models.accounts import Login, Role, User
 from timestack.models.base import Base
 from timestack.models.files import FileJob, TrackedFile
 from timestack.models.finance import Company, Finance
@@ -17,9 +18,12 @@ __all__ = [
     "Finance",
     "Import",
     "Job",
+    "Login",
     "Reading",
+    "Role",
     "Sensor",
     "Ticker",
     "TrackedFile",
     "Usage",
+    "User",
 ]

@@ -1,4 +1,4 @@
-"""``/``: what this is, what it holds right now, and where to go from here."""
+"""``/``: what this is; for those who are signed in, what it holds and where to go from here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-from flask import render_template
+from flask import g, render_template
 from sqlalchemy.exc import SQLAlchemyError
 
 from timestack import db
@@ -33,7 +33,9 @@ class Chart:
 
 
 def index() -> str:
-    """Render the page, with the figures if the database can give them."""
+    """Render the page: for a stranger without any figure, else with those the database gives."""
+    if g.user is None:
+        return render_template("pages/welcome.html")
     figures = _figures()
     trend = figures.trend if figures else None
     return render_template(

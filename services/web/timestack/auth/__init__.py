@@ -1,0 +1,28 @@
+"""Who comes in: accounts, the gate before every route, and the door to the other services.
+
+Flask-Security checks passwords and serves the forms; the log-ins themselves are rows of the
+database (``timestack.domains.logins``), so that logging out ends them. Whatever is not in
+``gate.PUBLIC`` is closed.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from timestack.auth import account, door, gate, headers, limits, security
+from timestack.settings import Settings
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Close the application and put the doors in; register this before any route of a face."""
+    security.configure(app, settings)
+    # In this order: who is it, may they, does the request come from one of our own pages.
+    gate.init_app(app)
+    security.init_app(app, settings)
+    limits.init_app(app, settings)
+    app.register_blueprint(account.blueprint)
+    app.register_blueprint(door.blueprint)
+    headers.init_app(app)
+
+
+__all__ = ["init_app"]

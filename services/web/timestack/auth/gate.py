@@ -1,0 +1,165 @@
+"""The gate: every route is closed to strangers unless PUBLIC names it.
+
+It stands before the routes rather than on them: a decorator can be forgotten, or put on the wrong
+side of another. What a signed-in user may do follows from the method (reading is for viewers,
+changing for editors), where ROLES does not ask for more.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlencode
+
+from flask import Flask, current_app, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
+
+from timestack import db
+from timestack.domains import accounts
+
+PUBLIC = frozenset(
+    {
+        "static",
+        "bootstrap.static",
+        "pages.index",
+        "health.live",
+        "health.ready",
+        "health.version",
+        "security.login",
+        "security.logout",
+        "security.register",
+        "security.forgot_password",
+        "security.reset_password",
+        # Answers the proxy alone and judges by itself; see door.py.
+        "door.admit",
+    }
+)
+
+# Endpoint -> the lowest role that may call it, where the method does not say it.
+ROLES = {
+    "api.jobs.create": "admin",
+    # Everybody changes their own password, whatever else they may.
+    "security.change_password": "viewer",
+    # Callbacks read; one that changes something asks for its role by itself.
+    "/dash/_dash-update-component": "viewer",
+}
+READING = ("GET", "HEAD", "OPTIONS")
+
+# What somebody who must choose a new password first can still reach.
+BEFORE_NEW_PASSWORD = frozenset(
+    {"static", "bootstrap.static", "security.change_password", "security.logout", "door.admit"}
+)
+
+
+def init_app(app: Flask) -> None:
+    """Stand before every request of ``app``."""
+    app.before_request(_admit)
+    app.teardown_request(_leave)
+
+
+def needed_role(endpoint: str, method: str) -> str | None:
+    """The role that a request needs; None when it needs no log-in at all."""
+    if endpoint in PUBLIC:
+        return None
+    return ROLES.get(endpoint) or ("viewer" if method in READING else "editor")
+
+
+def refusal(role: str | None) -> ResponseReturnValue | None:
+    """What answers the current request in place of its view; None when it may go on.
+
+    Raises Unauthorized where a log-in form would not be seen, and Forbidden below ``role``.
+    """
+    if role is None:
+        return None
+    if not current_user.is_authenticated:
+        return to_login()
+    if not holds(role):
+        raise Forbidden(
+            f"This is for the role {role}. Your account, {current_user.email}, does not have it;"
+            " an administrator can give it to you."
+        )
+    return None
+
+
+def holds(role: str) -> bool:
+    """Whether the signed-in user has ``role`` or one above it."""
+    held = accounts.rank([each.name for each in current_user.roles])
+    return held >= accounts.ROLES.index(role)
+
+
+def to_login(back: str | None = None) -> ResponseReturnValue:
+    """Lead a browser to the log-in form and ``back`` from there; anything else gets a 401."""
+    if not navigates():
+        raise Unauthorized("Log in first: your session is over, or there was none.")
+    back = back or request.script_root + request.full_path.rstrip("?")
+    return redirect(f"{url_for('security.login')}?{urlencode({'next': back})}")
+
+
+def navigates() -> bool:
+    """Whether a person in a browser waits for a page."""
+    if request.method not in ("GET", "HEAD") or request.path.startswith("/api/"):
+        return False
+    mode = request.headers.get("Sec-Fetch-Mode", "navigate")
+    return mode == "navigate" and request.accept_mimetypes.accept_html
+
+
+def must_change_password() -> bool:
+    """Whether the signed-in user still has a password that somebody else chose."""
+    return current_user.is_authenticated and current_user.must_change_password
+
+
+def _admit() -> ResponseReturnValue | None:
+    # The thread served somebody else a moment ago.
+    db.act_for(None)
+    endpoint = request.endpoint
+    _check_next(endpoint)
+    # No route: 404 and 405 tell nothing that the source of this project does not.
+    if endpoint is None or request.routing_exception is not None:
+        return None
+    role = needed_role(endpoint, request.method)
+    # Health and files are answered without the database.
+    if role is None and endpoint not in ("pages.index", "door.admit"):
+        return None
+    g.user = current_user if current_user.is_authenticated else None
+    g.admin = g.user is not None and holds("admin")
+    answer = refusal(role)
+    if answer is not None or g.user is None:
+        return answer
+    db.act_for(g.user.account)
+    if must_change_password() and endpoint not in BEFORE_NEW_PASSWORD:
+        if navigates():
+            return redirect(url_for("security.change_password"))
+        raise Forbidden("Choose a password of your own first: open the log-in page in a browser.")
+    return None
+
+
+def _leave(_: BaseException | None) -> None:
+    db.act_for(None)
+
+
+def is_path_here(address: str) -> bool:
+    """Whether ``address`` can only ever lead to a page of this very site.
+
+    Browsers take a backslash for a slash and drop control characters, so ``/\\evil.example`` and
+    ``/\\t/evil.example`` leave the site; encoded they may be decoded once more on the way.
+    """
+    for _ in range(3):
+        path = address.partition("?")[0]
+        if not address.startswith("/") or "//" in path or "\\" in address:
+            return False
+        if not address.isprintable() or not address.isascii():
+            return False
+        address = unquote(address)
+    return True
+
+
+def _check_next(endpoint: str | None) -> None:
+    """Refuse a ``next`` that leads elsewhere, before anything looks at it."""
+    if not (endpoint or "").startswith("security."):
+        return
+    given = [*request.args.getlist("next")]
+    if request.method == "POST" and request.mimetype == "application/x-www-form-urlencoded":
+        given += request.form.getlist("next")
+    if any(each and not is_path_here(each) for each in given):
+        current_app.logger.warning("refused a next that leads elsewhere")
+        raise BadRequest("The link to this page would have led to another site afterwards.")

@@ -1,0 +1,221 @@
+"""Flask-Security, told what this stack wants of it, and the log-ins kept in the database."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import Flask, after_this_request, current_app, g, request, session
+from flask_login import current_user, user_logged_in, user_logged_out
+from flask_security import Security, SQLAlchemySessionUserDatastore, UserMixin
+from flask_security.core import RoleMixin
+from flask_security.signals import password_changed, password_reset, user_registered
+from flask_security.utils import aware_utcnow
+from flask_wtf.csrf import CSRFProtect, validate_csrf
+from sqlalchemy.orm import Session, scoped_session
+from werkzeug.exceptions import BadRequest
+
+from timestack import db
+from timestack.auth import forms
+from timestack.auth.mail import Mail
+from timestack.domains import accounts, logins
+from timestack.models.accounts import Role, User
+from timestack.settings import Settings
+
+TOKEN = "login"  # noqa: S105
+"""The key of the session cookie that holds the log-in's token."""
+
+
+class Person(UserMixin, User):
+    """A user as Flask-Security wants one; the same row."""
+
+
+class Position(RoleMixin, Role):
+    """A role as Flask-Security wants one; the same row."""
+
+
+def configure(app: Flask, settings: Settings) -> None:
+    """Set cookies, keys and the forms' texts."""
+    app.config.update(
+        SECRET_KEY_FALLBACKS=settings.signing_keys[1:],
+        # __Host-: sent over HTTPS only, to this very host, set by nobody else.
+        SESSION_COOKIE_NAME=f"__Host-timestack{_suffix(settings)}",
+        SESSION_COOKIE_PATH="/",
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=logins.REMEMBERED,
+        SESSION_REFRESH_EACH_REQUEST=False,
+        # For as long as the session: a dashboard stays open all day.
+        WTF_CSRF_TIME_LIMIT=None,
+        # Scripts without a browser have no referrer; the token and SameSite do the work.
+        WTF_CSRF_SSL_STRICT=False,
+        SECURITY_CSRF_COOKIE_NAME=csrf_cookie(settings),
+        SECURITY_CSRF_COOKIE={"samesite": "Strict", "httponly": False, "secure": True},
+        SECURITY_CSRF_HEADER="X-CSRFToken",
+        SECURITY_DATETIME_FACTORY=aware_utcnow,
+        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106
+        SECURITY_PASSWORD_SCHEMES=["argon2"],
+        SECURITY_PASSWORD_SINGLE_HASH=["argon2"],
+        SECURITY_PASSWORD_LENGTH_MIN=accounts.MINIMUM_PASSWORD,
+        SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False},
+        SECURITY_REGISTERABLE=settings.registration and settings.auth_backend == "local",
+        SECURITY_SEND_REGISTER_EMAIL=False,
+        SECURITY_CHANGEABLE=True,
+        SECURITY_RECOVERABLE=bool(settings.smtp_host),
+        SECURITY_TRACKABLE=True,
+        SECURITY_CHANGE_URL="/account/password",
+        SECURITY_RESET_URL="/recover",
+        SECURITY_SEND_PASSWORD_CHANGE_EMAIL=bool(settings.smtp_host),
+        SECURITY_SEND_PASSWORD_RESET_NOTICE_EMAIL=bool(settings.smtp_host),
+        SECURITY_EMAIL_HTML=False,
+        SECURITY_EMAIL_SENDER=settings.mail_from,
+        SECURITY_EMAIL_SUBJECT_PASSWORD_RESET="Timestack: choose a new password",  # noqa: S106
+        SECURITY_EMAIL_SUBJECT_PASSWORD_NOTICE="Timestack: your password was reset",  # noqa: S106
+        SECURITY_EMAIL_SUBJECT_PASSWORD_CHANGE_NOTICE="Timestack: your password was changed",  # noqa: S106
+        # Not to be told apart: a wrong password and an address that has no account.
+        SECURITY_RETURN_GENERIC_RESPONSES=True,
+        SECURITY_MSG_GENERIC_AUTHN_FAILED=(
+            "This e-mail address and password do not go together.",
+            "error",
+        ),
+        SECURITY_MSG_PASSWORD_INVALID_LENGTH=(
+            f"Choose {accounts.MINIMUM_PASSWORD} to {accounts.MAXIMUM_PASSWORD} characters.",
+            "error",
+        ),
+        SECURITY_MSG_INVALID_PASSWORD=("This is not your password.", "error"),
+        SECURITY_POST_LOGIN_VIEW="pages.index",
+        SECURITY_POST_LOGOUT_VIEW="pages.index",
+        SECURITY_POST_REGISTER_VIEW="pages.index",
+        SECURITY_POST_CHANGE_VIEW="account.show",
+        SECURITY_POST_RESET_VIEW="security.login",
+        SECURITY_CLI_USERS_NAME=False,
+        SECURITY_CLI_ROLES_NAME=False,
+        SECURITY_STATIC_FOLDER=None,
+    )
+
+
+def _suffix(settings: Settings) -> str:
+    # Two stacks on one host share a cookie jar: a browser does not tell ports apart.
+    return "" if settings.https_port == 443 else f"-{settings.https_port}"
+
+
+def csrf_cookie(settings: Settings) -> str:
+    """The name of the cookie that scripts of our own pages copy into the X-CSRFToken header."""
+    return f"__Host-timestack-csrf{_suffix(settings)}"
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Put the forms in and keep the log-ins; ``app.extensions["security"]`` is Flask-Security."""
+    app.before_request(_accept_rotated_token)
+    app.extensions["csrf"] = CSRFProtect(app)
+    app.extensions["vault"] = logins.Vault(settings.signing_keys)
+    opened = scoped_session(db.new_session)
+    app.teardown_appcontext(lambda _: opened.remove())
+    security = Security(
+        app,
+        SQLAlchemySessionUserDatastore(opened, Person, Position),
+        mail_util_cls=Mail,
+        login_form=forms.LoginForm,
+        register_form=forms.RegisterForm,
+    )
+    security.login_manager.user_loader(_load)
+    user_logged_in.connect(_begin, app)
+    user_logged_out.connect(_close, app)
+    password_changed.connect(_chosen, app)
+    password_reset.connect(_chosen, app)
+    user_registered.connect(_registered, app)
+
+
+def _accept_rotated_token() -> None:
+    """Let a CSRF token pass that was signed with the session key before it was rotated."""
+    token = request.headers.get("X-CSRFToken")
+    if not token and request.mimetype == "application/x-www-form-urlencoded":
+        token = request.form.get("csrf_token")
+    if request.method in ("GET", "HEAD", "OPTIONS") or not token:
+        return
+    for key in current_app.config["SECRET_KEY_FALLBACKS"]:
+        try:
+            validate_csrf(token, secret_key=key)
+        except BadRequest:
+            continue
+        except ValueError:
+            continue
+        g.csrf_valid = True
+
+
+def _load(uniquifier: str) -> Person | None:
+    """The user of this request's cookie, detached: no connection is held while the view works."""
+    token = session.get(TOKEN)
+    if not isinstance(token, str):
+        return None
+    with db.session() as opened:
+        person = logins.user_of(opened, token, str(uniquifier), Person)
+        opened.expunge_all()
+    return person
+
+
+def _begin(app: Flask, user: Person) -> None:
+    """Make the log-in a row; the session starts anew, so that nothing planted in it lives on."""
+    remember = session.pop("_remember", None) == "set"
+    session.pop("_remember_seconds", None)
+    previous = session.pop(TOKEN, None)
+    session.pop("csrf_token", None)
+    g.pop("csrf_token", None)
+    upstream = g.get("upstream")
+    with db.session() as opened:
+        if previous:
+            logins.close(opened, previous)
+        token, _ = logins.begin(
+            opened,
+            user.id,
+            remember=remember,
+            ends_at=upstream.expires_at if upstream else None,
+            upstream_token=app.extensions["vault"].seal(upstream.token.get_secret_value()) if upstream else None,
+        )
+    session[TOKEN] = token
+    session.permanent = remember
+    g.user = user
+
+
+def _close(_: Flask, **__: object) -> None:
+    token = session.pop(TOKEN, None)
+    if token:
+        with db.session() as opened:
+            logins.close(opened, token)
+    # Everything of this log-in goes, also what pgAdmin and Flower set on their own paths.
+    session.clear()
+    session["fs_cc"] = "clear"
+    g.user = None
+    after_this_request(_forget_other_services)
+
+
+def _forget_other_services(response):
+    root = request.script_root
+    for name, path in (("pga4_session", f"{root}/pgadmin"), ("PGADMIN_LANGUAGE", "/")):
+        response.delete_cookie(name, path=path, secure=True)
+        response.delete_cookie(name, path="/", secure=True)
+    return response
+
+
+def _chosen(_: Flask, user: Person, **__: object) -> None:
+    """A password of the user's own choice: other browsers are logged out."""
+    user.must_change_password = False
+    current = session.get(TOKEN)
+    opened = Session.object_session(user)
+    if opened is not None:
+        accounts.end_logins(opened, user, keep=logins.digest(current) if current else None)
+
+
+def _registered(_: Flask, user: Person, **__: object) -> None:
+    datastore = current_app.extensions["security"].datastore
+    datastore.add_role_to_user(user, accounts.ROLES[0])
+
+
+def current() -> Person:
+    """The signed-in user of this request; call it behind the gate only."""
+    return current_user._get_current_object()
+
+
+def known_since(user: Person) -> datetime | None:
+    """When the user was here before this log-in (UTC); None at the first."""
+    return user.last_login_at if user.login_count > 1 else None

@@ -1,0 +1,131 @@
+"""The rules of accounts: roles, passwords, and who is the first administrator."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Literal
+
+from argon2 import PasswordHasher
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from timestack.models.accounts import Login, Role, User
+
+# Each may do what those before it may.
+ROLES = ("viewer", "editor", "admin")
+MINIMUM_PASSWORD = 12
+# Flask-Security's own limit for the forms.
+MAXIMUM_PASSWORD = 128
+
+# Argon2id with the library's parameters, which follow RFC 9106 (its low-memory profile).
+_hasher = PasswordHasher()
+
+
+class AccountError(ValueError):
+    """A refusal; its text says which account and what to do."""
+
+
+def rank(roles: list[str]) -> int:
+    """The highest of ``roles`` as its place in ROLES; -1 for none of them."""
+    return max((ROLES.index(name) for name in roles if name in ROLES), default=-1)
+
+
+def normal_email(email: str) -> str:
+    """The address as it is stored; raises AccountError when it is none. No DNS is asked."""
+    try:
+        return validate_email(email, check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        raise AccountError(f"{email!r} is no e-mail address: {error}") from None
+
+
+def find(session: Session, email: str) -> User | None:
+    """The user of an address, in any mix of upper and lower case."""
+    return session.scalar(select(User).where(func.lower(User.email) == email.lower()))
+
+
+def put(
+    session: Session,
+    email: str,
+    role: str,
+    *,
+    password: str | None = None,
+    account: str | None = None,
+    must_change: bool = False,
+) -> Literal["made", "changed"]:
+    """Make a user, or bring an existing one to what is given; None leaves a field as it is.
+
+    A new password, or another role, ends the user's open log-ins. Raises AccountError.
+    """
+    email = normal_email(email)
+    if role not in ROLES:
+        raise AccountError(f"{role!r} is no role: choose one of {', '.join(ROLES)}")
+    if password is not None and not MINIMUM_PASSWORD <= len(password) <= MAXIMUM_PASSWORD:
+        raise AccountError(
+            f"the password of {email} has {len(password)} characters: choose one of"
+            f" {MINIMUM_PASSWORD} to {MAXIMUM_PASSWORD}"
+        )
+    user = find(session, email)
+    made = user is None
+    if user is None:
+        user = User(email=email, fs_uniquifier=secrets.token_hex(32), roles=[])
+        session.add(user)
+    before = (user.password, [each.name for each in user.roles])
+    user.active = True
+    user.roles = [session.scalars(select(Role).where(Role.name == role)).one()]
+    if account is not None:
+        user.account = account or None
+    if password is not None:
+        user.password = _hasher.hash(password)
+        user.must_change_password = must_change
+    if not made and before != (user.password, [role]):
+        end_logins(session, user)
+    session.flush()
+    return "made" if made else "changed"
+
+
+def ensure_admin(session: Session, email: str, password: str) -> Literal["made", "kept"]:
+    """See that there is an administrator of this address.
+
+    Made with ``password``, which the first log-in must change. One that exists keeps its own.
+    """
+    email = normal_email(email)
+    user = find(session, email)
+    if user is not None and user.active and rank([role.name for role in user.roles]) == 2:
+        return "kept"
+    fresh = user is None or user.password is None
+    put(session, email, "admin", password=password if fresh else None, must_change=fresh)
+    return "made"
+
+
+def disable(session: Session, email: str) -> None:
+    """Keep a user out from now on; raises AccountError when there is none of this address."""
+    user = find(session, email)
+    if user is None:
+        raise AccountError(f"there is no user {email}: nothing was changed")
+    user.active = False
+    end_logins(session, user)
+
+
+def put_vouched(session: Session, email: str, account: str) -> None:
+    """Make the user whom a platform vouches for, as a viewer of ``account``, or update it.
+
+    A password kept here is never touched: the platform cannot take over a local user. Raises
+    AccountError when there is one.
+    """
+    user = find(session, email)
+    if user is None:
+        put(session, email, ROLES[0], account=account)
+    elif user.password is not None:
+        raise AccountError(f"{email} has a password of this stack: log in with that")
+    else:
+        user.account = account
+
+
+def end_logins(session: Session, user: User, *, keep: bytes | None = None) -> None:
+    """Close the user's log-ins, but for the one whose digest is ``keep``."""
+    if keep is None:
+        user.fs_uniquifier = secrets.token_hex(32)
+    session.execute(
+        delete(Login).where(Login.user_id == user.id, Login.digest.is_distinct_from(keep))
+    )

@@ -1,0 +1,106 @@
+"""Open log-ins: a cookie holds a random token, the database its hash and when it ends.
+
+A log-in that is kept on this side can be ended on this side: after logging out, a copy of the
+cookie is worth nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from timestack.models.accounts import Login, User
+
+AnyUser = TypeVar("AnyUser", bound=User)
+
+# A working day, or a month for those who ask to be remembered.
+LIFETIME = timedelta(hours=12)
+REMEMBERED = timedelta(days=30)
+
+
+class Vault:
+    """Encrypts upstream tokens at rest, with a key derived from the session key.
+
+    ``keys`` are the session key and those before it, newest first: what an old key encrypted is
+    still read after a rotation. Fernet: AES-128-CBC with HMAC-SHA256; derivation: RFC 5869.
+    """
+
+    def __init__(self, keys: list[str]):
+        self._fernet = MultiFernet([Fernet(_derive(key)) for key in keys])
+
+    def seal(self, token: str) -> bytes:
+        """Return ``token`` encrypted."""
+        return self._fernet.encrypt(token.encode())
+
+    def open(self, sealed: bytes) -> str | None:
+        """Return what was sealed, or None when none of the keys did it."""
+        try:
+            return self._fernet.decrypt(sealed).decode()
+        except InvalidToken:
+            return None
+
+
+def _derive(key: str) -> bytes:
+    derived = HKDF(SHA256(), length=32, salt=None, info=b"timestack upstream tokens")
+    return base64.urlsafe_b64encode(derived.derive(key.encode()))
+
+
+def digest(token: str) -> bytes:
+    """What is stored of a cookie's token; it is random, so a plain hash will do."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def begin(
+    session: Session,
+    user_id: int,
+    *,
+    remember: bool = False,
+    ends_at: datetime | None = None,
+    upstream_token: bytes | None = None,
+) -> tuple[str, datetime]:
+    """Open a log-in; returns the cookie's token and when it ends (UTC).
+
+    ``ends_at`` is when an upstream token ends: the log-in ends with it at the latest. Log-ins that
+    are over, anybody's, are deleted on the way.
+    """
+    session.execute(delete(Login).where(Login.expires_at < func.now()))
+    token = secrets.token_urlsafe(32)
+    end = datetime.now(UTC) + (REMEMBERED if remember else LIFETIME)
+    end = min(end, ends_at) if ends_at else end
+    session.add(
+        Login(digest=digest(token), user_id=user_id, expires_at=end, upstream_token=upstream_token)
+    )
+    return token, end
+
+
+def user_of(
+    session: Session, token: str, uniquifier: str, entity: type[AnyUser] = User
+) -> AnyUser | None:
+    """The active user of an open log-in, roles loaded; None when it is over or was ended.
+
+    ``entity`` is the class the row is wanted as, User or one derived from it.
+    """
+    return session.scalar(
+        select(entity)
+        .join(Login, Login.user_id == User.id)
+        .where(
+            Login.digest == digest(token),
+            Login.expires_at > func.now(),
+            User.fs_uniquifier == uniquifier,
+            User.active,
+        )
+    )
+
+
+def close(session: Session, token: str) -> None:
+    """End one log-in; nothing happens when it is over already."""
+    session.execute(delete(Login).where(Login.digest == digest(token)))

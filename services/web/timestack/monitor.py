@@ -1,0 +1,86 @@
+"""``python -m timestack.monitor``: Flower, behind the door that all services share.
+
+Flower knows basic auth and OAuth. Here the proxy brings both proof and name: a password that only
+the door hands out (``timestack.auth.door``), and X-Remote-User. It is heard from the proxy's own
+address alone.
+"""
+
+from __future__ import annotations
+
+import hmac
+import socket
+import sys
+import time
+from base64 import b64encode
+
+from flower import options as _  # noqa: F401  (defines the options set below)
+from flower.views import BaseHandler
+from tornado.options import options
+from tornado.web import HTTPError
+
+from timestack import logs
+from timestack.queue import app
+from timestack.settings import Settings, SettingsError
+
+PORT = 5555
+PROXY = "traefik"
+# Seconds for which the proxy's addresses are believed; it may come back with another one.
+FRESH = 5.0
+
+
+class Proxy:
+    """The proxy's addresses on our network, looked up when they are older than FRESH."""
+
+    def __init__(self, name: str = PROXY):
+        self._name = name
+        self._addresses: frozenset[str] = frozenset()
+        self._until = 0.0
+
+    def addresses(self) -> frozenset[str]:
+        """Return its IPv4 addresses; none while the name is unknown."""
+        if time.monotonic() > self._until:
+            try:
+                self._addresses = frozenset(socket.gethostbyname_ex(self._name)[2])
+            except OSError:
+                self._addresses = frozenset()
+            self._until = time.monotonic() + FRESH
+        return self._addresses
+
+
+def admit(secret: str, proxy: Proxy):
+    """Return what Flower calls to learn who asks: the proxy's word, or 401."""
+    expected = "Basic " + b64encode(f"{PROXY}:{secret}".encode()).decode()
+
+    def get_current_user(handler: BaseHandler) -> str:
+        request = handler.request
+        given = request.headers.get("Authorization", "")
+        user = request.headers.get("X-Remote-User", "")
+        proved = hmac.compare_digest(given.encode(), expected.encode())
+        if not (proved and user and request.remote_ip in proxy.addresses()):
+            raise HTTPError(401)
+        return user
+
+    return get_current_user
+
+
+def main() -> None:
+    """Serve until stopped; ends with every fault in the settings."""
+    try:
+        settings = Settings.load(needs=["redis_password", "flower_proxy_secret"])
+    except SettingsError as error:
+        sys.exit(f"The worker monitor cannot start: {error}")
+    logs.configure(settings)
+    secret = settings.flower_proxy_secret.get_secret_value()
+    BaseHandler.get_current_user = admit(secret, Proxy())
+    # Not asked by ours, but with it Flower knows that it is not open to everybody: it then
+    # refuses what another site's page sends.
+    options.basic_auth = [f"{PROXY}:{secret}"]
+    options.url_prefix = f"{settings.url_prefix}/flower".lstrip("/")
+    options.port = PORT
+    options.address = ""
+    options.logging = "none"
+    app.start(["--quiet", "flower"])
+
+
+if __name__ == "__main__":
+    main()
