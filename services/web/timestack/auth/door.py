@@ -49,7 +49,7 @@ def _refused(address: str) -> ResponseReturnValue | None:
         return gate.to_login(wanted or f"{request.script_root}/")
     if gate.must_change_password():
         if gate.navigates():
-            return redirect(url_for("security.change_password"))
+            return redirect(url_for("security.change_password", _external=True))
         raise Forbidden("Choose a password of your own first.")
     return gate.refusal("admin")
 

@@ -17,14 +17,13 @@ from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
 from timestack import db
 from timestack.domains import accounts
 
-PUBLIC = frozenset(
+# Answered whatever state the database is in, since nobody is asked who they are.
+WITHOUT_DATABASE = frozenset(
+    {"static", "bootstrap.static", "health.live", "health.ready", "health.version"}
+)
+PUBLIC = WITHOUT_DATABASE | frozenset(
     {
-        "static",
-        "bootstrap.static",
         "pages.index",
-        "health.live",
-        "health.ready",
-        "health.version",
         "security.login",
         "security.logout",
         "security.register",
@@ -92,7 +91,9 @@ def to_login(back: str | None = None) -> ResponseReturnValue:
     if not navigates():
         raise Unauthorized("Log in first: your session is over, or there was none.")
     back = back or request.script_root + request.full_path.rstrip("?")
-    return redirect(f"{url_for('security.login')}?{urlencode({'next': back})}")
+    # Whole, since Traefik would complete a path with the address it asked the door at.
+    login = url_for("security.login", _external=True)
+    return redirect(f"{login}?{urlencode({'next': back})}")
 
 
 def navigates() -> bool:
@@ -117,8 +118,7 @@ def _admit() -> ResponseReturnValue | None:
     if endpoint is None or request.routing_exception is not None:
         return None
     role = needed_role(endpoint, request.method)
-    # Health and files are answered without the database.
-    if role is None and endpoint not in ("pages.index", "door.admit"):
+    if endpoint in WITHOUT_DATABASE:
         return None
     g.user = current_user if current_user.is_authenticated else None
     g.admin = g.user is not None and holds("admin")
@@ -128,7 +128,7 @@ def _admit() -> ResponseReturnValue | None:
     db.act_for(g.user.account)
     if must_change_password() and endpoint not in BEFORE_NEW_PASSWORD:
         if navigates():
-            return redirect(url_for("security.change_password"))
+            return redirect(url_for("security.change_password", _external=True))
         raise Forbidden("Choose a password of your own first: open the log-in page in a browser.")
     return None
 

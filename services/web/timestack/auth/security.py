@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import Flask, after_this_request, current_app, g, request, session
+from flask import Flask, Response, after_this_request, current_app, g, request, session
 from flask_login import current_user, user_logged_in, user_logged_out
 from flask_security import Security, SQLAlchemySessionUserDatastore, UserMixin
 from flask_security.core import RoleMixin
 from flask_security.signals import password_changed, password_reset, user_registered
-from flask_security.utils import aware_utcnow
+from flask_security.utils import aware_utcnow, set_request_attr
 from flask_wtf.csrf import CSRFProtect, validate_csrf
-from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.orm import Session, relationship, scoped_session
 from werkzeug.exceptions import BadRequest
 
 from timestack import db
-from timestack.auth import forms
+from timestack.auth import forms, gate
 from timestack.auth.mail import Mail
 from timestack.domains import accounts, logins
-from timestack.models.accounts import Role, User
+from timestack.models.accounts import Role, User, user_roles
 from timestack.settings import Settings
 
 TOKEN = "login"  # noqa: S105
 """The key of the session cookie that holds the log-in's token."""
 
 
+class Position(RoleMixin, Role):
+    """A role as Flask-Security wants one; the same row."""
+
+
 class Person(UserMixin, User):
     """A user as Flask-Security wants one; the same row."""
 
-
-class Position(RoleMixin, Role):
-    """A role as Flask-Security wants one; the same row."""
+    roles = relationship(Position, secondary=user_roles, lazy="joined", overlaps="roles")
 
 
 def configure(app: Flask, settings: Settings) -> None:
@@ -146,11 +148,15 @@ def _accept_rotated_token() -> None:
 def _load(uniquifier: str) -> Person | None:
     """The user of this request's cookie, detached: no connection is held while the view works."""
     token = session.get(TOKEN)
-    if not isinstance(token, str):
+    # Flask-Principal asks before every view, also those that serve a file or the probes.
+    if not isinstance(token, str) or request.endpoint in gate.WITHOUT_DATABASE:
         return None
     with db.session() as opened:
         person = logins.user_of(opened, token, str(uniquifier), Person)
         opened.expunge_all()
+    # Flask-Security's own views ask how somebody came in, and when.
+    set_request_attr("fs_authn_via", "session")
+    set_request_attr("fs_paa", session.get("fs_paa", 0))
     return person
 
 
@@ -170,7 +176,9 @@ def _begin(app: Flask, user: Person) -> None:
             user.id,
             remember=remember,
             ends_at=upstream.expires_at if upstream else None,
-            upstream_token=app.extensions["vault"].seal(upstream.token.get_secret_value()) if upstream else None,
+            upstream_token=app.extensions["vault"].seal(upstream.token.get_secret_value())
+            if upstream
+            else None,
         )
     session[TOKEN] = token
     session.permanent = remember
@@ -182,18 +190,15 @@ def _close(_: Flask, **__: object) -> None:
     if token:
         with db.session() as opened:
             logins.close(opened, token)
-    # Everything of this log-in goes, also what pgAdmin and Flower set on their own paths.
+    # Everything of this log-in goes, pgAdmin's own session too.
     session.clear()
     session["fs_cc"] = "clear"
     g.user = None
-    after_this_request(_forget_other_services)
+    after_this_request(_forget_pgadmin)
 
 
-def _forget_other_services(response):
-    root = request.script_root
-    for name, path in (("pga4_session", f"{root}/pgadmin"), ("PGADMIN_LANGUAGE", "/")):
-        response.delete_cookie(name, path=path, secure=True)
-        response.delete_cookie(name, path="/", secure=True)
+def _forget_pgadmin(response: Response) -> Response:
+    response.delete_cookie("pga4_session", path=f"{request.script_root}/pgadmin", secure=True)
     return response
 
 

@@ -18,6 +18,9 @@ MINIMUM_PASSWORD = 12
 # Flask-Security's own limit for the forms.
 MAXIMUM_PASSWORD = 128
 
+# What the database's row policies can be told (``db.act_for``).
+MAXIMUM_ACCOUNT = 200
+
 # Argon2id with the library's parameters, which follow RFC 9106 (its low-memory profile).
 _hasher = PasswordHasher()
 
@@ -64,6 +67,10 @@ def put(
         raise AccountError(
             f"the password of {email} has {len(password)} characters: choose one of"
             f" {MINIMUM_PASSWORD} to {MAXIMUM_PASSWORD}"
+        )
+    if account and not (len(account) <= MAXIMUM_ACCOUNT and account.isprintable()):
+        raise AccountError(
+            f"the account of {email} is no text of 1 to {MAXIMUM_ACCOUNT} printable characters"
         )
     user = find(session, email)
     made = user is None

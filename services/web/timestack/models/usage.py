@@ -22,9 +22,8 @@ class Usage(Base):
     """What one project of one account used on one day (UTC); a day comes again as an upsert.
 
     Volumes are seconds of media, storage is megabytes at the end of the day. Row-level security
-    shows an account its own rows: a transaction names it with
-    ``select set_config('timestack.account', :account, true)``. It is a plain table, because the
-    chunks of a hypertable do not inherit row-level security.
+    shows an account its own rows: ``db.act_for`` names it. It is a plain table, because the chunks
+    of a hypertable do not inherit row-level security.
     """
 
     __tablename__ = "usage"
