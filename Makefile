@@ -1,7 +1,7 @@
 # Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
 HOST := @python3 -m scripts.host
 .DEFAULT_GOAL := help
-.PHONY: help up down restart ps logs doctor rotate psql plan apply drift refresh load secrets clean test lint lock bench-load bench-query
+.PHONY: help up down restart ps logs doctor rotate psql plan apply drift refresh load secrets clean test lint sbom audit lock bench-load bench-query
 
 ## Stack
 up: ## bring everything up: engine, images, secrets, database, services
@@ -40,8 +40,12 @@ load: ## a file into a table: make load FILE=cpu.csv.gz TABLE=cpu ARGS='--tz UTC
 ## Project
 test: ## everything: lint, unit, integration and browser tests
 	$(HOST) test $(ARGS)
-lint: ## ruff's checks and format
+lint: ## Python, Dockerfiles and Compose files, each by its linter
 	$(HOST) lint
+sbom: ## what is in every image, as CycloneDX: build/sbom/*.cdx.json
+	$(HOST) sbom
+audit: ## that against the advisories in reach; says which were not
+	$(HOST) audit
 lock: ## write the lock files anew
 	$(HOST) lock
 bench-load: ## rows per second of `make load` against psql \copy

@@ -1,6 +1,7 @@
 """`python3 -m scripts.host VERB`: what the Makefile's targets call.
 
-Exit code 0: done; 1: refused or failed, the reason on standard error; 130: interrupted.
+Exit code 0: done; 1: refused or failed, the reason on standard error; 130: interrupted. `audit`
+has one more, 3: nothing found, but not everything could be checked.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.host import database, doctor, rotate, stack, tests
+from scripts.host import audit, database, doctor, lint, rotate, sbom, stack, tests
 from scripts.host.console import info, show, warn
 from scripts.host.faults import Refused
 
@@ -60,7 +61,9 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "load": lambda arguments: database.load(ROOT, arguments),
     "test": lambda arguments: tests.test(ROOT, arguments),
     "bench": lambda arguments: tests.bench(ROOT, arguments),
-    "lint": lambda arguments: tests.lint(ROOT),
+    "lint": lambda arguments: lint.lint(ROOT),
+    "sbom": lambda arguments: sbom.sbom(ROOT),
+    "audit": lambda arguments: audit.audit(ROOT),
     "lock": lambda arguments: tests.lock(ROOT),
 }
 

@@ -36,7 +36,7 @@ CHECKS = {
 
 @pytest.fixture(scope="module")
 def scanner() -> str:
-    """The scanner's Python, in an environment of its own that is made when it is first asked for."""
+    """The scanner's Python, in an environment of its own, made when it is first asked for."""
     with Phases().phase("scanner") as phase:
         tools.environment(ROOT, phase, tools.SCAN)
     return tools.SCAN.path(ROOT, "python")

@@ -1,4 +1,4 @@
-"""What each source of advisories says, and that one which did not answer is never taken for a no."""
+"""What each source of advisories says; one that did not answer never counts as "no finding"."""
 
 from __future__ import annotations
 
@@ -148,6 +148,6 @@ def test_the_report_says_what_was_not_checked_and_why() -> None:
     found = audit.Answer("c", 3, 3, findings=[audit.Finding("x", "1", "CVE-1", "2", "web")])
     said = audit.report([silent, found])
     assert "! b: 3 of 3 packages not checked: did not answer (no route)" in said
-    assert "x c: 3 packages checked, 1 findings" in said
+    assert "x c: 3 packages checked, findings: 1" in said
     assert "CVE-1" in said
     assert "b: 0 packages" not in said

@@ -16,7 +16,7 @@ GOOD = (
     """\
 services:
   web:
-    image: timestack/web:1
+    image: timestack/web
     user: "10001:10001"
     read_only: true
     cap_drop: [ALL]

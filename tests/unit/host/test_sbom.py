@@ -88,7 +88,7 @@ def test_dpkg_names_what_is_installed_and_its_source() -> None:
         ("License-Expression: MIT OR Apache-2.0\nLicense: ignored", "MIT OR Apache-2.0", True),
         ("License: BSD-3-Clause", "BSD-3-Clause", False),
         ("License: The whole text\n        of a licence", "", False),
-        ("License: UNKNOWN\nClassifier: License :: OSI Approved :: MIT License", "MIT License", False),
+        ("License: UNKNOWN\nClassifier: License :: DFSG approved", "DFSG approved", False),
         ("Classifier: License :: OSI Approved", "", False),
     ],
 )  # fmt: skip

@@ -1,0 +1,238 @@
+"""`make sbom`: what is in every image, read from its files and written as CycloneDX 1.6."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tarfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from scripts.host import images, packages, tools
+from scripts.host.compose import docker
+from scripts.host.console import Phases, columns, info
+from scripts.host.faults import Fault, Refused
+
+FOLDER = Path("build/sbom")
+STATUS = "var/lib/dpkg/status"
+RELEASES = ("etc/os-release", "usr/lib/os-release")
+METADATA = re.compile(r"(.*)/[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO|egg-info)")
+# What Debian's own packages put there is in dpkg's status already.
+DEBIAN_PYTHON = "usr/lib/python3/dist-packages"
+PROGRAMS = "usr/local/bin/"
+
+
+@dataclass
+class Contents:
+    """An image, its Debian release (the keys of os-release) and all that is installed in it."""
+
+    image: str
+    id: str
+    release: dict[str, str] = field(default_factory=dict)
+    debian: list[packages.Debian] = field(default_factory=list)
+    python: list[packages.Python] = field(default_factory=list)
+    binaries: list[packages.Binary] = field(default_factory=list)
+
+    @property
+    def modules(self) -> list[packages.Module]:
+        return [module for each in self.binaries for module in each.modules]
+
+    @property
+    def file(self) -> Path:
+        """Where its document goes: build/sbom/web.cdx.json."""
+        name = self.image.removeprefix("timestack/").replace(":", "-")
+        return FOLDER / f"{name}.cdx.json"
+
+
+def sbom(root: Path) -> int:
+    """Write and validate one document an image; print what each holds."""
+    # The validator is a library; this is the command that comes with what it needs.
+    tools.ensure(root, "jsonschema")
+    found = read_all()
+    files = write(root, found)
+    rows = [("image", "Debian", "Python", "Go modules", "file")]
+    for each in found:
+        counts = (len(each.debian), len(each.python), len(each.modules))
+        rows.append((each.image, *map(str, counts), str(each.file)))
+    info("")
+    info(columns(rows, right={1, 2, 3}))
+    # As a module, so that it is found from the root, where this command runs.
+    command = (tools.TESTS.path(root, "python"), "-m", "scripts.checks.sbom", *map(str, files))
+    status = subprocess.run(command, cwd=root, check=False).returncode
+    if not status:
+        info(f"  {len(files)} documents, each valid CycloneDX 1.6")
+    return status
+
+
+def read_all() -> list[Contents]:
+    """The contents of every image of ours that the engine has; Refused if it has none."""
+    names = ours()
+    if not names:
+        what = "the engine has no image timestack/*, or does not answer"
+        raise Refused([Fault("images", what, "build them: make up")], untouched=True)
+    found = []
+    with Phases().phase("images") as phase:
+        for number, name in enumerate(names, 1):
+            phase.status = f"{name}, {number} of {len(names)}"
+            found.append(read(name))
+        phase.result = f"{len(found)} read"
+    return found
+
+
+def ours() -> list[str]:
+    """Our images by name, sorted; `:latest` is left out of the name."""
+    form = "{{.Repository}}:{{.Tag}}"
+    said = docker("image", "ls", "--filter", "reference=timestack/*", "--format", form)
+    return sorted({name.removesuffix(":latest") for name in said.split() if "<none>" not in name})
+
+
+def read(image: str) -> Contents:
+    """The contents of one image. No program of it runs: its files are read as they are stored."""
+    contents = Contents(image, images.image_id(image))
+    # Compose's labels come with the image: without the empty one it would take this for its own.
+    made = docker(
+        *("create", "--network", "none", "--label", "com.docker.compose.project=", image, "true")
+    ).strip()
+    if not made:
+        raise Refused([Fault(image, "no container can be made of it", f"docker create {image}")])
+    try:
+        with subprocess.Popen(["docker", "export", made], stdout=subprocess.PIPE) as export:
+            for name, content in _files(export.stdout):
+                _note(contents, name, content)
+    finally:
+        docker("rm", "-v", made)
+    if not contents.debian:
+        what = f"{STATUS} is not in it or cannot be read: not an image of Debian's kind"
+        raise Refused([Fault(image, what, f"docker export it and look for {STATUS}")])
+    vendor = contents.release.get("ID", "debian")
+    contents.debian = [replace(each, vendor=vendor) for each in contents.debian]
+    contents.python.sort(key=lambda each: (each.purl, each.place))
+    contents.binaries.sort(key=lambda each: each.place)
+    return contents
+
+
+def _files(stream) -> Iterator[tuple[str, bytes]]:
+    """The files that say what is installed, each with its path from the root."""
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for member in archive:
+            name = member.name.removeprefix("./")
+            wanted = name == STATUS or name in RELEASES or name.startswith(PROGRAMS)
+            if member.isreg() and (wanted or METADATA.fullmatch(name)):
+                file = archive.extractfile(member)
+                yield name, file.read() if file else b""
+
+
+def _note(contents: Contents, name: str, content: bytes) -> None:
+    metadata = METADATA.fullmatch(name)
+    if name == STATUS:
+        contents.debian = packages.debian(content.decode())
+    elif name in RELEASES:
+        contents.release = packages.release(content.decode())
+    elif metadata and metadata[1] != DEBIAN_PYTHON:
+        found = packages.python(content.decode(errors="replace"), metadata[1])
+        contents.python += [found] if found else []
+    elif name.startswith(PROGRAMS):
+        program = packages.binary(content, name)
+        contents.binaries += [program] if program else []
+
+
+def write(root: Path, found: list[Contents]) -> list[Path]:
+    """One file an image, and none of an image that is no longer there; returns the files."""
+    folder = root / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for each in found:
+        file = root / each.file
+        new = file.with_suffix(".new")
+        new.write_text(json.dumps(document(each), indent=1, ensure_ascii=False) + "\n")
+        new.replace(file)
+        files.append(file)
+    for file in folder.glob("*.cdx.json"):
+        if file not in files:
+            file.unlink()
+    return files
+
+
+def document(contents: Contents) -> dict:
+    """The CycloneDX document: for one image always the same but for serial number and time."""
+    components = {}
+    for each in (
+        *map(_debian, contents.debian),
+        *map(_python, contents.python),
+        *(part for program in contents.binaries for part in _binary(program)),
+    ):
+        # The same version in two places, as tools that bring their own copies have it, is one.
+        known = components.setdefault(each["bom-ref"], each)
+        if known is not each:
+            known["evidence"]["occurrences"] += each["evidence"]["occurrences"]
+    listed = [_system(contents.release), *(components[ref] for ref in sorted(components))]
+    return {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid.uuid4()}",
+        "version": 1,
+        "metadata": {
+            "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+            "lifecycles": [{"phase": "post-build"}],
+            "tools": {"components": [{"type": "application", "name": "timestack make sbom"}]},
+            "component": {
+                "bom-ref": contents.image,
+                "type": "container",
+                "name": contents.image,
+                "version": contents.id,
+            },
+        },
+        "components": listed,
+        "dependencies": [
+            {"ref": contents.image, "dependsOn": [each["bom-ref"] for each in listed]},
+        ],
+    }
+
+
+def _system(release: dict[str, str]) -> dict:
+    return {
+        "bom-ref": "operating-system",
+        "type": "operating-system",
+        "name": release.get("ID", "debian"),
+        "version": release.get("VERSION_ID", "unknown"),
+    }
+
+
+def _component(of: packages.Debian | packages.Python | packages.Module, place: str) -> dict:
+    return {
+        "bom-ref": of.purl,
+        "type": "library",
+        "name": of.name,
+        "version": of.version,
+        "purl": of.purl,
+        "evidence": {"occurrences": [{"location": f"/{place}"}]},
+    }
+
+
+def _debian(package: packages.Debian) -> dict:
+    source = {"source": package.source, "source-version": package.source_version}
+    properties = [{"name": f"timestack:debian:{key}", "value": source[key]} for key in source]
+    return {**_component(package, STATUS), "properties": properties}
+
+
+def _python(distribution: packages.Python) -> dict:
+    component = _component(distribution, distribution.place)
+    if distribution.expression:
+        component["licenses"] = [{"expression": distribution.licence}]
+    elif distribution.licence:
+        component["licenses"] = [{"license": {"name": distribution.licence}}]
+    return component
+
+
+def _binary(program: packages.Binary) -> Iterator[dict]:
+    yield {
+        **_component(program.main, program.place),
+        "type": "application",
+        "hashes": [{"alg": "SHA-256", "content": program.sha256}],
+    }
+    yield from (_component(module, program.place) for module in program.modules)
