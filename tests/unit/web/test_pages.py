@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -11,13 +11,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.unit.web.conftest import signed_in
 from timestack.pages import landing
 from timestack.series.query import Series
 
 STATIC = Path(__file__).resolve().parents[3] / "services" / "web" / "timestack" / "static"
-PAGES = ["/timestack/", "/timestack/no-such-page"]
+# A stranger's, and an administrator's.
+PAGES = [
+    (None, "/timestack/"),
+    (None, "/timestack/login"),
+    ("admin", "/timestack/"),
+    ("admin", "/timestack/account"),
+    ("admin", "/timestack/no-such-page"),
+]
 DAY = timedelta(days=1)
 
 
@@ -36,6 +45,17 @@ class Elements(HTMLParser):
         return [attributes for name, attributes in self.all if name == tag]
 
 
+@pytest.fixture(params=PAGES, ids=lambda page: " ".join(filter(None, page)))
+def visit(
+    request: pytest.FixtureRequest, make_app: Callable[..., Flask]
+) -> tuple[FlaskClient, Elements]:
+    """Somebody at a page."""
+    who, path = request.param
+    app = make_app(URL_PREFIX="/timestack")
+    client = signed_in(app) if who else app.test_client()
+    return client, Elements(client.get(path).text)
+
+
 def test_the_start_page_is_there_while_the_database_is_away(prefixed: FlaskClient) -> None:
     answer = prefixed.get("/timestack/")
     assert answer.status_code == 200
@@ -46,16 +66,18 @@ def test_the_start_page_leads_everywhere(prefixed: FlaskClient) -> None:
     links = {a["href"] for a in Elements(prefixed.get("/timestack/").text).named("a")}
     assert {
         "/timestack/dash/sensors",
+        "/timestack/account",
         "/timestack/pgadmin/",
+        "/timestack/flower/",
+        "/timestack/traefik/",
         "/timestack/api/v1/jobs",
         "/timestack/health/ready",
         "/timestack/version",
     } <= links
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_every_file_of_a_page_is_served_here(prefixed: FlaskClient, path: str) -> None:
-    page = Elements(prefixed.get(path).text)
+def test_every_file_of_a_page_is_served_here(visit: tuple[FlaskClient, Elements]) -> None:
+    client, page = visit
     files = [
         attributes.get("href") or attributes.get("src")
         for tag in ("link", "script", "img", "use")
@@ -63,12 +85,11 @@ def test_every_file_of_a_page_is_served_here(prefixed: FlaskClient, path: str) -
     ]
     assert len(files) >= 4
     for file in files:
-        assert prefixed.get(file.partition("#")[0]).status_code == 200, file
+        assert client.get(file.partition("#")[0]).status_code == 200, file
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_needs_no_inline_script_or_style(prefixed: FlaskClient, path: str) -> None:
-    page = Elements(prefixed.get(path).text)
+def test_a_page_needs_no_inline_script_or_style(visit: tuple[FlaskClient, Elements]) -> None:
+    _, page = visit
     assert page.named("style") == []
     assert [script for script in page.named("script") if "src" not in script] == []
     inline = [name for _, attributes in page.all for name in attributes if name.startswith("on")]
@@ -76,9 +97,8 @@ def test_a_page_needs_no_inline_script_or_style(prefixed: FlaskClient, path: str
     assert [attributes for _, attributes in page.all if "style" in attributes] == []
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_can_be_read_by_everyone(prefixed: FlaskClient, path: str) -> None:
-    page = Elements(prefixed.get(path).text)
+def test_a_page_can_be_read_by_everyone(visit: tuple[FlaskClient, Elements]) -> None:
+    _, page = visit
     assert page.named("html") == [{"lang": "en"}]
     assert len(page.named("title")) == 1
     assert len(page.named("h1")) == 1
@@ -92,14 +112,10 @@ def test_a_page_can_be_read_by_everyone(prefixed: FlaskClient, path: str) -> Non
     assert all(below - above <= 1 for above, below in pairwise(levels))
 
 
-def test_an_icon_that_is_used_exists(prefixed: FlaskClient) -> None:
+def test_an_icon_that_is_used_exists(visit: tuple[FlaskClient, Elements]) -> None:
     symbols = set(re.findall(r'<symbol id="(\w+)"', (STATIC / "icons.svg").read_text()))
-    used = {
-        use["href"].partition("#")[2]
-        for use in Elements(prefixed.get("/timestack/").text).named("use")
-    }
-    assert used
-    assert used <= symbols
+    assert symbols
+    assert {use["href"].partition("#")[2] for use in visit[1].named("use")} <= symbols
 
 
 def test_the_chart_spans_its_box_from_the_oldest_to_the_newest() -> None:
@@ -146,7 +162,7 @@ def test_text_and_controls_have_contrast(scheme: str) -> None:
         ),
         ("on-accent", "accent", 4.5),
         ("on-accent", "accent-hover", 4.5),
-        ("text", "accent-soft", 4.5),
+        *(("text", f"{ground}-soft", 4.5) for ground in ("accent", "ok", "warn", "bad")),
         *((f"chart-{n}", ground, 3) for n in range(1, 7) for ground in ("surface", "bg")),
         ("border-strong", "surface", 3),
     ]
