@@ -1,7 +1,7 @@
 # Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
 HOST := @python3 -m scripts.host
 .DEFAULT_GOAL := help
-.PHONY: help up down restart ps logs doctor rotate psql plan apply drift refresh load secrets clean test lint sbom audit lock bench-load bench-query
+.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh load secrets clean test lint sbom audit lock bench-load bench-query
 
 ## Stack
 up: ## bring everything up: engine, images, secrets, database, services
@@ -18,6 +18,8 @@ doctor: ## examine host, settings, secrets, images and services
 	$(HOST) doctor
 secrets: ## generate what is missing of the secrets
 	$(HOST) secrets
+user: ## make or change a user: make user EMAIL=a@example.org ROLE=editor ARGS=--reset
+	$(HOST) user '$(EMAIL)' $(if $(ROLE),--role '$(ROLE)') $(ARGS)
 rotate: ## a new secret in the running stack: make rotate SECRET=db_app_password
 	$(HOST) rotate '$(SECRET)'
 clean: ## delete containers and their data, after asking

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scripts.host import audit, database, doctor, lint, rotate, sbom, stack, tests
 from scripts.host.console import info, show, warn
-from scripts.host.faults import Refused
+from scripts.host.faults import Fault, Refused
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,6 +47,16 @@ def rotate_secret(arguments: list[str]) -> int:
     return 0
 
 
+def user(arguments: list[str]) -> int:
+    """Make or change a user; `arguments` are an e-mail and the provisioner's own options."""
+    if not arguments or "@" not in arguments[0]:
+        fault = Fault(
+            "make user", "needs EMAIL", "make user EMAIL=somebody@example.org ROLE=viewer"
+        )
+        raise Refused([fault], untouched=True)
+    return database.provision(ROOT, ["user", *arguments])
+
+
 VERBS: dict[str, Callable[[list[str]], int]] = {
     "up": up,
     "down": down,
@@ -58,6 +68,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "doctor": lambda arguments: doctor.examine(ROOT),
     "psql": lambda arguments: database.psql(ROOT, arguments),
     "provision": lambda arguments: database.provision(ROOT, arguments),
+    "user": user,
     "load": lambda arguments: database.load(ROOT, arguments),
     "test": lambda arguments: tests.test(ROOT, arguments),
     "bench": lambda arguments: tests.bench(ROOT, arguments),

@@ -23,8 +23,9 @@ from scripts.host.faults import Fault, Refused
 
 MINIMUM_OPENSSL = (1, 1, 1)
 CA_DAYS = 3650
-# Browsers refuse server certificates that run longer than 398 days.
-LEAF_DAYS = 397
+# Browsers refuse server certificates that run longer than 398 days, and Mozilla's profile for
+# servers allows 366.
+LEAF_DAYS = 365
 RENEW_BEFORE = timedelta(days=30)
 INSTALL = (
     "install the package openssl, 1.1.1 or newer"

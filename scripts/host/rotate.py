@@ -18,7 +18,6 @@ from scripts.host.console import Phases, info
 from scripts.host.environment import replace
 from scripts.host.faults import Fault, Refused
 
-
 # The previous session key is written when the present one is rotated; the mail server's password
 # is that server's to change.
 KEPT = ("secret_key_previous", "smtp_password")

@@ -84,8 +84,9 @@ def run_user(
     settings: Settings,
     *,
     email: str,
-    role: str,
+    role: str | None = None,
     account: str | None = None,
+    reset: bool = False,
     disable: bool = False,
 ) -> None:
     with step("user") as notes, Session(engine) as session, session.begin():
@@ -94,7 +95,9 @@ def run_user(
             notes.append(f"{email} may not log in any more")
             return
         known = accounts.find(session, email)
-        password = None if known and known.password else secrets.token_urlsafe(12)
+        keep = known is not None and known.password is not None and not reset
+        password = None if keep else secrets.token_urlsafe(12)
+        role = role or accounts.role_of(known) or accounts.ROLES[0]
         done = accounts.put(
             session, email, role, password=password, account=account, must_change=bool(password)
         )
@@ -204,8 +207,9 @@ def parser() -> argparse.ArgumentParser:
             )
         if name == "user":
             added.add_argument("email", metavar="EMAIL")
-            added.add_argument("--role", choices=accounts.ROLES, default="viewer")
+            added.add_argument("--role", choices=accounts.ROLES, help="default: unchanged, viewer")
             added.add_argument("--account", help="whose rows the user sees; default: unchanged")
+            added.add_argument("--reset", action="store_true", help="a new first password")
             added.add_argument("--disable", action="store_true", help="may not log in any more")
         if name == "refresh":
             added.add_argument(

@@ -50,21 +50,35 @@ def browser(stack: Stack, prefixed_stack: Stack) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A desktop page; the test fails when the console reports an error or a request is lost."""
-    yield from opened(browser, width=1440, height=1000)
+def page(browser: Browser, stack: Stack, prefixed_stack: Stack) -> Iterator[Page]:
+    """The administrator's desktop page, of both stacks: their cookies have names of their own.
+
+    The test fails when the console reports an error (a violated content security policy is one)
+    or a request is lost.
+    """
+    yield from opened(browser, cookies(stack) + cookies(prefixed_stack), width=1440, height=1000)
 
 
 @pytest.fixture
-def phone(browser: Browser) -> Iterator[Page]:
-    yield from opened(browser, width=390, height=844)
+def phone(browser: Browser, stack: Stack) -> Iterator[Page]:
+    yield from opened(browser, cookies(stack), width=390, height=844)
 
 
-def opened(browser: Browser, width: int, height: int) -> Iterator[Page]:
+def cookies(stack: Stack) -> list[dict]:
+    """The administrator's log-in, as Playwright wants it."""
+    return [
+        {"name": each.name, "value": each.value, "url": f"https://localhost:{stack.https_port}/"}
+        for each in stack.http.cookies.jar
+        if each.name.startswith("__Host-")
+    ]
+
+
+def opened(browser: Browser, known: list[dict], width: int, height: int) -> Iterator[Page]:
     # Chromium keeps its own trust store; that the certificate is right is test_edge's subject.
     context = browser.new_context(
         ignore_https_errors=True, viewport={"width": width, "height": height}
     )
+    context.add_cookies(known)
     page = context.new_page()
     faults: list[str] = []
 
@@ -177,13 +191,12 @@ def test_an_empty_database_shows_an_empty_state(prefixed_stack: Stack, page: Pag
 def test_pgadmin_shows_the_tables_without_a_password_typed(
     stack: Stack, browser: Browser, screenshots: Path
 ) -> None:
-    user, password = stack.admin
     context = browser.new_context(
         ignore_https_errors=True,
         # The tree draws only what is in view.
         viewport={"width": 1440, "height": 1800},
-        http_credentials={"username": user, "password": password},
     )
+    context.add_cookies(cookies(stack))
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.goto(f"{stack.url}/pgadmin/")

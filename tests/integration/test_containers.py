@@ -11,7 +11,10 @@ from tests.stack import Stack, docker
 
 pytestmark = pytest.mark.stack
 
-SERVICES = {"traefik", "web", "worker", "beat", "redis", "timescaledb", "pgadmin", "provision"}
+SERVICES = {
+    *("traefik", "web", "worker", "beat", "flower", "redis", "timescaledb", "pgadmin"),
+    *("provision", "platform"),
+}
 
 
 def test_every_service_of_the_blueprint_is_there_and_healthy(stack: Stack) -> None:
@@ -100,10 +103,17 @@ def test_each_service_mounts_only_the_secrets_it_needs(stack: Stack) -> None:
     }
     everywhere = set().union(*mounted.values())
     assert "ca.key" not in everywhere
-    assert "admin_password" not in everywhere
-    holders = {service for service, names in mounted.items() if "db_owner_password" in names}
-    assert holders == {"timescaledb", "provision"}
-    assert mounted["web"] == {"db_app_password", "redis_password", "secret_key", "ca.pem"}
+
+    def holders(secret: str) -> set[str]:
+        return {service for service, names in mounted.items() if secret in names}
+
+    assert holders("admin_password") == {"provision"}
+    assert holders("db_owner_password") == {"timescaledb", "provision"}
+    assert holders("secret_key") == {"web"}
+    assert holders("pgadmin_proxy_secret") == {"web", "pgadmin"}
+    assert holders("flower_proxy_secret") == {"web", "flower"}
+    assert holders("smtp_password") == {"worker"}
+    assert mounted["traefik"] == {"tls.pem", "tls.key"}
 
 
 def test_the_database_and_the_broker_have_no_way_out(stack: Stack) -> None:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.stack
 
 
 def test_the_landing_page_answers_over_http2_with_the_local_certificate(stack: Stack) -> None:
-    answer = stack.http.get("/")
+    answer = stack.visitor.get("/")
     assert answer.status_code == 200
     assert answer.http_version == "HTTP/2"
     assert "Timestack" in answer.text
@@ -62,7 +62,7 @@ def test_text_is_compressed_when_the_client_can_read_it(stack: Stack) -> None:
 
 
 def test_a_body_over_the_limit_is_refused(stack: Stack) -> None:
-    headers = {**stack.admin_header, "Content-Length": str(40 << 20), "Expect": "100-continue"}
+    headers = {"Content-Length": str(40 << 20), "Expect": "100-continue"}
     assert stack.raw("POST", "/api/v1/jobs", headers).status == 413
 
 
@@ -74,12 +74,14 @@ def test_pgadmin_opens_for_the_admin_alone(stack: Stack, path: str) -> None:
     spoof = {"X-Remote-User": "admin@example.org", "X-Forwarded-User": "admin@example.org"}
     for headers in ({}, spoof, {"Authorization": "Basic YWRtaW46YWRtaW4="}):
         answer = stack.raw("GET", path, headers)
-        assert answer.status in (301, 307, 308, 400, 401, 404), (headers, answer.text[:200])
+        assert answer.status in (301, 302, 307, 308, 400, 401, 404), (headers, answer.text[:200])
         assert "pgAdmin" not in answer.text
         if answer.status < 400:
-            # The proxy cleans the path first; what it leads to is as closed.
-            cleaned = stack.raw("GET", answer.headers["Location"], headers)
-            assert cleaned.status == 401
+            location = answer.headers["Location"]
+            if "/login?next=" not in location:
+                # The proxy cleans the path first; what it leads to is as closed.
+                location = stack.raw("GET", location, headers).headers["Location"]
+            assert location.startswith(f"{stack.url}/login?next=")
 
 
 def test_nothing_but_the_proxy_publishes_a_port_and_only_on_loopback(stack: Stack) -> None:

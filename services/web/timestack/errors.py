@@ -14,9 +14,16 @@ from typing import Any
 from uuid import uuid4
 
 from flask import Flask, Request, Response, g, json, render_template, request
+from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import BadRequest, HTTPException, ServiceUnavailable
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    RequestHeaderFieldsTooLarge,
+    RequestURITooLarge,
+    ServiceUnavailable,
+)
 
 from timestack import logs
 
@@ -26,6 +33,9 @@ HEADER = "X-Request-Id"
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 PROBLEM = "application/problem+json"
 RETRY_AFTER = 5
+# In characters. The proxy lets 64 KiB of head pass; what is read here is less.
+LONGEST_ADDRESS = 8190
+LONGEST_HEADER = 16_380
 
 # What a person is told, by status: a heading and what to do now.
 WORDS = {
@@ -38,8 +48,10 @@ WORDS = {
     ),
     405: ("This cannot be done here", "The page exists, but not for this kind of request."),
     413: ("This is too large", "Send less at a time."),
+    414: ("This address is too long", "Shorten it: choose less, or open the page anew."),
     415: ("This kind of content is not read here", "The body must be JSON."),
     429: ("Too many requests", "Wait a moment, then try again."),
+    431: ("This request's head is too large", "Delete the cookies of this site and try again."),
     503: (
         "The database does not answer",
         "It may be starting. Try again in a few seconds.",
@@ -73,9 +85,11 @@ def init_app(app: Flask) -> None:
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.request_class = ExplainingRequest
     app.before_request(_identify)
+    app.before_request(_measure)
     app.after_request(_sign)
     app.teardown_request(_forget)
     app.register_error_handler(HTTPException, _answer)
+    app.register_error_handler(CSRFError, _stale_page)
     for away in (OperationalError, PoolTimeout):
         app.register_error_handler(away, _database_away)
 
@@ -103,6 +117,14 @@ def _identify() -> None:
     logs.request_id.set(g.request_id)
 
 
+def _measure() -> None:
+    """Refuse here, in our own shape, what is longer than the server's defaults would allow."""
+    if len(request.environ.get("RAW_URI", "")) > LONGEST_ADDRESS:
+        raise RequestURITooLarge
+    if any(len(value) > LONGEST_HEADER for value in request.headers.values()):
+        raise RequestHeaderFieldsTooLarge
+
+
 def _sign(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
     return response
@@ -117,6 +139,13 @@ def _database_away(error: Exception) -> Response:
     log.error("the database does not answer: %s", error)
     away = ServiceUnavailable("The database does not answer.", retry_after=RETRY_AFTER)
     return _answer(away)
+
+
+def _stale_page(error: CSRFError) -> Response:
+    """The CSRF token is missing, of another log-in or wrong: for people, the page is too old."""
+    reason = f"{error.description} " if _wants_problem() else ""
+    told = "This page is of another log-in or was open too long: reload it and try again."
+    return _answer(BadRequest(reason + told))
 
 
 def _answer(error: HTTPException) -> Response:

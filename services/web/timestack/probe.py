@@ -1,7 +1,8 @@
 """``python -m timestack.probe [PORT PATH]``: exit code 0 when what runs beside it answers 200.
 
-Without arguments it asks the web whether it is ready. The container's health check. It runs every few seconds for as long as the stack does, so it
-imports nothing of the package and of the standard library only what a socket needs.
+The container's health check; without arguments it asks the web whether it is ready. It runs every
+few seconds for as long as the stack does, so it imports nothing of the package and of the standard
+library only what a socket needs.
 """
 
 import os

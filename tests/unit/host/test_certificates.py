@@ -188,7 +188,7 @@ def test_the_ends_are_told_in_utc_and_are_what_browsers_take(made):
     assert list(ends) == ALL
     assert timedelta(days=3649) < ends["ca.pem"] - now <= timedelta(days=3650)
     for name in ("tls.pem", "db_tls.pem"):
-        assert timedelta(days=396) < ends[name] - now <= timedelta(days=397)
+        assert timedelta(days=364) < ends[name] - now <= timedelta(days=365)
 
 
 def test_the_ends_of_what_is_missing_or_broken_are_left_out(made):

@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from timestack.app import create_app
+from timestack.auth.security import Person, Position
 
 PASSWORD = "p@ss/word:?#" + "x" * 32
 
@@ -17,7 +18,7 @@ PASSWORD = "p@ss/word:?#" + "x" * 32
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Variables and secret files that Settings accept; set more of them before ``make_app``."""
-    for name in ("db_app_password", "redis_password", "secret_key"):
+    for name in ("db_app_password", "redis_password", "secret_key", "secret_key_previous"):
         (tmp_path / name).write_text(PASSWORD + "\n")
     for name, value in {
         "SECRETS_DIR": str(tmp_path),
@@ -48,12 +49,46 @@ def make_app(environment: pytest.MonkeyPatch) -> Iterator[Callable[..., Flask]]:
         app.extensions["engine"].dispose()
 
 
+def person(role: str = "admin", **changes: object) -> Person:
+    """Somebody with a role, as the database would give them."""
+    known = {
+        "id": 1,
+        "email": f"{role}@example.org",
+        "active": True,
+        "fs_uniquifier": "x" * 64,
+        "must_change_password": False,
+        "login_count": 1,
+        "roles": [Position(name=role)],
+    }
+    return Person(**{**known, **changes})
+
+
+def signed_in(app: Flask, user: Person | None = None) -> FlaskClient:
+    """A client whose every request is the user's, an administrator's by default.
+
+    Log-ins are rows, and there is no database here: who it is comes by the hook that Flask-Login
+    has for requests without a session. CSRF tokens need one, so they are not asked for; that they
+    are is shown on the running stack.
+    """
+    who = user or person()
+    app.login_manager.request_loader(lambda _: who)
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False
+    return app.test_client()
+
+
 @pytest.fixture
-def client(make_app: Callable[..., Flask]) -> FlaskClient:
+def stranger(make_app: Callable[..., Flask]) -> FlaskClient:
+    """A client that is not logged in."""
     return make_app().test_client()
 
 
 @pytest.fixture
+def client(make_app: Callable[..., Flask]) -> FlaskClient:
+    """The administrator's client."""
+    return signed_in(make_app())
+
+
+@pytest.fixture
 def prefixed(make_app: Callable[..., Flask]) -> FlaskClient:
-    """A client of the application under /timestack; its paths are those a browser sends."""
-    return make_app(URL_PREFIX="/timestack").test_client()
+    """The administrator's, of the application under /timestack; its paths are a browser's."""
+    return signed_in(make_app(URL_PREFIX="/timestack"))

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask, jsonify, request, session, url_for
 from flask.testing import FlaskClient
 
+from tests.unit.web.conftest import signed_in
 from timestack.settings import SettingsError
 
 PATHS = ["/", "/health/live", "/version", "/static/timestack.css"]
@@ -64,7 +65,7 @@ def test_the_proxy_says_who_the_client_is_and_which_address_it_used(
             client=request.remote_addr, url=url_for("pages.index", _external=True)
         ),
     )
-    seen = app.test_client().get(
+    seen = signed_in(app).get(
         "/timestack/seen",
         headers={
             # The first entry is what the client itself claimed.
@@ -80,21 +81,26 @@ def test_the_proxy_says_who_the_client_is_and_which_address_it_used(
     }
 
 
-@pytest.mark.parametrize(("prefix", "path"), [("", "/"), ("/timestack", "/timestack")])
-def test_the_session_cookie_stays_under_the_prefix_and_away_from_scripts(
-    make_app: Callable[..., Flask], prefix: str, path: str
+@pytest.mark.parametrize("prefix", ["", "/timestack"])
+@pytest.mark.parametrize(
+    ("port", "name"), [("443", "__Host-timestack"), ("1", "__Host-timestack-1")]
+)
+def test_the_session_cookie_is_for_this_host_and_stack_alone_and_away_from_scripts(
+    make_app: Callable[..., Flask], prefix: str, port: str, name: str
 ) -> None:
-    app = make_app(URL_PREFIX=prefix)
+    app = make_app(URL_PREFIX=prefix, HTTPS_PORT=port)
 
     def visit() -> str:
         session["visited"] = True
         return "ok"
 
     app.add_url_rule("/visit", view_func=visit)
-    cookie = app.test_client().get(f"{prefix}/visit").headers["Set-Cookie"]
-    attributes = [part.strip() for part in cookie.split(";")]
-    assert f"Path={path}" in attributes
-    assert {"Secure", "HttpOnly", "SameSite=Lax"} <= set(attributes)
+    cookie = signed_in(app).get(f"{prefix}/visit").headers["Set-Cookie"]
+    named, *attributes = [part.strip() for part in cookie.split(";")]
+    assert named.partition("=")[0] == name
+    # What the prefix __Host- demands of a cookie, and browsers check.
+    assert {"Path=/", "Secure", "HttpOnly", "SameSite=Lax"} <= set(attributes)
+    assert not any(part.startswith("Domain") for part in attributes)
 
 
 def test_no_route_is_registered_twice_or_guessed(make_app: Callable[..., Flask]) -> None:

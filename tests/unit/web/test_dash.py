@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
+from tests.unit.web.conftest import signed_in
 from timestack.dash import charts
 from timestack.dash.sensors import UnknownRangeError, window
 from timestack.domains.sensors import Extent, Sensor
@@ -123,7 +124,7 @@ def test_under_a_prefix_every_address_has_it(prefixed: FlaskClient) -> None:
 
 
 def test_two_applications_in_one_process_each_have_their_callbacks(make_app) -> None:
-    first, second = make_app().test_client(), make_app().test_client()
+    first, second = signed_in(make_app()), signed_in(make_app())
     callbacks = first.get("/dash/_dash-dependencies").get_json()
     assert callbacks
     assert second.get("/dash/_dash-dependencies").get_json() == callbacks

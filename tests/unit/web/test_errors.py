@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import TooManyRequests
 
+from tests.unit.web.conftest import signed_in
 from timestack import logs
 from timestack.errors import problem
 
@@ -54,7 +55,7 @@ def app(make_app: Callable[..., Flask]) -> Flask:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    return app.test_client()
+    return signed_in(app)
 
 
 def test_the_api_answers_with_a_problem_document(client: FlaskClient) -> None:

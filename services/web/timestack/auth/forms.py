@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 
 from flask import current_app, g
+from flask_security import ChangePasswordForm as _ChangePasswordForm
+from flask_security import ForgotPasswordForm as _ForgotPasswordForm
 from flask_security import LoginForm as _LoginForm
 from flask_security import RegisterFormV2
 from flask_security.utils import hash_password
+from wtforms import Field, ValidationError
 
 from timestack import db
 from timestack.domains import accounts, platform
@@ -18,7 +21,19 @@ log = logging.getLogger(__name__)
 WRONG = "This e-mail address and password do not go together."
 
 
-class LoginForm(_LoginForm):
+class _Bounded:
+    """Refuses what cannot be anybody's password, and what the hash would raise for."""
+
+    def validate_password(self, field: Field) -> None:
+        if isinstance(field.data, str) and len(field.data) > accounts.MAXIMUM_PASSWORD:
+            raise ValidationError(WRONG)
+
+
+class ChangePasswordForm(_Bounded, _ChangePasswordForm):
+    """Change the password; the old one may be as long as a password can be."""
+
+
+class LoginForm(_Bounded, _LoginForm):
     """Log in by a password kept here, or ask the platform when AUTH_BACKEND says so.
 
     A local password always comes first: the administrator of the stack gets in while the platform
@@ -73,5 +88,20 @@ class RegisterForm(RegisterFormV2):
             self.email.errors = [
                 "There is an account of this address: log in, or recover its password."
             ]
+            # Flask-Security would answer as if the account had been made.
+            self.existing_email_user = None
             return False
         return valid
+
+
+class ForgotPasswordForm(_ForgotPasswordForm):
+    """Recover a password; not for those whose password a platform keeps."""
+
+    def validate(self, **kwargs: object) -> bool:
+        """Whether a mail is sent; the answer is the same either way."""
+        if not super().validate(**kwargs):
+            return False
+        if self.user.password is None:
+            self.email.errors.append("A platform keeps this password.")
+            return False
+        return True

@@ -114,6 +114,7 @@ def _admit() -> ResponseReturnValue | None:
     db.act_for(None)
     endpoint = request.endpoint
     _check_next(endpoint)
+    _check_json(endpoint)
     # No route: 404 and 405 tell nothing that the source of this project does not.
     if endpoint is None or request.routing_exception is not None:
         return None
@@ -126,6 +127,8 @@ def _admit() -> ResponseReturnValue | None:
     if answer is not None or g.user is None:
         return answer
     db.act_for(g.user.account)
+    if endpoint == "security.change_password" and g.user.password is None:
+        raise Forbidden("The platform that you log in with keeps your password: change it there.")
     if must_change_password() and endpoint not in BEFORE_NEW_PASSWORD:
         if navigates():
             return redirect(url_for("security.change_password", _external=True))
@@ -163,3 +166,11 @@ def _check_next(endpoint: str | None) -> None:
     if any(each and not is_path_here(each) for each in given):
         current_app.logger.warning("refused a next that leads elsewhere")
         raise BadRequest("The link to this page would have led to another site afterwards.")
+
+
+def _check_json(endpoint: str | None) -> None:
+    """Refuse JSON that is no object, where Flask-Security reads a form's fields from it."""
+    if not (endpoint or "").startswith("security.") or not request.is_json:
+        return
+    if request.content_length and not isinstance(request.get_json(), dict):
+        raise BadRequest("The body must be an object with the fields of the form.")

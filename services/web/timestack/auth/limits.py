@@ -8,11 +8,13 @@ process counts for itself.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 
 from flask import Flask, Response, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
+from timestack.domains import accounts
 from timestack.settings import Settings
 
 PER_ADDRESS = "30 per minute; 200 per hour"
@@ -42,7 +44,11 @@ def init_app(app: Flask, settings: Settings) -> None:
             return
         for rule, key in limits:
             views[endpoint] = limiter.limit(
-                rule, key_func=key, methods=["POST"], deduct_when=_failed
+                rule,
+                key_func=key,
+                methods=["POST"],
+                deduct_when=_failed,
+                error_message="Too many attempts. Wait a minute, then try again.",
             )(views[endpoint])
 
     for endpoint in ("security.login", "security.change_password"):
@@ -53,8 +59,13 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def _account() -> str:
     """The account a form names, hashed: a key may be long, and Redis need not know it."""
-    named = request.form.get("email") or (request.get_json(silent=True) or {}).get("email") or ""
-    return "account:" + hashlib.sha256(str(named).strip().lower().encode()).hexdigest()
+    body = request.get_json(silent=True)
+    named = request.form.get("email") or (body.get("email") if isinstance(body, dict) else None)
+    named = str(named or "").strip()
+    # One spelling of an account counts like the other: example.org in full-width letters, too.
+    with suppress(accounts.AccountError):
+        named = accounts.normal_email(named)
+    return "account:" + hashlib.sha256(named.lower().encode(errors="replace")).hexdigest()
 
 
 def _failed(response: Response) -> bool:

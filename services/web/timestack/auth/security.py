@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import Flask, Response, after_this_request, current_app, g, request, session
 from flask_login import current_user, user_logged_in, user_logged_out
+from flask_login.utils import _user_context_processor
 from flask_security import Security, SQLAlchemySessionUserDatastore, UserMixin
 from flask_security.core import RoleMixin
 from flask_security.signals import password_changed, password_reset, user_registered
@@ -59,7 +60,8 @@ def configure(app: Flask, settings: Settings) -> None:
         SECURITY_PASSWORD_SCHEMES=["argon2"],
         SECURITY_PASSWORD_SINGLE_HASH=["argon2"],
         SECURITY_PASSWORD_LENGTH_MIN=accounts.MINIMUM_PASSWORD,
-        SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False},
+        # In ASCII, since letters that look like others would make two accounts look like one.
+        SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False, "allow_smtputf8": False},
         SECURITY_REGISTERABLE=settings.registration and settings.auth_backend == "local",
         SECURITY_SEND_REGISTER_EMAIL=False,
         SECURITY_CHANGEABLE=True,
@@ -90,9 +92,26 @@ def configure(app: Flask, settings: Settings) -> None:
         SECURITY_POST_REGISTER_VIEW="pages.index",
         SECURITY_POST_CHANGE_VIEW="account.show",
         SECURITY_POST_RESET_VIEW="security.login",
+        SECURITY_MSG_PASSWORD_RESET_REQUEST=(
+            "If there is an account of %(email)s, a link to choose a new password is on its way.",
+            "info",
+        ),
+        SECURITY_MSG_RETYPE_PASSWORD_MISMATCH=("The two passwords differ.", "error"),
+        SECURITY_MSG_PASSWORD_NOT_PROVIDED=("Type a password.", "error"),
+        SECURITY_MSG_PASSWORD_CHANGE=("Your password is changed.", "success"),
+        SECURITY_MSG_INVALID_RESET_PASSWORD_TOKEN=(
+            "This link was used already or is not whole: ask for a new one.",
+            "error",
+        ),
+        # By session alone: a token in a header would outlive the log-out.
+        SECURITY_API_ENABLED_METHODS=["session"],
+        # A change asks for the present password, however fresh the log-in is.
+        SECURITY_FRESHNESS=timedelta(-1),
         SECURITY_CLI_USERS_NAME=False,
         SECURITY_CLI_ROLES_NAME=False,
         SECURITY_STATIC_FOLDER=None,
+        # Its own default, True for each, is written as `no-store=True`, which no browser knows.
+        SECURITY_CACHE_CONTROL={"private": None, "no-store": None},
     )
 
 
@@ -118,9 +137,14 @@ def init_app(app: Flask, settings: Settings) -> None:
         SQLAlchemySessionUserDatastore(opened, Person, Position),
         mail_util_cls=Mail,
         login_form=forms.LoginForm,
+        change_password_form=forms.ChangePasswordForm,
         register_form=forms.RegisterForm,
+        forgot_password_form=forms.ForgotPasswordForm,
     )
     security.login_manager.user_loader(_load)
+    security.login_manager.request_loader(lambda _: None)
+    # It would ask the database in every template, also in the page that says it is away.
+    app.template_context_processors[None].remove(_user_context_processor)
     user_logged_in.connect(_begin, app)
     user_logged_out.connect(_close, app)
     password_changed.connect(_chosen, app)
@@ -130,6 +154,9 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def _accept_rotated_token() -> None:
     """Let a CSRF token pass that was signed with the session key before it was rotated."""
+    # Where there is no view, nobody needs the body: it is left unread, however slowly it comes.
+    if request.endpoint is None:
+        return
     token = request.headers.get("X-CSRFToken")
     if not token and request.mimetype == "application/x-www-form-urlencoded":
         token = request.form.get("csrf_token")
@@ -214,6 +241,8 @@ def _chosen(_: Flask, user: Person, **__: object) -> None:
 def _registered(_: Flask, user: Person, **__: object) -> None:
     datastore = current_app.extensions["security"].datastore
     datastore.add_role_to_user(user, accounts.ROLES[0])
+    # The log-in that follows is a row of another transaction, which must see the user.
+    datastore.commit()
 
 
 def current() -> Person:

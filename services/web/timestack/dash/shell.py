@@ -144,7 +144,7 @@ class Shell(Dash):
             "Home": "/",
             **(
                 {"pgAdmin": "/pgadmin/", "Workers": "/flower/", "Proxy": "/traefik/"}
-                if g.admin
+                if g.get("admin")
                 else {}
             ),
             "Health": "/health/ready",

@@ -34,6 +34,12 @@ def rank(roles: list[str]) -> int:
     return max((ROLES.index(name) for name in roles if name in ROLES), default=-1)
 
 
+def role_of(user: User | None) -> str | None:
+    """The highest role of a user; None for nobody, or for one without any."""
+    held = rank([role.name for role in user.roles]) if user else -1
+    return ROLES[held] if held >= 0 else None
+
+
 def normal_email(email: str) -> str:
     """The address as it is stored; raises AccountError when it is none. No DNS is asked."""
     try:
