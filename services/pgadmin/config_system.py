@@ -22,11 +22,12 @@ LOG_FILE = "/dev/null"  # the console's lines are the container's log
 CONSOLE_LOG_LEVEL = logging.WARNING
 FILE_LOG_LEVEL = logging.CRITICAL
 
-# Who comes in is Traefik's to say. The secret is the lock: only Traefik and pgAdmin hold it.
-# The address list is pgAdmin's second one; Compose hands out addresses from these ranges and
-# a container's own is not known before it runs.
+# Who comes in is the proxy's to say, under a secret that only it, the web and pgAdmin hold. From
+# which address is door.py's to check, since the proxy's is not known before it runs: the ranges
+# here are those that Compose hands out. An account is made at the first log-in and gets its role
+# and its server entry there (converge.py).
 AUTHENTICATION_SOURCES = ["webserver"]
-WEBSERVER_AUTO_CREATE_USER = False
+WEBSERVER_AUTO_CREATE_USER = True
 WEBSERVER_REMOTE_USER = "X-Remote-User"
 WEBSERVER_REMOTE_USER_FROM_HEADER = True
 WEBSERVER_SHARED_SECRET = _Hidden(Path("/run/secrets/pgadmin_proxy_secret").read_text().strip())

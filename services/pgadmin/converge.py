@@ -1,4 +1,4 @@
-"""One account and one server entry, brought to what the stack says at every start.
+"""Accounts and their server entries, brought to what the stack says at every start and log-in.
 
 pgAdmin keeps both in SQLite on its volume, which outlives a changed ADMIN_EMAIL, a rotated
 password and an upgrade. Everything else in there belongs to the person who uses it.
@@ -7,36 +7,76 @@ password and an upgrade. Everything else in there belongs to the person who uses
 import uuid
 
 import stack
-from pgadmin.model import Role, Server, ServerGroup, User, db
+from pgadmin.model import Role, Server, ServerGroup, Setting, User, db
+from sqlalchemy import func
+
+# The account that pgAdmin makes with a new volume, and its note of ADMIN_EMAIL at the last start.
+FIRST = 1
+NOTE = "timestack/admin_email"
 
 
 def converge(settings: stack.Settings) -> None:
-    """Make account and server entry match; call inside the application context."""
-    _server(settings, _account(settings.admin_email))
+    """Make accounts and server entries match; call inside the application context."""
+    _rename_first(settings.admin_email)
+    admin = _named(settings.admin_email)
+    if admin is not None:
+        _adopt(admin, settings.admin_email)
+    for user in User.query.filter_by(auth_source="webserver"):
+        _server(settings, user)
     db.session.commit()
 
 
-def _account(email: str) -> User:
-    """The admin's account: the one of this name, else the volume's first one renamed.
+def equip(settings: stack.Settings, user: User) -> None:
+    """Give an account that comes through the door what it needs; call at its log-in.
 
-    A new name ends the sessions of the old one.
+    The door lets administrators through and nobody else.
     """
-    user = User.query.filter_by(username=email).first() or User.query.order_by(User.id).first()
-    if user.username != email or user.auth_source != "webserver":
-        user.fs_uniquifier = uuid.uuid4().hex
+    user.email = user.username
+    user.roles = [Role.query.filter_by(name="Administrator").one()]
+    _server(settings, user)
+    db.session.commit()
+
+
+def _named(email: str) -> User | None:
+    return User.query.filter(func.lower(User.username) == email).first()
+
+
+def _rename_first(email: str) -> None:
+    """Let the first account follow ADMIN_EMAIL, unless it has become another person's.
+
+    That is so when ADMIN_EMAIL went on to an account that was there already: the first one then
+    stays with the address that it has.
+    """
+    first = db.session.get(User, FIRST)
+    if first is None:
+        return
+    note = db.session.get(Setting, (FIRST, NOTE))
+    if note is None:
+        note = Setting(user_id=FIRST, setting=NOTE, value=first.username.lower())
+        db.session.add(note)
+    if _named(email) is None and first.username.lower() == note.value:
+        first.username = email
+        # A new name ends the sessions of the old one.
+        first.fs_uniquifier = uuid.uuid4().hex
+    note.value = email
+
+
+def _adopt(user: User, email: str) -> None:
+    """Whatever was done to the account of ADMIN_EMAIL in pgAdmin, its owner gets in again."""
     user.username = user.email = email
     user.auth_source = "webserver"
     user.active = True
     user.locked = False
     user.roles = [Role.query.filter_by(name="Administrator").one()]
-    return user
 
 
 def _server(settings: stack.Settings, user: User) -> None:
-    """The entry of the stack's database in the account's first group."""
-    server = Server.query.filter_by(service=stack.SERVICE).order_by(Server.id).first()
+    """The account's entry of the stack's database; a new one goes into its first group."""
+    server = Server.query.filter_by(service=stack.SERVICE, user_id=user.id).first()
     if server is None:
         server = Server(
+            user_id=user.id,
+            servergroup_id=_group(user).id,
             service=stack.SERVICE,
             name="Timestack",
             save_password=0,
@@ -45,12 +85,18 @@ def _server(settings: stack.Settings, user: User) -> None:
             tunnel_prompt_password=0,
             shared=False,
         )
-    if server.user_id != user.id:
-        group = ServerGroup.query.filter_by(user_id=user.id).order_by(ServerGroup.id).first()
-        server.user_id, server.servergroup_id = user.id, group.id
     server.host = settings.host
     server.port = settings.port
     server.maintenance_db = server.db_res = settings.database
     server.username = "timestack_pgadmin"
     server.connection_params = {"sslmode": "verify-full", "connect_timeout": 10}
     db.session.add(server)
+
+
+def _group(user: User) -> ServerGroup:
+    group = ServerGroup.query.filter_by(user_id=user.id).order_by(ServerGroup.id).first()
+    if group is None:
+        group = ServerGroup(user_id=user.id, name="Servers")
+        db.session.add(group)
+        db.session.flush()
+    return group

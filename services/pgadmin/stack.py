@@ -19,6 +19,7 @@ class Settings:
     port: int
     database: str
     password: str
+    proxy_secret: str
 
     @classmethod
     def load(cls) -> "Settings":
@@ -31,7 +32,7 @@ class Settings:
         if not port.isdigit():
             faults.append(f"DATABASE_PORT is {port!r}: set a number")
         found = {}
-        # An empty pgadmin_proxy_secret would make pgAdmin skip its check altogether.
+        # An empty pgadmin_proxy_secret would open the door, and make pgAdmin skip its own check.
         for name in ("db_pgadmin_password", "pgadmin_proxy_secret", "ca.pem"):
             try:
                 found[name] = (SECRETS / name).read_text().strip()
@@ -43,11 +44,13 @@ class Settings:
         if faults:
             raise ValueError("; ".join(faults))
         return cls(
-            admin_email=email,
+            # In lower case, as door.py hands names on.
+            admin_email=email.lower(),
             host=os.environ.get("DATABASE_HOST", "timescaledb"),
             port=int(port),
             database=os.environ.get("DATABASE_NAME", "timestack"),
             password=found["db_pgadmin_password"],
+            proxy_secret=found["pgadmin_proxy_secret"],
         )
 
 

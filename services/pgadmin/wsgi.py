@@ -3,6 +3,7 @@
 import os
 import secrets
 
+import door
 import stack
 
 settings = stack.Settings.load()
@@ -17,7 +18,10 @@ os.environ["PGADMIN_SETUP_PASSWORD"] = secrets.token_urlsafe(32)
 # one another in a circle, want to be entered by this one.
 from pgAdmin4 import app  # noqa: E402, I001
 from converge import converge  # noqa: E402
+import users  # noqa: E402
 
 del os.environ["PGADMIN_SETUP_PASSWORD"]
 with app.app_context():
     converge(settings)
+users.init_app(app, settings)
+app.wsgi_app = door.Door(app.wsgi_app, settings.proxy_secret, door.Proxy())

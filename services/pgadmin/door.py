@@ -1,0 +1,80 @@
+"""Who may talk to pgAdmin at all: the proxy, which says whose request it brings.
+
+pgAdmin's own check of the proxy looks at a log-in only, so that a session's cookie alone would
+open it to every container on the network, and falls back on a log-in form.
+"""
+
+import hmac
+import socket
+import time
+from collections.abc import Callable, Iterable
+
+PROXY = "traefik"
+# Seconds for which the proxy's addresses are believed; it may come back with another one.
+FRESH = 5.0
+USER = "HTTP_X_REMOTE_USER"
+PROOF = "HTTP_X_PGADMIN_WEBSERVER_SECRET"
+PING = "/misc/ping"
+
+
+class Proxy:
+    """The proxy's addresses on our networks, looked up when they are older than FRESH."""
+
+    def __init__(self, name: str = PROXY):
+        self._name = name
+        self._addresses: frozenset[str] = frozenset()
+        self._until = 0.0
+
+    def addresses(self) -> frozenset[str]:
+        """Return its IPv4 addresses; none while the name is unknown."""
+        if time.monotonic() > self._until:
+            try:
+                self._addresses = frozenset(socket.gethostbyname_ex(self._name)[2])
+            except OSError:
+                self._addresses = frozenset()
+            self._until = time.monotonic() + FRESH
+        return self._addresses
+
+
+class Door:
+    """WSGI middleware: 403 in plain text for whatever does not come by the proxy.
+
+    It must be the outermost one: only there is REMOTE_ADDR the address of the socket. The name
+    goes on in lower case, since the web tells its users apart regardless of case.
+    """
+
+    def __init__(self, app: Callable, secret: str, proxy: Proxy):
+        self._app = app
+        self._secret = secret.encode()
+        self._proxy = proxy
+
+    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
+        if environ["REMOTE_ADDR"] == "127.0.0.1" and environ["PATH_INFO"] == PING:
+            # This container's own health check, who is nobody.
+            environ.pop(USER, None)
+            return self._app(environ, start_response)
+        fault = self._fault(environ)
+        if fault:
+            return _refuse(fault, start_response)
+        environ[USER] = environ[USER].lower()
+        return self._app(environ, start_response)
+
+    def _fault(self, environ: dict) -> str | None:
+        address = environ["REMOTE_ADDR"]
+        if address not in self._proxy.addresses():
+            return f"pgAdmin answers the proxy alone, and {address} is not {PROXY}."
+        given = environ.get(PROOF, "").encode("latin-1")
+        if not hmac.compare_digest(given, self._secret):
+            return "The proxy's proof is missing or wrong: run 'make up', which renews it."
+        if not environ.get(USER):
+            return "The proxy did not say who asks: log in at the web first."
+        return None
+
+
+def _refuse(fault: str, start_response: Callable) -> Iterable[bytes]:
+    body = f"{fault}\n".encode()
+    start_response(
+        "403 Forbidden",
+        [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))],
+    )
+    return [body]
