@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
+from tests.browser.conftest import cookies, unfold_to
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "chromium"
-QUIET = [
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-]
-
 
 # Whether the upper chart shows so many days, give or take a tenth.
 SPANS = """
@@ -36,17 +22,6 @@ days => {
   return Math.abs(shown - days) <= days / 10;
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser(stack: Stack, prefixed_stack: Stack) -> Iterator[Browser]:
-    # After both stacks: Chromium drops what it is loading whenever the host gains an interface.
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, chromium_sandbox=False, args=QUIET
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -62,15 +37,6 @@ def page(browser: Browser, stack: Stack, prefixed_stack: Stack) -> Iterator[Page
 @pytest.fixture
 def phone(browser: Browser, stack: Stack) -> Iterator[Page]:
     yield from opened(browser, cookies(stack), width=390, height=844)
-
-
-def cookies(stack: Stack) -> list[dict]:
-    """The administrator's log-in, as Playwright wants it."""
-    return [
-        {"name": each.name, "value": each.value, "url": f"https://localhost:{stack.https_port}/"}
-        for each in stack.http.cookies.jar
-        if each.name.startswith("__Host-")
-    ]
 
 
 def opened(browser: Browser, known: list[dict], width: int, height: int) -> Iterator[Page]:
@@ -200,29 +166,7 @@ def test_pgadmin_shows_the_tables_without_a_password_typed(
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.goto(f"{stack.url}/pgadmin/")
-    path = ["Servers", "Timestack", "Databases", "timestack", "Schemas", "public", "Tables"]
-    for parent, child in itertools.pairwise([*path, "readings"]):
-        unfold(page, parent, child)
+    unfold_to(page, "readings")
     assert page.locator("input[type=password]:visible").count() == 0
     page.screenshot(path=screenshots / "pgadmin.png")
     context.close()
-
-
-def unfold(page: Page, parent: str, child: str) -> None:
-    """Double-click `parent` in pgAdmin's tree until `child` shows.
-
-    An only child unfolds by itself, some time after its parent: a click that comes first folds it
-    again, so each click is preceded by a wait.
-    """
-    # A collection carries its count: `Tables (16)`.
-    nodes = [
-        page.locator(".file-name").filter(has_text=re.compile(rf"^{name}( \(\d+\))?$")).first
-        for name in (parent, child)
-    ]
-    nodes[0].wait_for()
-    for _ in range(8):
-        with contextlib.suppress(PlaywrightTimeout):
-            nodes[1].wait_for(timeout=3_000)
-            return
-        nodes[0].dblclick()
-    nodes[1].wait_for()

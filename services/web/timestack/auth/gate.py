@@ -113,8 +113,8 @@ def _admit() -> ResponseReturnValue | None:
     # The thread served somebody else a moment ago.
     db.act_for(None)
     endpoint = request.endpoint
-    _check_next(endpoint)
     _check_json(endpoint)
+    _check_next(endpoint)
     # No route: 404 and 405 tell nothing that the source of this project does not.
     if endpoint is None or request.routing_exception is not None:
         return None
@@ -163,7 +163,9 @@ def _check_next(endpoint: str | None) -> None:
     given = [*request.args.getlist("next")]
     if request.method == "POST" and request.mimetype == "application/x-www-form-urlencoded":
         given += request.form.getlist("next")
-    if any(each and not is_path_here(each) for each in given):
+    if request.is_json and request.content_length:
+        given.append(request.get_json().get("next"))
+    if any(each and not (isinstance(each, str) and is_path_here(each)) for each in given):
         current_app.logger.warning("refused a next that leads elsewhere")
         raise BadRequest("The link to this page would have led to another site afterwards.")
 

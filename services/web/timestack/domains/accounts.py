@@ -43,7 +43,7 @@ def role_of(user: User | None) -> str | None:
 def normal_email(email: str) -> str:
     """The address as it is stored; raises AccountError when it is none. No DNS is asked."""
     try:
-        return validate_email(email, check_deliverability=False).normalized
+        return validate_email(email, check_deliverability=False, allow_smtputf8=False).normalized
     except EmailNotValidError as error:
         raise AccountError(f"{email!r} is no e-mail address: {error}") from None
 

@@ -39,6 +39,8 @@
     try {
       const answer = await fetchAny(...request);
       current = answer.ok;
+      // The log-in is over: asked for once more, the page leads to the form and back here.
+      if (answer.status === 401) window.location.reload();
       return answer;
     } finally {
       if (current === stale) dash.set_props("stale", { hidden: current });

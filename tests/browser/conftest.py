@@ -1,0 +1,72 @@
+"""Debian's Chromium, and what more than one page's tests do in it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from tests.stack import Stack
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "chromium"
+QUIET = [
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+]
+
+
+@pytest.fixture(scope="session")
+def browser(stack: Stack, prefixed_stack: Stack) -> Iterator[Browser]:
+    # After both stacks: Chromium drops what it is loading whenever the host gains an interface.
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, chromium_sandbox=False, args=QUIET
+        )
+        yield chromium
+        chromium.close()
+
+
+def cookies(stack: Stack) -> list[dict]:
+    """The administrator's log-in, as Playwright wants it."""
+    return [
+        {"name": each.name, "value": each.value, "url": f"https://localhost:{stack.https_port}/"}
+        for each in stack.http.cookies.jar
+        if each.name.startswith("__Host-")
+    ]
+
+
+def unfold_to(page: Page, table: str) -> None:
+    """Open pgAdmin's tree down to a table of the stack's database."""
+    path = ["Servers", "Timestack", "Databases", "timestack", "Schemas", "public", "Tables"]
+    for parent, child in itertools.pairwise([*path, table]):
+        unfold(page, parent, child)
+
+
+def unfold(page: Page, parent: str, child: str) -> None:
+    """Double-click `parent` in pgAdmin's tree until `child` shows.
+
+    An only child unfolds by itself, some time after its parent: a click that comes first folds it
+    again, so each click is preceded by a wait.
+    """
+    # A collection carries its count: `Tables (16)`.
+    nodes = [
+        page.locator(".file-name").filter(has_text=re.compile(rf"^{name}( \(\d+\))?$")).first
+        for name in (parent, child)
+    ]
+    nodes[0].wait_for()
+    for _ in range(8):
+        with contextlib.suppress(PlaywrightTimeout):
+            nodes[1].wait_for(timeout=3_000)
+            return
+        nodes[0].dblclick()
+    nodes[1].wait_for()
