@@ -356,7 +356,9 @@ def test_pgadmin_is_told_the_administrators_own_name(hostile: Stack) -> None:
     claims = {"X-Remote-User": "evil@example.org", "X_Remote_User": "evil@example.org"}
     client = hostile.client()
     assert patient(lambda: hostile.log_in(client, ADMIN_EMAIL, PASSWORD)).status_code == 302
-    page = client.get("/pgadmin/browser/", headers=claims, follow_redirects=True)
+    client.headers.update(claims)
+    assert client.get("/pgadmin/browser/", follow_redirects=True).status_code == 200
+    page = client.get("/pgadmin/browser/js/utils.js")
     assert page.status_code == 200, page.text[:300]
     assert ADMIN_EMAIL in page.text
     assert "evil@example.org" not in page.text
@@ -644,12 +646,13 @@ def test_a_chunked_body_without_end_is_cut_off(hostile: Stack) -> None:
         b"Cookie: " + cookies + b"\r\nX-CSRFToken: " + token + b"\r\n"
     )
     chunk = b"80000\r\n" + b"a" * 0x80000 + b"\r\n"
-    for size, by in ((3, b"problem+json"), (40, b"")):
+    for count, end, by in ((6, b"0\r\n\r\n", b"problem+json"), (80, b"", b"Too Large")):
         started = time.monotonic()
-        answer = raw(hostile, head + CHUNKED + b"\r\n" + chunk * (2 * size), wait=20)
-        assert statuses(answer) == [413], (size, answer[:300])
+        sent = head + b"Connection: close\r\n" + CHUNKED + b"\r\n" + chunk * count + end
+        answer = raw(hostile, sent, wait=20)
+        assert statuses(answer) == [413], (count, answer[:300])
         assert by in answer
-        assert time.monotonic() - started < 20 or size == 3
+        assert time.monotonic() - started < 20, "the connection was left open"
 
 
 def test_a_body_that_unpacks_to_much_is_never_unpacked(hostile: Stack) -> None:
@@ -777,7 +780,12 @@ def test_an_account_that_is_new_is_open_at_once_and_one_that_exists_is_not_given
         " join roles r on r.id = ur.role_id where u.email = 'new@example.org'"
     )
     assert held == [("viewer",)]
-    for spelt in ("new@example.org", "NEW@EXAMPLE.ORG", " new@example.org ", ADMIN_EMAIL.upper()):
+    for spelt in (
+        "new@example.org",
+        "NEW@EXAMPLE.ORG",
+        "new@exampl\uff45.org",
+        ADMIN_EMAIL.upper(),
+    ):
         other = hostile.client()
         taken = {"email": spelt, **words}
         send = lambda o=other, t=taken: hostile.submit(o, "/register", t)  # noqa: E731
@@ -831,7 +839,9 @@ def test_json_of_another_shape_is_a_bad_request_at_the_forms(hostile: Stack, bod
     sent = json.dumps(body)
     for path in ("/login", "/register", "/recover"):
         send = lambda path=path: client.post(path, content=sent, headers=headers)  # noqa: E731
-        in_place(patient(send), 400)
+        # Whether there is an account to recover is not told: an object is answered alike.
+        alike = [200] if path == "/recover" and isinstance(body, dict) else []
+        in_place(patient(send), 400, *alike)
     forget_failures(hostile)
 
 
@@ -854,7 +864,7 @@ def test_a_session_from_before_the_log_in_is_worth_nothing_after_it(hostile: Sta
     token = victim.get("/account", headers={"Cookie": f"{name}={first}"})
     assert token.status_code == 200
     again = hostile.client()
-    again.cookies.set(name, before)
+    again.cookies.set(name, before, domain="localhost.local")
     send = lambda: hostile.log_in(again, "viewer@example.org", PASSWORD)  # noqa: E731
     assert patient(send).status_code == 302
     assert session_of(hostile, again)[1] not in (before, first)

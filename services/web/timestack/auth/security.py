@@ -17,6 +17,7 @@ from werkzeug.exceptions import BadRequest
 
 from timestack import db
 from timestack.auth import forms, gate
+from timestack.auth.hashes import Hashes
 from timestack.auth.mail import Mail
 from timestack.domains import accounts, logins
 from timestack.models.accounts import Role, User, user_roles
@@ -141,6 +142,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         register_form=forms.RegisterForm,
         forgot_password_form=forms.ForgotPasswordForm,
     )
+    security.pwd_context = Hashes(security.pwd_context)
     security.login_manager.user_loader(_load)
     security.login_manager.request_loader(lambda _: None)
     # It would ask the database in every template, also in the page that says it is away.
