@@ -348,8 +348,8 @@ def test_every_guess_of_the_monitors_own_password_ends_at_the_door(hostile: Stac
     secret = (hostile.secrets / "flower_proxy_secret").read_text().strip()
     # Even the right one: it is for the proxy to send.
     right = httpx.BasicAuth("traefik", secret)
-    assert hostile.visitor.get("/flower/", auth=right).status_code == 401
-    assert hostile.viewer.get("/flower/", auth=right).status_code == 403
+    assert hostile.visitor.get("/flower/", auth=right, headers=JSON).status_code == 401
+    assert hostile.viewer.get("/flower/", auth=right, headers=JSON).status_code == 403
 
 
 def test_pgadmin_is_told_the_administrators_own_name(hostile: Stack) -> None:
