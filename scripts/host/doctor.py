@@ -170,7 +170,17 @@ def _database(compose: Compose) -> list[Finding]:
         *("-c", "select gid from pg_prepared_xacts"),
     ).split()
     if doubt:
-        detail = f"{len(doubt)} left in doubt by a killed load: {', '.join(doubt)}"
-        detail += "\n-> the next make load settles them before it begins"
-        findings.append(Finding("warn", "prepared transactions", detail))
+        findings.append(_settle(compose, doubt))
     return findings
+
+
+def _settle(compose: Compose, doubt: list[str]) -> Finding:
+    """End what killed loads left prepared: it holds locks, and keeps vacuum from its work."""
+    settled = compose.read(
+        *("--progress=quiet", "run", "--rm", "--no-deps", "-T", "provision"),
+        *("python", "-m", "scripts.provision", "indoubt", "--settle"),
+    )
+    if settled.strip():
+        return Finding("ok", "prepared transactions", f"left by a killed load\n{settled.strip()}")
+    detail = f"{len(doubt)} of somebody else, or of a load at work: {', '.join(doubt)}"
+    return Finding("warn", "prepared transactions", f"{detail}\n-> make psql: rollback prepared")

@@ -194,7 +194,8 @@ def parser() -> argparse.ArgumentParser:
     )
     drift = command("drift", "exit with 2 when the database differs from the schema file")
     drift.add_argument("--json", action="store_true", help="for a program")
-    command("indoubt", "exit with 2 when killed loads left something in doubt")
+    doubt = command("indoubt", "exit with 2 when killed loads left something in doubt")
+    doubt.add_argument("--settle", action="store_true", help="commit or roll it back")
     for name, (_, text) in CHANGING.items():
         added = command(name, text)
         if name == "apply":
@@ -237,7 +238,7 @@ def run(command: str, file: Path | None, options: dict) -> int:
         plan = run_plan(engine, settings, **options)
         return 2 if command == "drift" and plan.steps else 0
     if command == "indoubt":
-        return indoubt.run(engine)
+        return indoubt.run(engine, **options)
     with lock.provisioning(engine):
         CHANGING[command][0](engine, settings, **options)
     return 0

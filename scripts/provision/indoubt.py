@@ -9,10 +9,14 @@ from timestack.domains.load import commit
 from timestack.domains.load.lanes import connections
 
 
-def run(engine: Engine) -> int:
-    """List the leftovers and what the next load will do about them; 2 when there are any."""
+def run(engine: Engine, *, settle: bool = False) -> int:
+    """List the leftovers of dead loads; 2 when there are any and they stay.
+
+    With ``settle`` a load that had happened is committed and any other rolled back, which else the
+    next load does.
+    """
     with connections(engine, 1) as (connection,):
-        found = commit.leftovers(connection)
+        found = commit.recover(connection) if settle else commit.leftovers(connection)
     for leftover in found:
-        say(f"{leftover}: the next load does it")
-    return 2 if found else 0
+        say(f"{leftover}: {'done' if settle else 'the next load does it'}")
+    return 2 if found and not settle else 0

@@ -217,6 +217,21 @@ def test_doctor_finds_nothing_to_repair_and_prints_the_sizes(checkout: Checkout)
     assert int(memory.group(1).replace(",", "")) < 1200
 
 
+def test_doctor_rolls_back_what_a_killed_load_left_prepared(checkout: Checkout) -> None:
+    checkout.make(
+        "psql",
+        stdin="set role timestack_owner; begin;"
+        " insert into readings (time, sensor_id, value) values ('2014-06-01Z', 1, 5);"
+        f" prepare transaction 'timestack-load:{'0' * 32}:1'",
+    )
+    left = "select count(*) as left_prepared from pg_prepared_xacts"
+    assert "1" in checkout.make("psql", "ARGS=-At", stdin=left).stdout.split()
+    done = checkout.make("doctor")
+    assert done.returncode == 0, done.stdout
+    assert f"timestack-load:{'0' * 32}:1: rollback: done" in done.stdout
+    assert "0" in checkout.make("psql", "ARGS=-At", stdin=left).stdout.split()
+
+
 def test_doctor_names_a_service_that_is_away(checkout: Checkout) -> None:
     docker("stop", f"{PROJECT}-beat-1")
     done = checkout.make("doctor")

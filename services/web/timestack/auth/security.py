@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from flask import Flask, Response, after_this_request, current_app, g, request, session
@@ -13,7 +14,7 @@ from flask_security.signals import password_changed, password_reset, user_regist
 from flask_security.utils import aware_utcnow, set_request_attr
 from flask_wtf.csrf import CSRFProtect, validate_csrf
 from sqlalchemy.orm import Session, relationship, scoped_session
-from werkzeug.exceptions import BadRequest
+from wtforms import ValidationError
 
 from timestack import db
 from timestack.auth import forms, gate
@@ -128,8 +129,7 @@ def csrf_cookie(settings: Settings) -> str:
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Put the forms in and keep the log-ins; ``app.extensions["security"]`` is Flask-Security."""
-    app.before_request(_accept_rotated_token)
-    app.extensions["csrf"] = CSRFProtect(app)
+    app.extensions["csrf"] = Protection(app)
     app.extensions["vault"] = logins.Vault(settings.signing_keys)
     opened = scoped_session(db.new_session)
     app.teardown_appcontext(lambda _: opened.remove())
@@ -154,24 +154,19 @@ def init_app(app: Flask, settings: Settings) -> None:
     user_registered.connect(_registered, app)
 
 
-def _accept_rotated_token() -> None:
-    """Let a CSRF token pass that was signed with the session key before it was rotated."""
-    # Where there is no view, nobody needs the body: it is left unread, however slowly it comes.
-    if request.endpoint is None:
-        return
-    token = request.headers.get("X-CSRFToken")
-    if not token and request.mimetype == "application/x-www-form-urlencoded":
-        token = request.form.get("csrf_token")
-    if request.method in ("GET", "HEAD", "OPTIONS") or not token:
-        return
-    for key in current_app.config["SECRET_KEY_FALLBACKS"]:
-        try:
-            validate_csrf(token, secret_key=key)
-        except BadRequest:
-            continue
-        except ValueError:
-            continue
-        g.csrf_valid = True
+class Protection(CSRFProtect):
+    """CSRF tokens of forms, API and callbacks; one that the previous session key signed is good."""
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        """Raise CSRFError for a request that may come from another site's page."""
+        changes = request.method in current_app.config["WTF_CSRF_METHODS"]
+        for key in current_app.config["SECRET_KEY_FALLBACKS"] if changes else ():
+            with suppress(ValidationError):
+                validate_csrf(self._get_csrf_token(), secret_key=key)
+                # The forms look here before they check for themselves.
+                g.csrf_valid = True
+                return
+        super().protect(apply_exemptions)
 
 
 def _load(uniquifier: str) -> Person | None:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import count, product
 from math import prod
 from typing import Any
@@ -18,26 +19,31 @@ import numpy as np
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    CompoundSelect,
     DateTime,
     Double,
     Interval,
+    Result,
     Select,
+    bindparam,
     cast,
     column,
     extract,
     func,
-    literal,
     select,
     table,
+    text,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.orm import Session
 from sqlalchemy.types import NullType
 
 from timestack.series import catalog
 
 MICROSECOND = timedelta(microseconds=1)
+PSYCOPG2 = PGDialect_psycopg2()
 # Bucket widths that read well on an axis; none is more than twice the one before it.
 ROUND = [
     unit * n
@@ -80,11 +86,15 @@ class Series:
 
 @dataclass(frozen=True)
 class _Source:
-    """A table to read: a rollup level, or the rows themselves where ``width`` is None."""
+    """A table to read: a rollup level, or the rows themselves where ``width`` is None.
+
+    ``exact`` tells that a bucket of it has one row per key that is asked for.
+    """
 
     table: str
     time: str
     width: timedelta | None
+    exact: bool = False
 
 
 def query(
@@ -128,8 +138,7 @@ def query(
             return _collect(rows, asked, None)
     width = _bucket_width(start, end, points, fitting[0].width if fitting else None)
     chain = sources[sources.index(fitting[0]) :] if fitting else sources[-1:]
-    statement = _buckets(session, chain, asked, value, start, end, width)
-    return _collect(session.execute(statement), asked, width)
+    return _collect(_buckets(session, chain, asked, value, start, end, width), asked, width)
 
 
 def _require_range(start: datetime, end: datetime, points: int) -> None:
@@ -169,7 +178,8 @@ def _sources(
     if not able:
         return [rows]
     rollup = min(able, key=lambda each: len(each.keys))
-    levels = [_Source(t, "bucket", width) for width, t in rollup.tables(name).items()]
+    exact = set(rollup.keys) == keys
+    levels = [_Source(t, "bucket", width, exact) for width, t in rollup.tables(name).items()]
     return [*reversed(levels), rows]
 
 
@@ -225,9 +235,10 @@ def _rows(session, hypertable, source, asked, value, start, end, most) -> list |
     return rows if sum(lengths) < limit and max(lengths, default=0) <= most else None
 
 
-def _buckets(session, chain, asked, value, start, end, width: timedelta) -> Select:
+def _buckets(session, chain, asked, value, start, end, width: timedelta) -> Result:
     """Aggregate over buckets of ``width``: each source of the chain up to where it is complete."""
-    parts = []
+    parts: list[_Source] = []
+    bounds: dict[str, Any] = {"width": width}
     since = start
     for source in chain:
         until = end
@@ -238,29 +249,79 @@ def _buckets(session, chain, asked, value, start, end, width: timedelta) -> Sele
             last = session.scalar(newest)
             until = min(end, last) if last else since
         if until > since or source is chain[-1]:
-            parts.append(_part(source, asked, value, since, until))
+            bounds |= {f"since_{len(parts)}": since, f"until_{len(parts)}": until}
+            parts.append(source)
             since = until
         if since >= end:
             break
-    merged = union_all(*parts).subquery()
-    bucket = _time_bucket(width, merged.c.time)
-    keys = [merged.c[name] for name in asked]
-    total = func.nullif(func.sum(merged.c.n), 0)
-    points = select(
-        *keys,
-        bucket.label("time"),
-        cast(func.min(merged.c.low), Double).label("low"),
-        cast(func.max(merged.c.high), Double).label("high"),
-        cast(func.sum(merged.c.total) / total, Double).label("mean"),
-    ).group_by(*keys, bucket)
-    return _arrays(points, asked)
+    sizes = tuple((name, len(values)) for name, values in asked.items())
+    # Where its buckets are as wide as the chart's, a row of the rollup is a point.
+    as_they_are = parts[0].exact and parts[0].width == width
+    sql = _points_sql(tuple(parts), sizes, value, as_they_are=as_they_are)
+    keys = {f"key_{n}": each[0] if len(each) == 1 else each for n, each in _numbered(asked)}
+    return session.connection().exec_driver_sql(sql, {**bounds, **keys})
 
 
-def _arrays(points: Select, asked: Mapping[str, Sequence]) -> Select:
+def _numbered(asked: Mapping[str, Any]) -> Iterable[tuple[int, Any]]:
+    return enumerate(asked.values())
+
+
+@lru_cache(maxsize=512)
+def _points_sql(
+    parts: tuple[_Source, ...],
+    sizes: tuple[tuple[str, int], ...],
+    value: str,
+    *,
+    as_they_are: bool,
+) -> str:
+    """The statement for these sources and numbers of keys, for the driver.
+
+    Its parameters are ``width``, ``since_0``, ``until_0`` and so on of each part, and ``key_0`` and
+    so on of each key column: one value, or a list. Composing it takes longer than running it, and
+    there are few different ones.
+    """
+    names = [name for name, _ in sizes]
+    selects = [_part(number, source, sizes, value) for number, source in enumerate(parts)]
+    points = []
+    if as_they_are:
+        first = selects.pop(0).subquery()
+        points.append(
+            select(
+                *(first.c[name] for name in names),
+                first.c.time,
+                cast(first.c.low, Double).label("low"),
+                cast(first.c.high, Double).label("high"),
+                _mean(first.c.total, first.c.n),
+            )
+        )
+    if selects:
+        merged = union_all(*selects).subquery()
+        bucket = func.time_bucket(cast(bindparam("width"), Interval), merged.c.time)
+        keys = [merged.c[name] for name in names]
+        points.append(
+            select(
+                *keys,
+                bucket.label("time"),
+                cast(func.min(merged.c.low), Double).label("low"),
+                cast(func.max(merged.c.high), Double).label("high"),
+                _mean(func.sum(merged.c.total), func.sum(merged.c.n)),
+            ).group_by(*keys, bucket)
+        )
+    statement = _arrays(union_all(*points) if len(points) > 1 else points[0], names)
+    return str(statement.compile(dialect=PSYCOPG2))
+
+
+def _mean(total: ColumnElement, number: ColumnElement) -> ColumnElement:
+    # By the operator itself: SQLAlchemy's division would go by way of numeric.
+    quotient = total.op("/")(func.nullif(number, text("0")))
+    return cast(quotient, Double).label("mean")
+
+
+def _arrays(points: Select | CompoundSelect, names: Iterable[str]) -> Select:
     """One row per key, its points as arrays: a row each would take the client longer to read."""
     found = points.subquery()
-    keys = [found.c[name] for name in asked]
-    microseconds = cast(extract("epoch", found.c.time) * 1_000_000, BigInteger)
+    keys = [found.c[name] for name in names]
+    microseconds = cast(extract("epoch", found.c.time) * text("1000000"), BigInteger)
     columns = (microseconds, found.c.low, found.c.high, found.c.mean)
     return select(
         *keys,
@@ -272,28 +333,29 @@ def _arrays(points: Select, asked: Mapping[str, Sequence]) -> Select:
     ).group_by(*keys)
 
 
-def _part(source: _Source, asked, value, since, until) -> Select:
+def _part(number: int, source: _Source, sizes, value: str) -> Select:
     time = column(source.time, DateTime(timezone=True))
     if source.width:
         amounts = [column(f"{value}_{part}") for part in ("n", "sum", "min", "max")]
     else:
-        number = column(value)
-        present = func.num_nonnulls(number)
-        amounts = [present, number, number, number]
-    names = ("n", "total", "low", "high")
+        each = column(value)
+        amounts = [func.num_nonnulls(each), each, each, each]
+    # A sum of whole numbers would be of type numeric, which is slow.
+    amounts[0] = cast(amounts[0], Double)
+    labels = ("n", "total", "low", "high")
+    conditions = [time >= bindparam(f"since_{number}"), time < bindparam(f"until_{number}")]
+    for place, (name, size) in enumerate(sizes):
+        given = bindparam(f"key_{place}")
+        conditions.append(column(name) == (given if size == 1 else func.any(given)))
     return (
         select(
-            *map(column, asked),
+            *(column(name) for name, _ in sizes),
             time.label("time"),
-            *(amount.label(name) for amount, name in zip(amounts, names, strict=True)),
+            *(amount.label(label) for amount, label in zip(amounts, labels, strict=True)),
         )
         .select_from(table(source.table))
-        .where(*_filters(time, asked, since, until))
+        .where(*conditions)
     )
-
-
-def _time_bucket(width: timedelta, time: ColumnElement) -> ColumnElement:
-    return func.time_bucket(cast(literal(width, Interval), Interval), time)
 
 
 def _floor(time: datetime, width: timedelta) -> datetime:
