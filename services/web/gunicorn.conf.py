@@ -74,7 +74,8 @@ control_socket_disable = True
 forwarded_allow_ips = "127.0.0.1"
 forwarder_headers = ""
 secure_scheme_headers = {}
-# Long enough for a chart's deep link, and for what Traefik adds.
-limit_request_line = 8190
+# The proxy passes at most 64 KiB of head; what is too long within that is refused by
+# timestack.errors, which answers the API with a problem document.
+limit_request_line = 0
 limit_request_fields = 100
-limit_request_field_size = 16_380
+limit_request_field_size = 65_536

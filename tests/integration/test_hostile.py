@@ -459,7 +459,8 @@ def test_the_port_of_a_link_is_the_published_one(hostile: Stack, port: str) -> N
         request = f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nAccept: text/html\r\n"
         answer = raw(hostile, f"{request}Connection: close\r\n\r\n".encode())
         assert statuses(answer) in ([302], [400], [404])
-        assert location(answer).startswith(f"{hostile.url}/login") or not location(answer)
+        led = location(answer)
+        assert led.startswith(("/login?", f"{hostile.url}/login?")) or not led
 
 
 def test_the_link_in_a_mail_is_to_this_site(hostile: Stack) -> None:
@@ -530,7 +531,7 @@ def test_an_absolute_address_counts_more_than_the_host_beside_it(hostile: Stack)
     request = b"GET https://localhost/dash/ HTTP/1.1\r\nHost: evil.example\r\nAccept: text/html\r\n"
     answer = raw(hostile, request + b"Connection: close\r\n\r\n")
     assert statuses(answer) == [302]
-    assert location(answer).startswith("https://localhost")
+    assert location(answer) == "/login?next=%2Fdash%2F"
     assert b"evil" not in answer
 
 
@@ -807,7 +808,8 @@ def test_a_password_of_ten_thousand_characters_is_refused(hostile: Stack, letter
     assert "12 to 128 characters" in answer.text
     assert hostile.sql("select count(*) from users where email = 'long@example.org'") == [("0",)]
     words = {"password": long, "new_password": long, "new_password_confirm": long}
-    in_place(hostile.submit(hostile.viewer, "/account/password", words), 200)
+    # Three of them, percent-encoded, may be more than a form may have at all.
+    in_place(hostile.submit(hostile.viewer, "/account/password", words), 200, 413)
     forget_failures(hostile)
 
 

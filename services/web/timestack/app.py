@@ -51,8 +51,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     dash.init_app(app)
 
     # Traefik is the one proxy in front: one entry of each header is its own, the rest is hearsay.
+    # The port is the published one: that of the client's Host would be in every link, mails too.
     mounted = Mount(app.wsgi_app, settings.url_prefix)
-    app.wsgi_app = ProxyFix(mounted, x_for=1, x_proto=1, x_host=1)
+    app.wsgi_app = ProxyFix(mounted, x_for=1, x_proto=1, x_host=1, x_port=1)
     return app
 
 

@@ -23,6 +23,10 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 HIDDEN = "***"
 # What drivers like to repeat in their errors: the password of a URL or of a connection string.
 PASSWORDS = re.compile(r"""(://[^/\s:@]*:)[^/\s@]+(?=@)|(\bpassword=)(?:'[^']*'|"[^"]*"|[^\s&]+)""")
+# The link of a mail lets in whoever has it; the token is a part of its path.
+LINKS = re.compile(r"""(/recover/)[^/\s?"']+""")
+# What of a line is text that others wrote.
+FREE = ("message", "path", "exception")
 # gunicorn's names of what an access line tells, and ours.
 ACCESS = {"m": "method", "{raw_uri}e": "path", "s": "status", "h": "client", "B": "bytes"}
 
@@ -63,18 +67,23 @@ class JsonFormatter(logging.Formatter):
             .replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": self.redact(told or record.getMessage()),
+            "message": told or record.getMessage(),
             "request_id": request_id.get(),
             **access,
         }
         if record.exc_info:
-            known["exception"] = self.redact(self.formatException(record.exc_info))
-        return {name: value for name, value in known.items() if value is not None}
+            known["exception"] = self.formatException(record.exc_info)
+        return {
+            name: self.redact(value) if name in FREE else value
+            for name, value in known.items()
+            if value is not None
+        }
 
     def redact(self, text: str) -> str:
-        """Return ``text`` without our secrets and without any password in a URL."""
+        """Return ``text`` without our secrets, the password in a URL and the token of a link."""
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
+        text = LINKS.sub(rf"\1{HIDDEN}", text)
         return PASSWORDS.sub(lambda found: f"{found[1] or found[2]}{HIDDEN}", text)
 
 

@@ -116,3 +116,18 @@ def test_development_reads_as_text(
     log.info("it is %s", PASSWORD)
     line = capsys.readouterr().out
     assert line.endswith(f"INFO timestack.example it is {logs.HIDDEN}\n")
+
+
+def test_the_token_of_a_mailed_link_is_in_no_line(
+    environment: pytest.MonkeyPatch, log: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(environment)
+    log.error("Exception on /timestack/recover/a-token [POST]")
+    atoms = {"m": "GET", "{raw_uri}e": "/recover/a-token?x=1", "s": "200", "h": "203.0.113.7"}
+    more = {"B": 42, "L": "0.01", "{x-request-id}o": "-"}
+    logging.getLogger("gunicorn.access").info("%(r)s", SafeAtoms({**atoms, **more}))
+    written = capsys.readouterr().out
+    assert "a-token" not in written
+    first, second = map(json.loads, written.splitlines())
+    assert first["message"] == f"Exception on /timestack/recover/{logs.HIDDEN} [POST]"
+    assert second["path"] == f"/recover/{logs.HIDDEN}"

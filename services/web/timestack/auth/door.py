@@ -46,12 +46,23 @@ def _refused(address: str) -> ResponseReturnValue | None:
         back = parts.path + (f"?{parts.query}" if parts.query else "")
         # The form is submitted back to a page, never to what a script asked for.
         wanted = back if method == "GET" and gate.is_path_here(back) else None
-        return gate.to_login(wanted or f"{request.script_root}/")
+        return gate.to_login(wanted or f"{request.script_root}/", _root())
     if gate.must_change_password():
         if gate.navigates():
-            return redirect(url_for("security.change_password", _external=True))
+            return redirect(_root() + url_for("security.change_password"))
         raise Forbidden("Choose a password of your own first.")
     return gate.refusal("admin")
+
+
+def _root() -> str:
+    """This site as a browser calls it, since Traefik would complete a path with the door's address.
+
+    The name is one that Traefik has a route for; the port that the client claims may be anybody's.
+    """
+    settings: Settings = current_app.config["SETTINGS"]
+    name = request.host if request.host.endswith("]") else request.host.rpartition(":")[0]
+    port = "" if settings.https_port == 443 else f":{settings.https_port}"
+    return f"https://{name or request.host}{port}"
 
 
 def _proof(service: str, settings: Settings) -> dict[str, str]:

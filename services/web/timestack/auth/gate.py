@@ -86,14 +86,15 @@ def holds(role: str) -> bool:
     return held >= accounts.ROLES.index(role)
 
 
-def to_login(back: str | None = None) -> ResponseReturnValue:
-    """Lead a browser to the log-in form and ``back`` from there; anything else gets a 401."""
+def to_login(back: str | None = None, root: str = "") -> ResponseReturnValue:
+    """Lead a browser to the log-in form and ``back`` from there; anything else gets a 401.
+
+    ``root`` is the scheme, name and port to put in front of the form's path.
+    """
     if not navigates():
         raise Unauthorized("Log in first: your session is over, or there was none.")
     back = back or request.script_root + request.full_path.rstrip("?")
-    # Whole, since Traefik would complete a path with the address it asked the door at.
-    login = url_for("security.login", _external=True)
-    return redirect(f"{login}?{urlencode({'next': back})}")
+    return redirect(f"{root}{url_for('security.login')}?{urlencode({'next': back})}")
 
 
 def navigates() -> bool:
@@ -131,7 +132,7 @@ def _admit() -> ResponseReturnValue | None:
         raise Forbidden("The platform that you log in with keeps your password: change it there.")
     if must_change_password() and endpoint not in BEFORE_NEW_PASSWORD:
         if navigates():
-            return redirect(url_for("security.change_password", _external=True))
+            return redirect(url_for("security.change_password"))
         raise Forbidden("Choose a password of your own first: open the log-in page in a browser.")
     return None
 

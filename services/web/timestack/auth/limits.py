@@ -21,7 +21,8 @@ PER_ADDRESS = "30 per minute; 200 per hour"
 PER_ACCOUNT = "10 per minute; 50 per hour"
 # Each of these sends a mail or makes an account.
 PER_ADDRESS_MAKING = "10 per minute; 40 per hour"
-TIMEOUT = 0.5
+# Seconds. A busy moment of Redis must not pass for its absence.
+TIMEOUT = 2.0
 REDIS_DATABASE = 2
 
 

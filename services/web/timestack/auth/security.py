@@ -159,7 +159,8 @@ class Protection(CSRFProtect):
 
     def protect(self, apply_exemptions: bool = False) -> None:
         """Raise CSRFError for a request that may come from another site's page."""
-        changes = request.method in current_app.config["WTF_CSRF_METHODS"]
+        # Without a view nothing is read: a slow body must not hold a thread for a 404.
+        changes = request.endpoint and request.method in current_app.config["WTF_CSRF_METHODS"]
         for key in current_app.config["SECRET_KEY_FALLBACKS"] if changes else ():
             with suppress(ValidationError):
                 validate_csrf(self._get_csrf_token(), secret_key=key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 
 from celery import Celery, signals
 
@@ -11,6 +12,8 @@ from timestack.queue import SOFT_TIME_LIMIT
 from timestack.settings import Settings
 from timestack.tasks.liveness import WorkerHeartbeat
 
+log = logging.getLogger(__name__)
+
 
 def connect(app: Celery) -> None:
     """Attach this module to the processes of ``app``."""
@@ -18,12 +21,15 @@ def connect(app: Celery) -> None:
     signals.setup_logging.connect(_logs)
     signals.worker_init.connect(_share_memory)
     signals.worker_process_init.connect(_database)
+    signals.task_received.connect(_received)
     signals.task_prerun.connect(_request_id)
 
 
 def _logs(**_):
     # A receiver of this signal is what keeps Celery from setting up logging of its own.
     logs.configure(Settings.load())
+    # Its line of a task that came tells no request id; _received tells the same with it.
+    logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
 
 
 def _share_memory(**_):
@@ -36,6 +42,12 @@ def _database(**_):
     # In the child, after the fork: a connection must never be shared by two processes.
     # The soft limit cannot interrupt a query, so the database does.
     db.init(Settings.load(), application_name="timestack-worker", statement_timeout=SOFT_TIME_LIMIT)
+
+
+def _received(request, **_):
+    token = logs.request_id.set(request.request_dict.get("request_id") or request.id)
+    log.info("Task %s[%s] received", request.name, request.id)
+    logs.request_id.reset(token)
 
 
 def _request_id(task, **_):

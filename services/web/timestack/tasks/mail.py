@@ -7,6 +7,7 @@ import ssl
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
+from timestack.domains import mail
 from timestack.queue import app
 from timestack.settings import Settings
 
@@ -22,8 +23,11 @@ RETRIES = 5
     soft_time_limit=60,
     time_limit=70,
 )
-def send(recipient: str, subject: str, text: str) -> None:
-    """Send one message by SMTP_HOST; tried again for about five minutes when it is away."""
+def send(recipient: str, subject: str, sealed: str) -> None:
+    """Send one message by SMTP_HOST; tried again for about five minutes when it is away.
+
+    ``sealed`` is its text by ``timestack.domains.mail.seal``.
+    """
     settings = Settings.load(needs=["redis_password"])
     message = EmailMessage()
     message["From"] = settings.mail_from
@@ -31,7 +35,7 @@ def send(recipient: str, subject: str, text: str) -> None:
     message["Subject"] = subject
     message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(domain=settings.mail_from.rpartition("@")[2])
-    message.set_content(text)
+    message.set_content(mail.unseal(sealed))
     with _server(settings) as server:
         if settings.smtp_tls == "starttls":
             server.starttls(context=ssl.create_default_context())
