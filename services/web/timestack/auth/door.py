@@ -10,6 +10,7 @@ Ref: https://doc.traefik.io/traefik/reference/routing-configuration/http/middlew
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from urllib.parse import urlsplit
 
@@ -60,9 +61,10 @@ def _root() -> str:
     The name is one that Traefik has a route for; the port that the client claims may be anybody's.
     """
     settings: Settings = current_app.config["SETTINGS"]
-    name = request.host if request.host.endswith("]") else request.host.rpartition(":")[0]
+    # Empty where the port is none at all.
+    name = re.sub(r":[0-9]*$", "", request.host) or settings.timestack_domain
     port = "" if settings.https_port == 443 else f":{settings.https_port}"
-    return f"https://{name or request.host}{port}"
+    return f"https://{name}{port}"
 
 
 def _proof(service: str, settings: Settings) -> dict[str, str]:
