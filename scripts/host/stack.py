@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import http.client
 import os
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -208,7 +210,31 @@ def start(compose: Compose, phase: Phase) -> None:
                 process.terminate()
                 raise Refused(_failures(compose, log, states))
             time.sleep(0.5)
+        # The proxy looks at what is behind it every few seconds: who opens the page at once must
+        # not be told that there is no server.
+        while not serves(compose) and time.monotonic() < deadline:
+            phase.status = "waiting for the proxy to let requests through"
+            time.sleep(0.5)
     phase.result = f"{len(states)} services healthy"
+
+
+def serves(compose: Compose) -> bool:
+    """Whether the web answers at the published port, through the proxy."""
+    bound = compose.values["BIND_ADDRESS"].strip("[]")
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)  # noqa: S104
+    context = ssl.create_default_context(cafile=str(compose.secret("ca.pem")))
+    # By address, for which the certificate need not be; it must still be ours.
+    context.check_hostname = False
+    port = int(compose.values["HTTPS_PORT"])
+    connection = http.client.HTTPSConnection(address, port, context=context, timeout=3)
+    try:
+        path = f"{compose.values['URL_PREFIX']}/health/live"
+        connection.request("GET", path, headers={"Host": compose.values["TIMESTACK_DOMAIN"]})
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _failures(compose: Compose, log: Path, states: dict) -> list[Fault]:
@@ -257,7 +283,7 @@ def make_secrets(root: Path) -> list[str]:
 
 def down(root: Path) -> int:
     """Stop the stack; volumes, secrets and images stay."""
-    return load(root).run("down", "--remove-orphans")
+    return load(root).run("--profile", "*", "down", "--remove-orphans")
 
 
 def clean(root: Path) -> int:
@@ -271,4 +297,4 @@ def clean(root: Path) -> int:
     if os.environ.get("FORCE") != "yes" and not confirm("", compose.project):
         warn("nothing was deleted (FORCE=yes deletes without asking)")
         return 1
-    return compose.run("down", "--volumes", "--remove-orphans")
+    return compose.run("--profile", "*", "down", "--volumes", "--remove-orphans")

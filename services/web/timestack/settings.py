@@ -182,6 +182,14 @@ class Settings(BaseSettings):
             raise ValueError(f"{path} is not a file, but DATABASE_SSLMODE={mode} needs it")
         return path
 
+    @field_validator("platform_url")
+    @classmethod
+    def _no_passwords_in_clear_text(cls, url: str, info: ValidationInfo) -> str:
+        asked = info.data.get("auth_backend") == "platform"
+        if asked and url.startswith("http://") and info.data.get("timestack_env") == "production":
+            raise ValueError("it would carry passwords in clear text; production wants https")
+        return url
+
     @classmethod
     def load(cls, needs: Iterable[str] = ()) -> Settings:
         """Read the environment and the secret files.

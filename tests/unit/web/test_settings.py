@@ -154,3 +154,17 @@ def test_a_password_in_a_variable_is_not_read(environment: pytest.MonkeyPatch) -
     environment.setenv("DATABASE_PASSWORD", "from the environment")
     assert "environment" not in Settings.load(needs=ALL).redis_url(0)
     assert Settings.load(needs=ALL).database_password.get_secret_value() == PASSWORD
+
+
+def test_production_does_not_put_passwords_to_a_platform_in_clear_text(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("TIMESTACK_ENV", "production")
+    environment.setenv("AUTH_BACKEND", "platform")
+    with pytest.raises(SettingsError, match="PLATFORM_URL.*passwords in clear text"):
+        Settings.load(needs=ALL)
+    environment.setenv("PLATFORM_URL", "https://media.example.org")
+    assert Settings.load(needs=ALL).platform_url == "https://media.example.org"
+    environment.setenv("AUTH_BACKEND", "local")
+    environment.delenv("PLATFORM_URL")
+    assert Settings.load(needs=ALL).auth_backend == "local"
