@@ -66,17 +66,17 @@ def require_known(catalog: Catalog, state: State) -> None:
             relation = state.relations.get(name)
             if relation is None:
                 faults.append(
-                    f"{section}.{name}: the database has no such table: a migration makes it; "
-                    "run `python -m scripts.provision migrate`"
+                    f"{catalog.where(section, name)}: the database has no such table: "
+                    "a migration makes it; run `python -m scripts.provision migrate`"
                 )
                 continue
             faults += [
-                f"{section}.{name}.{'.'.join(map(str, path))}: the table has no column `{column}`"
+                f"{catalog.where(section, name, *path)}: the table has no column `{column}`"
                 for path, column in table.columns()
                 if column not in relation.columns
             ]
             faults += [
-                f"{section}.{name}.grants: the server has no role `{role}`"
+                f"{catalog.where(section, name, 'grants', role)}: the server has no role `{role}`"
                 for role in table.grants
                 if role not in known_roles
             ]

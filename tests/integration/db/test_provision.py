@@ -137,8 +137,8 @@ def test_a_table_or_column_that_does_not_exist_is_named(
     )
     assert command(database, "apply", "--file", str(file)) == 2
     error = capsys.readouterr().err
-    assert "hypertables.readings.indexes.0: the table has no column `colour`" in error
-    assert "hypertables.rainfall: the database has no such table" in error
+    assert f"{file}:2: hypertables.readings.indexes.0: the table has no column `colour`" in error
+    assert f"{file}:3: hypertables.rainfall: the database has no such table" in error
 
 
 def test_the_seed_is_loaded_once(database: Database, weather_file) -> None:

@@ -161,7 +161,7 @@ def test_production_does_not_put_passwords_to_a_platform_in_clear_text(
 ) -> None:
     environment.setenv("TIMESTACK_ENV", "production")
     environment.setenv("AUTH_BACKEND", "platform")
-    with pytest.raises(SettingsError, match="PLATFORM_URL.*passwords in clear text"):
+    with pytest.raises(SettingsError, match=r"PLATFORM_URL.*passwords in clear text"):
         Settings.load(needs=ALL)
     environment.setenv("PLATFORM_URL", "https://media.example.org")
     assert Settings.load(needs=ALL).platform_url == "https://media.example.org"

@@ -22,6 +22,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     StringConstraints,
     ValidationError,
     WithJsonSchema,
@@ -246,6 +247,17 @@ class Catalog(_Entry):
     hypertables: dict[Identifier, Hypertable]
     tables: dict[Identifier, Table] = Field(default_factory=dict)
 
+    # Where each key stands, for faults that only show beside a database; none when not parsed.
+    _file: str = PrivateAttr("")
+    _lines: dict[tuple[str | int, ...], int] = PrivateAttr(default_factory=dict)
+
+    def where(self, *path: str | int) -> str:
+        """``file:line: key`` of an entry; only the key where no file was read."""
+        key = ".".join(map(str, path))
+        if not self._lines:
+            return key
+        return f"{self._file}:{_line(self._lines, path)}: {key}"
+
     def faults(self) -> Iterator[Fault]:
         """Names that more than one entry claims."""
         owner = {name: f"hypertable `{name}`" for name in self.hypertables}
@@ -295,6 +307,12 @@ def _places(node: yaml.Node | None, path: tuple[str | int, ...] = ()) -> Iterato
             yield from _places(value, here)
 
 
+def _line(lines: dict[tuple, int], path: tuple) -> int:
+    # A key that is missing has no line: its nearest parent that stands in the file has.
+    prefixes = (path[:end] for end in range(len(path), 0, -1))
+    return next((lines[prefix] for prefix in prefixes if prefix in lines), 1)
+
+
 def _message(error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return "unknown key"
@@ -334,10 +352,7 @@ def parse(text: str, file: str = "hypertables.yaml") -> Catalog:
         lines.setdefault(path, line)
 
     def add(path: tuple, message: str) -> None:
-        # A key that is missing has no line: its nearest parent that stands in the file has.
-        prefixes = (path[:end] for end in range(len(path), 0, -1))
-        line = next((lines[prefix] for prefix in prefixes if prefix in lines), 1)
-        faults.append((line, path, message))
+        faults.append((_line(lines, path), path, message))
 
     try:
         catalog = Catalog.model_validate(data if data is not None else {})
@@ -364,6 +379,7 @@ def parse(text: str, file: str = "hypertables.yaml") -> Catalog:
                 for line, path, message in sorted(faults, key=lambda fault: fault[0])
             ]
         )
+    catalog._file, catalog._lines = file, lines
     return catalog
 
 
