@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
-from tests.stack import Stack, docker
+from tests.stack import ROOT, Stack, docker
 
 pytestmark = pytest.mark.stack
 
@@ -15,6 +16,10 @@ SERVICES = {
     *("traefik", "web", "worker", "beat", "flower", "redis", "timescaledb", "pgadmin"),
     *("provision", "platform"),
 }
+TABLE = ROOT / "build" / "containers.txt"
+COLUMNS = ("service", "user", "capabilities", "root", "mounts", "published")
+# Which namespace of control groups it is, the engine chooses by the host's kernel.
+NAMESPACES = ("PidMode", "IpcMode", "UTSMode", "UsernsMode", "NetworkMode")
 
 
 def test_every_service_of_the_blueprint_is_there_and_healthy(stack: Stack) -> None:
@@ -65,6 +70,103 @@ def descendants(pid: int) -> list[int]:
         for child in (task / "children").read_text().split()
     ]
     return children + [grand for child in children for grand in descendants(child)]
+
+
+def service_of(container: dict) -> str:
+    return container["Config"]["Labels"]["com.docker.compose.service"]
+
+
+def row_of(container: dict) -> tuple[str, ...]:
+    """What a container may, in the order of COLUMNS; of the running one, as the kernel has it."""
+    host, pid = container["HostConfig"], container["State"]["Pid"]
+    user, capabilities = container["Config"]["User"], "none" if not host["CapAdd"] else "some"
+    if pid:
+        status = Path(f"/proc/{pid}/status").read_text()
+        kept = {line.partition(":")[0]: line.split()[1:] for line in status.splitlines()}
+        user = f"{user} ({kept['Uid'][1]}:{kept['Gid'][1]})"
+        sets = ("CapEff", "CapPrm", "CapBnd")
+        capabilities = "none" if not any(int(kept[name][0], 16) for name in sets) else "some"
+    return (
+        service_of(container),
+        user,
+        capabilities,
+        "read-only" if host["ReadonlyRootfs"] else "writable",
+        ", ".join(mounts_of(container)),
+        ", ".join(sorted(published_by(container))) or "none",
+    )
+
+
+def mounts_of(container: dict) -> list[str]:
+    """Volumes by their path, tmpfs by theirs, secrets by their number, and whatever else."""
+    found = [f"volume {each['Destination']}" for each in volumes_of(container)]
+    found += [f"tmpfs {path}" for path in sorted(container["HostConfig"]["Tmpfs"] or {})]
+    secrets = [each for each in binds_of(container) if is_secret(each)]
+    found += [f"secrets: {len(secrets)}"] * bool(secrets)
+    return found + [each["Source"] for each in binds_of(container) if not is_secret(each)]
+
+
+def volumes_of(container: dict) -> list[dict]:
+    return [each for each in container["Mounts"] if each["Type"] == "volume"]
+
+
+def binds_of(container: dict) -> list[dict]:
+    return [each for each in container["Mounts"] if each["Type"] not in ("volume", "tmpfs")]
+
+
+def is_secret(mount: dict) -> bool:
+    return mount["Destination"].startswith("/run/secrets/") and not mount["RW"]
+
+
+def published_by(container: dict) -> set[str]:
+    ports = container["NetworkSettings"]["Ports"] or {}
+    return {
+        f"{each['HostIp']}:{each['HostPort']}->{inner}"
+        for inner, outer in ports.items()
+        for each in outer or []
+    }
+
+
+def test_the_table_of_the_containers_shows_what_each_may(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = sorted(row_of(container) for container in stack.inspect_all())
+    widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
+    table = "\n".join(
+        "  ".join(map(str.ljust, row, widths)).rstrip() for row in chain([COLUMNS], rows)
+    )
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text(f"{table}\n")
+    with capsys.disabled():
+        print(f"\n\n{table}\n")
+    assert {row[0] for row in rows} == SERVICES
+    for service, user, capabilities, root, mounts, published in rows:
+        assert user.partition(":")[0] not in ("", "0", "root"), service
+        assert "(0:" not in user, service
+        assert capabilities == "none", service
+        assert root == "read-only", service
+        assert ("volume" in mounts) is (service in ("timescaledb", "redis", "pgadmin")), service
+        ports = {f"{stack.http_port}->8080/tcp", f"{stack.https_port}->8443/tcp"}
+        expected = {f"127.0.0.1:{port}" for port in ports} if service == "traefik" else {"none"}
+        assert set(published.split(", ")) == expected, service
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_nothing_of_the_host_is_in_the_container_but_its_secrets(
+    stack: Stack, service: str
+) -> None:
+    container = stack.inspect(service)
+    for mount in binds_of(container):
+        source = Path(mount["Source"])
+        # The engine's socket, by whatever name, is no file; nor is a folder that it lies in.
+        assert source.is_file(), source
+        assert source.parent == stack.secrets, source
+        assert mount["RW"] is False, source
+    host = container["HostConfig"]
+    assert not host["Devices"]
+    assert not host["DeviceRequests"]
+    assert not host["VolumesFrom"]
+    assert {host[name] for name in NAMESPACES}.isdisjoint({"host"})
+    assert not [each for each in container["Config"]["Env"] if each.startswith("DOCKER_")]
 
 
 def test_no_secret_stands_in_a_container_or_an_image(stack: Stack) -> None:
