@@ -200,6 +200,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("REGISTRATION", "no", _one_of("yes", "no")),
     Setting("AUTH_BACKEND", "local", _one_of("local", "platform")),
     Setting("PLATFORM_URL", "http://platform:9000", _url),
+    Setting("PLATFORM_INGEST", "no", _one_of("yes", "no")),
     Setting("SMTP_HOST", "", _host_name, needed=False),
     Setting("SMTP_PORT", "587", _number(1, 65535)),
     Setting("SMTP_TLS", "starttls", _one_of("starttls", "implicit", "none")),

@@ -215,6 +215,7 @@ def test_each_service_mounts_only_the_secrets_it_needs(stack: Stack) -> None:
     assert holders("pgadmin_proxy_secret") == {"web", "pgadmin"}
     assert holders("flower_proxy_secret") == {"web", "flower"}
     assert holders("smtp_password") == {"worker"}
+    assert holders("platform_password") == {"worker", "platform"}
     assert mounted["traefik"] == {"tls.pem", "tls.key"}
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 
 from celery import Celery
+from celery.schedules import crontab
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
@@ -33,6 +34,8 @@ VISIBILITY_TIMEOUT = 2 * TIME_LIMIT
 BROKER_TIMEOUT = 3
 REFRESH_PERIOD = 5 * 60
 SWEEP_PERIOD = 60
+# When usage is taken in (UTC): the platform has had two hours to count what ended at midnight.
+INGEST_HOUR = 2
 
 app = Celery("timestack")
 
@@ -79,6 +82,7 @@ def _configuration() -> dict:
         "beat_schedule": {
             "refresh the rollups": _every(REFRESH_PERIOD, "rollups.refresh"),
             "sweep the jobs": _every(SWEEP_PERIOD, "jobs.sweep"),
+            **({"take in the usage": _nightly("usage.ingest")} if settings.platform_ingest else {}),
         },
     }
 
@@ -86,6 +90,16 @@ def _configuration() -> dict:
 def _every(seconds: int, task: str) -> dict:
     # A message that no worker took within its period is worthless: the next one is due.
     return {"task": task, "schedule": float(seconds), "options": {"expires": seconds}}
+
+
+def _nightly(task: str) -> dict:
+    # A night that is missed is made up for by the next.
+    day = 24 * 60 * 60
+    return {
+        "task": task,
+        "schedule": crontab(hour=INGEST_HOUR, minute=0),
+        "options": {"expires": day},
+    }
 
 
 app.add_defaults(_configuration)

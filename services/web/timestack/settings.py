@@ -36,6 +36,7 @@ OPTIONAL_SECRETS = (
     "pgadmin_proxy_secret",
     "flower_proxy_secret",
     "smtp_password",
+    "platform_password",
 )
 
 
@@ -115,7 +116,11 @@ class Settings(BaseSettings):
     admin_email: Email = Field("admin@example.org", description="an e-mail address")
 
     auth_backend: Literal["local", "platform"] = "local"
+    # Above the address, whose check looks back at it.
+    platform_ingest: bool = Field(False, description="yes or no")
     platform_url: Url = Field("http://platform:9000", description="like https://media.example.org")
+    # The service's token there, which sees every account.
+    platform_password: Secret | None = None
     registration: bool = Field(False, description="yes or no")
 
     smtp_host: Literal[""] | Host = ""
@@ -185,7 +190,7 @@ class Settings(BaseSettings):
     @field_validator("platform_url")
     @classmethod
     def _no_passwords_in_clear_text(cls, url: str, info: ValidationInfo) -> str:
-        asked = info.data.get("auth_backend") == "platform"
+        asked = info.data.get("auth_backend") == "platform" or info.data.get("platform_ingest")
         if asked and url.startswith("http://") and info.data.get("timestack_env") == "production":
             raise ValueError("it would carry passwords in clear text; production wants https")
         return url

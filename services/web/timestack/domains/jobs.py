@@ -27,7 +27,11 @@ from timestack.models.jobs import Job
 log = logging.getLogger(__name__)
 
 # What may be asked for. Each kind is the name of a task of the same name under timestack/tasks.
-KINDS = {"rollups.refresh": "Bring every rollup up to date with its readings"}
+KINDS = {
+    "rollups.refresh": "Bring every rollup up to date with its readings",
+    "usage.ingest": "Take in every account's usage from the platform, up to yesterday",
+    "companies.fetch": "Take in companies and their finances from the platform",
+}
 
 # A job that took this many workers down with it is not started again.
 MAX_ATTEMPTS = 3

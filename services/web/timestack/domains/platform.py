@@ -7,18 +7,15 @@ come back in time, is a refusal with one sentence for the person and one for the
 
 from __future__ import annotations
 
-import asyncio
 import json
 import ssl
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+
+from timestack.domains import upstream
 
 LONGEST_ANSWER = 64 * 1024
 # Nobody grants a token for longer; a larger number is a mistake in its unit.
@@ -104,17 +101,21 @@ def login(
     # Counted from before the question: the token is never thought good when it is not.
     asked = datetime.now(UTC)
     try:
-        text = _within(_ask(f"{base_url.rstrip('/')}/api/login", question, deadline, verify))
-    except (TimeoutError, httpx.TimeoutException):
-        cause = f"no complete answer from the platform within {deadline:g} s"
-        raise Unavailable(SILENT, cause) from None
-    except httpx.ConnectError as error:
-        # Nothing had been sent, so the text can only be the system's or the TLS library's.
-        raise Unavailable(SILENT, f"no connection to the platform: {error}") from None
-    # A group is what anyio makes of a port that is none.
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ExceptionGroup) as error:
-        cause = f"asking the platform failed with {type(error).__name__}"
-        raise Unavailable(UNUSABLE, cause) from None
+        text = upstream.ask(
+            f"{base_url.rstrip('/')}/api/login",
+            body=question,
+            deadline=deadline,
+            longest=LONGEST_ANSWER,
+            verify=verify,
+        )
+    except upstream.StatusError as error:
+        if error.status == 401:
+            raise Denied(DENIED, "the platform answered 401 to user and password") from None
+        raise Unavailable(UNUSABLE, f"asking the platform: {error}") from None
+    except upstream.SilentError as error:
+        raise Unavailable(SILENT, f"asking the platform: {error}") from None
+    except upstream.UpstreamError as error:
+        raise Unavailable(UNUSABLE, f"asking the platform: {error}") from None
     answer = _parse(text)
     # Only ASCII letters are folded: other foldings make two addresses of different people one.
     if answer.account.email.encode().lower() != user.encode("utf-8", "surrogatepass").lower():
@@ -126,57 +127,6 @@ def login(
         answer.account.name,
         answer.account.email,
     )
-
-
-async def _ask(url: str, question: bytes, deadline: float, verify: ssl.SSLContext | bool) -> bytes:
-    """Return the body of an answer with status 200 in JSON, at most LONGEST_ANSWER bytes."""
-    headers = {
-        "Content-Type": "application/json",
-        "Accept": "application/json",
-        # A compressed body would have to be unpacked before its size is known.
-        "Accept-Encoding": "identity",
-    }
-    # Connecting and the TLS handshake have less than half each: a handshake that is cancelled from
-    # outside leaves its socket open, one that httpx ends does not.
-    timeout = httpx.Timeout(deadline, connect=0.45 * deadline)
-    async with (
-        asyncio.timeout(deadline),
-        httpx.AsyncClient(
-            verify=verify, timeout=timeout, follow_redirects=False, trust_env=False
-        ) as client,
-        client.stream("POST", url, content=question, headers=headers) as answer,
-    ):
-        if answer.status_code == 401:
-            raise Denied(DENIED, "the platform answered 401 to user and password")
-        if answer.status_code != 200:
-            cause = f"the platform answered {answer.status_code} in place of 200"
-            raise Unavailable(UNUSABLE, cause)
-        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind != "application/json" or "Content-Encoding" in answer.headers:
-            raise Unavailable(UNUSABLE, "the platform's answer is not plain application/json")
-        body = bytearray()
-        async for chunk in answer.aiter_raw():
-            body += chunk
-            if len(body) > LONGEST_ANSWER:
-                cause = f"the platform's answer is longer than {LONGEST_ANSWER} bytes"
-                raise Unavailable(UNUSABLE, cause)
-        return bytes(body)
-
-
-def _within(asking: Coroutine[None, None, bytes]) -> bytes:
-    # A thread of its own: the caller's may already run an event loop, and two cannot nest.
-    with ThreadPoolExecutor(1, "platform") as pool:
-        return pool.submit(copy_context().run, _run, asking).result()
-
-
-def _run(asking: Coroutine[None, None, bytes]) -> bytes:
-    # Not asyncio.run(), which at its end waits for a name look-up that is past the deadline.
-    loop = asyncio.new_event_loop()
-    try:
-        return loop.run_until_complete(asking)
-    finally:
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
 
 
 def _parse(text: bytes) -> _Answer:

@@ -1,0 +1,248 @@
+"""Usage and companies taken in from an upstream media platform: asked for, checked, upserted.
+
+Nothing of an answer is believed: it is read under a deadline and a limit of size, and each row must
+be of the account and the days that were asked for. What an account's answers hold is written in one
+transaction that acts for it, or not at all; asking again for the same days is harmless.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, ValidationError
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from timestack import db
+from timestack.domains import finance, upstream
+from timestack.models.usage import Usage
+
+log = logging.getLogger(__name__)
+
+# Seconds for one request, and bytes of one answer: some 25,000 rows.
+DEADLINE = 30.0
+LONGEST_ANSWER = 8 * 1024 * 1024
+# How many days one request asks for.
+WINDOW = timedelta(days=90)
+# Days that are there already and asked for again, since a platform corrects its figures.
+OVERLAP = timedelta(days=3)
+# How many days are caught up at most, and asked for of an account that has none yet.
+MOST_DAYS = timedelta(days=180)
+
+Progress = Callable[[float, str], None]
+Answer = TypeVar("Answer", bound=BaseModel)
+Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$")]
+# No control characters, which pages and logs would show; PostgreSQL takes no NUL.
+Project = Annotated[str, StringConstraints(pattern=r"^\P{C}{1,200}$")]
+# More in one day is a mistake in the unit: thirty years of media, and an exabyte.
+Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Megabytes = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+
+
+class IngestError(Exception):
+    """Nothing was written of what was asked for; str() is one sentence, without any secret."""
+
+
+class _Answer(BaseModel):
+    # Strict: "12" is no number and 1 no truth. What we do not know of is left alone.
+    model_config = ConfigDict(strict=True)
+
+
+class _Row(_Answer):
+    account: Account
+    project: Project
+    day: date
+    ingested_seconds: Seconds
+    transcribed_seconds: Seconds
+    subtitled_seconds: Seconds
+    translated_seconds: Seconds
+    items: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    storage_video_mb: Megabytes
+    storage_audio_mb: Megabytes
+    storage_image_mb: Megabytes
+    storage_text_mb: Megabytes
+    storage_other_mb: Megabytes
+    deleted: bool
+
+
+class _Usage(_Answer):
+    account: Account
+    # The first faulty row is enough: millions of empty ones would bring ten faults each.
+    rows: Annotated[list[_Row], FailFast()]
+
+
+class _Account(_Answer):
+    id: Account
+
+
+class _Accounts(_Answer):
+    accounts: Annotated[list[_Account], FailFast()]
+
+
+KEY = ("account", "project", "day")
+VALUES = tuple(name for name in _Row.model_fields if name not in KEY)
+
+
+def usage(
+    base_url: str, token: str, *, first: date | None = None, last: date, progress: Progress
+) -> dict:
+    """Take in the usage of every account from ``first`` to ``last``, UTC dates, both included.
+
+    Without ``first``, each account is caught up by itself: from OVERLAP before the last day that
+    it has, MOST_DAYS in all at most, which are also what an account without any gets. ``token`` is
+    the service's, which sees all accounts. ``progress`` is called with a fraction and a sentence.
+
+    Returns ``{"last", "accounts": {id: rows}, "failures": {id: sentence}}``: an account that fails
+    keeps the rows it had, and the others get theirs.
+
+    Raises IngestError when there is no list of accounts or none of them could be taken in, and
+    ValueError when ``last`` is before ``first``.
+    """
+    if first is not None and last < first:
+        raise ValueError(f"last {last} is before first {first}")
+    done: dict[str, int] = {}
+    failures: dict[str, str] = {}
+    accounts = _accounts(base_url, token)
+    for number, account in enumerate(accounts):
+        progress(number / len(accounts), f"asking for the usage of {account}")
+        try:
+            with db.acting_for(account):
+                rows = list(_rows(base_url, token, account, first or _next_day(last), last))
+                _upsert(rows)
+            done[account] = len(rows)
+        except IngestError as error:
+            log.warning("no usage of %s: %s", account, error)
+            failures[account] = str(error)
+    if failures and not done:
+        told = "; ".join(f"{account}: {why}" for account, why in failures.items())
+        raise IngestError(f"no account's usage could be taken in: {told}")
+    return {"last": last.isoformat(), "accounts": done, "failures": failures}
+
+
+def companies(base_url: str) -> dict:
+    """Take in every company with its finances; return how many ``companies`` and ``years``.
+
+    Raises IngestError, and then nothing was written.
+    """
+    path = "/api/companies"
+    text = _ask(base_url, path)
+    try:
+        with db.session() as session:
+            number, years = finance.load(session, text.decode())
+    except UnicodeDecodeError as error:
+        raise IngestError(f"{path}: byte {error.start} of the answer is not UTF-8") from None
+    except RecursionError:
+        raise IngestError(f"{path}: the answer is nested too deeply") from None
+    except finance.DocumentError as error:
+        raise IngestError(f"{path}: {_told(error.faults)}") from None
+    return {"companies": number, "years": years}
+
+
+def windows(first: date, last: date) -> Iterator[tuple[date, date]]:
+    """Yield the days from ``first`` to ``last`` in pieces of WINDOW; both ends are included."""
+    while first <= last:
+        end = min(first + WINDOW - timedelta(days=1), last)
+        yield first, end
+        first = end + timedelta(days=1)
+
+
+def _accounts(base_url: str, token: str) -> list[str]:
+    path = "/api/accounts"
+    answer = _parsed(_Accounts, _ask(base_url, path, token), path)
+    # An account that is listed twice is still one.
+    return list(dict.fromkeys(account.id for account in answer.accounts))
+
+
+def _next_day(last: date) -> date:
+    """Return the first day to ask for, of the account that is acted for."""
+    farthest = last - MOST_DAYS + timedelta(days=1)
+    with db.session() as session:
+        # A day that has not come would hide all that are missing.
+        known = session.scalar(select(func.max(Usage.day)).where(Usage.day <= last))
+    return max(known - OVERLAP, farthest) if known else farthest
+
+
+def _rows(base_url: str, token: str, account: str, first: date, last: date) -> Iterator[dict]:
+    """Yield the rows of all windows under the names of the table's columns."""
+    path = "/api/usage"
+    for start, end in windows(first, last):
+        where = f"{path} from {start} to {end}"
+        days = {"from": start.isoformat(), "to": end.isoformat()}
+        text = _ask(base_url, path, token, {"account": account, **days}, where)
+        answer = _parsed(_Usage, text, where)
+        faults = list(_misplaced(answer, account, start, end))
+        if faults:
+            raise IngestError(f"{where}: {_told(faults)}")
+        yield from (row.model_dump() for row in answer.rows)
+
+
+def _misplaced(answer: _Usage, account: str, first: date, last: date) -> Iterator[str]:
+    if answer.account != account:
+        yield "account: another one than was asked for"
+    seen: dict[tuple[str, date], int] = {}
+    for number, row in enumerate(answer.rows):
+        if row.account != account:
+            yield f"rows.{number}.account: another one than was asked for"
+        if not first <= row.day <= last:
+            yield f"rows.{number}.day: {row.day} was not asked for"
+        before = seen.setdefault((row.project, row.day), number)
+        if before != number:
+            yield f"rows.{number}: project and day are those of rows.{before}"
+
+
+def _upsert(rows: list[dict]) -> None:
+    """Write rows in one transaction, which acts for their account: the database sees to that."""
+    if not rows:
+        return
+    add = insert(Usage)
+    add = add.on_conflict_do_update(
+        index_elements=KEY, set_={name: add.excluded[name] for name in VALUES}
+    )
+    with db.session() as session:
+        # Many rows in each statement; COPY is not possible under row-level security.
+        session.execute(add, rows)
+
+
+def _ask(
+    base_url: str,
+    path: str,
+    token: str | None = None,
+    params: dict[str, str] | None = None,
+    where: str | None = None,
+) -> bytes:
+    try:
+        return upstream.ask(
+            base_url.rstrip("/") + path,
+            deadline=DEADLINE,
+            longest=LONGEST_ANSWER,
+            params=params,
+            headers={"Authorization": f"Bearer {token}"} if token else None,
+        )
+    except upstream.SilentError as error:
+        # Where it was looked for, since that may be what is wrong; never with a query.
+        host = urlsplit(base_url).netloc
+        raise IngestError(f"{where or path}: {error}; is {host} the platform?") from None
+    except upstream.UpstreamError as error:
+        raise IngestError(f"{where or path}: {error}") from None
+
+
+def _parsed(model: type[Answer], text: bytes, where: str) -> Answer:
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        # Place and message alone: the answer may hold anything.
+        listed = error.errors(include_input=False, include_url=False, include_context=False)
+        faults = [
+            f"{'.'.join(map(str, each['loc'])) or 'the answer'}: {each['msg']}" for each in listed
+        ]
+        raise IngestError(f"{where}: {_told(faults)}") from None
+
+
+def _told(faults: list[str] | tuple[str, ...]) -> str:
+    """Return the first three of them as one sentence, which is shown to people."""
+    more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
+    return "; ".join(faults[:3]) + more

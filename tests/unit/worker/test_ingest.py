@@ -1,0 +1,69 @@
+"""When usage is taken in, and what is said where there is no platform to ask."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from celery import Celery
+
+from timestack import queue
+from timestack.settings import Settings, SettingsError
+from timestack.tasks import ingest
+
+
+def scheduled() -> dict[str, dict]:
+    """The schedule of an application that reads the environment now, by task."""
+    fresh = Celery("test", set_as_current=False)
+    fresh.add_defaults(queue._configuration)
+    return {entry["task"]: entry for entry in fresh.conf.beat_schedule.values()}
+
+
+def nothing(fraction: float, message: str) -> None:
+    raise AssertionError("the work has begun")
+
+
+def test_no_platform_is_asked_by_night_unless_told_so(
+    settings: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "usage.ingest" not in scheduled()
+    monkeypatch.setenv("PLATFORM_INGEST", "no")
+    assert "usage.ingest" not in scheduled()
+
+
+def test_usage_is_taken_in_each_night_at_two_and_the_message_is_good_until_the_next(
+    settings: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLATFORM_INGEST", "yes")
+    entry = scheduled()["usage.ingest"]
+    assert (entry["schedule"].hour, entry["schedule"].minute) == ({2}, {0})
+    assert entry["options"]["expires"] == timedelta(days=1).total_seconds()
+    entry["schedule"].nowfun = lambda: datetime(2025, 3, 30, 1, 59, 50, tzinfo=UTC)
+    due, seconds = entry["schedule"].is_due(datetime(2025, 3, 29, 2, 0, tzinfo=UTC))
+    assert not due
+    assert seconds == pytest.approx(10, abs=1)
+
+
+def test_without_a_token_the_job_says_where_to_write_it(settings: None) -> None:
+    with pytest.raises(ingest.NoPlatformError, match=r"write it to platform_password"):
+        ingest.usage(None, nothing)
+
+
+@pytest.mark.parametrize("work", [ingest.usage, ingest.companies])
+def test_production_sends_no_token_in_clear_text(
+    settings: None, monkeypatch: pytest.MonkeyPatch, work
+) -> None:
+    monkeypatch.setenv("TIMESTACK_ENV", "production")
+    with pytest.raises(ingest.NoPlatformError, match=r"begins with https://"):
+        work(None, nothing)
+
+
+def test_production_does_not_start_where_every_night_would_fail(
+    settings: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMESTACK_ENV", "production")
+    monkeypatch.setenv("PLATFORM_INGEST", "yes")
+    with pytest.raises(SettingsError, match=r"PLATFORM_URL.*production wants https"):
+        Settings.load()
+    monkeypatch.setenv("PLATFORM_URL", "https://media.example.org")
+    assert Settings.load().platform_ingest
