@@ -29,7 +29,7 @@ RANDOM = (
     # Proofs that a request comes from the proxy.
     "pgadmin_proxy_secret",
     "flower_proxy_secret",
-    # The simulated platform's, in development and tests.
+    # The simulated platform's; stands in for a real one's token until somebody writes that.
     "platform_password",
     # Stands in for the mail server's until somebody writes that.
     "smtp_password",

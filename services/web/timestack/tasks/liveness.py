@@ -36,8 +36,8 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
 class HeartbeatScheduler(beat.Scheduler):
     """Celery's scheduler in memory, touching beat's file whenever Redis took a message.
 
-    Nothing is kept on disk: beat's root is read-only, and a schedule of plain intervals has
-    nothing to remember over a restart.
+    Nothing is kept on disk: beat's root is read-only, intervals have nothing to remember over a
+    restart, and a night that is missed is caught up by the next.
     """
 
     def setup_schedule(self):
