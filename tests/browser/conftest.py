@@ -25,8 +25,9 @@ QUIET = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(stack: Stack, prefixed_stack: Stack) -> Iterator[Browser]:
+    # By module: as long as it is there, its event loop is in the way of everybody else's.
     # After both stacks: Chromium drops what it is loading whenever the host gains an interface.
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
