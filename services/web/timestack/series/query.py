@@ -38,7 +38,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.orm import Session
-from sqlalchemy.types import NullType
 
 from timestack.series import catalog
 
@@ -231,7 +230,7 @@ def _rows(session, hypertable, source, asked, value, start, end, most) -> list |
         .limit(limit)
     )
     rows = session.execute(_arrays(points, asked)).all()
-    lengths = [len(row[-1] or ()) for row in rows]
+    lengths = [(len(row[-1]) - ARRAY_HEADER) // ARRAY_ELEMENT for row in rows if row[-1]]
     return rows if sum(lengths) < limit and max(lengths, default=0) <= most else None
 
 
@@ -318,17 +317,21 @@ def _mean(total: ColumnElement, number: ColumnElement) -> ColumnElement:
 
 
 def _arrays(points: Select | CompoundSelect, names: Iterable[str]) -> Select:
-    """One row per key, its points as arrays: a row each would take the client longer to read."""
+    """One row per key, its points as arrays: a row each would take the client longer to read.
+
+    The arrays come as PostgreSQL sends them in binary, of which numpy makes numbers at once; text
+    would be made of each number on one side and taken apart on the other.
+    """
     found = points.subquery()
     keys = [found.c[name] for name in names]
     microseconds = cast(extract("epoch", found.c.time) * text("1000000"), BigInteger)
-    columns = (microseconds, found.c.low, found.c.high, found.c.mean)
+    missing = text("double precision 'NaN'")
+    values = (func.coalesce(found.c[name], missing) for name in ("low", "high", "mean"))
     return select(
         *keys,
-        # Without a type, or each element would pass through Python once more.
         *(
-            func.array_agg(aggregate_order_by(each, found.c.time), type_=NullType())
-            for each in columns
+            func.array_send(func.array_agg(aggregate_order_by(each, found.c.time)))
+            for each in (microseconds, *values)
         ),
     ).group_by(*keys)
 
@@ -366,13 +369,27 @@ def _collect(rows, asked: Mapping[str, Sequence], bucket: timedelta | None) -> l
     found = {tuple(row[: len(asked)]): row[len(asked) :] for row in rows}
     result = []
     for key in product(*asked.values()):
-        time, *values = (each or () for each in found.get(key, ((), (), (), ())))
+        time, *values = found.get(key, (None,) * 4)
         result.append(
             Series(
                 key,
-                np.array(time, dtype=np.int64).view("datetime64[us]"),
-                *(np.array(each, dtype=np.float64) for each in values),
+                _numbers(time, "i8").view("datetime64[us]"),
+                *(_numbers(each, "f8") for each in values),
                 bucket,
             )
         )
     return result
+
+
+# Dimensions, a flag for nulls, the element's type, then length and lower bound of the dimension;
+# behind that each element after its size in bytes. Source: array_send() in PostgreSQL's
+# src/backend/utils/adt/arrayfuncs.c.
+ARRAY_HEADER, ARRAY_ELEMENT = 20, 4 + 8
+
+
+def _numbers(sent: memoryview | None, kind: str) -> np.ndarray:
+    """The elements of an array of eight-byte numbers without nulls, as ``array_send`` gives it."""
+    if not sent:
+        return np.empty(0, dtype=kind)
+    elements = np.dtype([("size", ">i4"), ("value", f">{kind}")])
+    return np.frombuffer(sent, dtype=elements, offset=ARRAY_HEADER)["value"].astype(kind)
