@@ -263,7 +263,9 @@ def addresses(compose: Compose) -> str:
             ("Landing page", f"{root}/"),
             ("Dashboards", f"{root}/dash/"),
             ("pgAdmin", f"{root}/pgadmin/"),
-            ("Admin", f"{values['ADMIN_EMAIL']}, password in {secrets}/admin_password"),
+            ("Flower", f"{root}/flower/"),
+            ("Traefik", f"{root}/traefik/"),
+            ("Admin", f"{values['ADMIN_EMAIL']}, first password in {secrets}/admin_password"),
             ("Certificate", f"{secrets}/ca.pem: import it, and browsers trust the addresses above"),
         ]
     )
