@@ -54,6 +54,8 @@ class Compose:
     def __init__(self, root: Path, values: Mapping[str, str]) -> None:
         self.root = root
         self.values = dict(values)
+        if values.get("TIMESTACK_ENV") == "production":
+            self.values["COMPOSE_PROFILES"] = ""
         self.project = values["COMPOSE_PROJECT_NAME"]
 
     @property

@@ -208,7 +208,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("MAIL_FROM", "timestack@example.org", _email),
     Setting("SECRETS_PATH", "./.secrets", _path),
     Setting("TIMESTACK_ENV", "development", _one_of("development", "production", "test")),
-    Setting("COMPOSE_PROFILES", "", _one_of("dev", "test"), needed=False),
+    Setting("COMPOSE_PROFILES", "dev", _one_of("dev", "test"), needed=False),
     Setting("LOG_LEVEL", "info", _one_of("debug", "info", "warning", "error", "critical")),
     Setting("SEED", "yes", _one_of("yes", "no")),
     Setting("COMPOSE_PROJECT_NAME", "timestack", _project_name),

@@ -15,6 +15,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import cycle, islice
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
@@ -1068,27 +1069,33 @@ Guess = tuple[str, str, dict[str, str]]
 def test_of_ten_thousand_guesses_a_handful_is_looked_at(hostile: Stack) -> None:
     client = hostile.client()
     token, cookies = token_of(client), hostile.cookies(client)
-    forget_failures(hostile)
-    for guesses, limit in (
-        # One account; then every guess another one, all of them from one address.
-        ([("viewer@example.org", f"wrong {n}", spoofed(n)) for n in range(5_000)], PER_ACCOUNT),
-        ([(f"user{n}@example.org", "wrong", spoofed(n)) for n in range(5_000)], PER_ADDRESS),
-    ):
+    one_account = [("viewer@example.org", f"wrong {n}", spoofed(n)) for n in range(5_000)]
+    # Every guess another one, all of them from one address.
+    many = [(f"user{n}@example.org", "wrong", spoofed(n)) for n in range(5_000)]
+    for guesses, limit in ((one_account, PER_ACCOUNT), (many, PER_ADDRESS)):
+        forget_failures(hostile)
         started = time.monotonic()
         got = asyncio.run(flood(hostile, guesses, token, cookies))
         minutes = 1 + int((time.monotonic() - started) / 60)
         assert sum(got.values()) == 5_000
         assert set(got) <= {200, 429}, got
         assert 1 <= got[200] <= limit * minutes + THREADS, got
-        # The right password, too, has to wait, and pages are for everybody.
-        answer = hostile.log_in(hostile.client(), "viewer@example.org", PASSWORD)
-        assert answer.status_code == 429, answer.text[:300]
         for path in ("/", "/login", "/health/ready"):
             assert hostile.visitor.get(path).status_code == 200, path
         assert hostile.viewer.get("/account").status_code == 200
+        # The flood may have outlasted the minute in which its first guesses count: a new one.
         forget_failures(hostile)
-    send = lambda: hostile.log_in(hostile.client(), "viewer@example.org", PASSWORD)  # noqa: E731
-    assert patient(send).status_code == 302
+        for email, password, _ in guesses[:limit]:
+            assert web_answers(client, guess(email, password, token)).status_code == 200
+        # The right password, too, has to wait.
+        right = guess("viewer@example.org", PASSWORD, token)
+        assert web_answers(client, right).status_code == 429
+    forget_failures(hostile)
+    assert web_answers(client, right).status_code == 302
+
+
+def guess(email: str, password: str, token: str) -> dict[str, str]:
+    return {"email": email, "password": password, "csrf_token": token}
 
 
 def spoofed(number: int) -> dict[str, str]:
@@ -1141,10 +1148,9 @@ def test_another_spelling_of_an_account_is_the_same_account(hostile: Stack) -> N
     words = {"password": "wrong", "csrf_token": token_of(client)}
     forget_failures(hostile)
     answers = Counter()
-    for n in range(PER_ACCOUNT + len(spellings)):
-        guess = {**words, "email": spellings[n % len(spellings)]}
+    for email in islice(cycle(spellings), PER_ACCOUNT + len(spellings)):
         # The proxy says 429 in words of its own and without a request id: that one is not meant.
-        answers[web_answers(client, guess).status_code] += 1
+        answers[web_answers(client, {**words, "email": email}).status_code] += 1
     assert answers[200] == PER_ACCOUNT, answers
     forget_failures(hostile)
 

@@ -13,6 +13,29 @@ OF_THEM = f"from usage where account in {ACCOUNTS}"
 TOTAL = f"select count(*), sum(items), round(sum(storage_video_mb)) {OF_THEM}"
 
 
+def test_the_first_usage_and_companies_come_by_themselves_and_once(stack: Stack) -> None:
+    # What a random id is not: of version 5.
+    seeding = "select state from jobs where id::text like '______________5%'"
+
+    def ended() -> bool:
+        states = stack.sql(seeding)
+        return len(states) == 2 and not {("queued",), ("running",)} & set(states)
+
+    wait_until(ended, "both jobs end", deadline=120)
+    assert stack.sql(seeding) == [("succeeded",), ("succeeded",)]
+    assert stack.sql(f"select count(distinct account) {OF_THEM}") == [("3",)]
+    assert stack.sql("select count(*) >= 40 from companies") == [("t",)]
+    before = stack.sql("select count(*), max(created_at) from jobs")
+    again = stack.compose(
+        *("exec", "-T", "worker", "celery", "--quiet", "-A", "timestack.tasks", "call"),
+        *("platform.seed", "--queue", "periodic"),
+    )
+    assert again.returncode == 0, again.stderr
+    line = f"platform.seed[{again.stdout.strip()}] succeeded"
+    wait_until(lambda: line in stack.logs("worker"), "the worker has run it")
+    assert stack.sql("select count(*), max(created_at) from jobs") == before
+
+
 def run(stack: Stack, kind: str) -> dict:
     """Submit a job as the administrator and give it back when it has ended."""
     answer = stack.http.post("/api/v1/jobs", json={"kind": kind})

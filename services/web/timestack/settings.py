@@ -161,6 +161,8 @@ class Settings(BaseSettings):
     web_threads: Annotated[int, Field(ge=1, le=256)] = 8
     worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 2
     seed: bool = Field(True, description="yes or no")
+    # The profile that started the simulated platform.
+    simulator: Literal["no", "dev", "test"] = "no"
     secrets_dir: Path = Path(SECRETS_DIR)
     schema_file: Path = Path("/app/schema/hypertables.yaml")
     data_dir: Path = Path("/app/data")
@@ -244,6 +246,12 @@ class Settings(BaseSettings):
         """The session key and the one before it, newest first."""
         keys = (self.secret_key, self.secret_key_previous)
         return [key.get_secret_value() for key in keys if key]
+
+    @property
+    def seeds_from_platform(self) -> bool:
+        """Whether the first usage and companies come from the simulated platform."""
+        simulated = self.platform_url == type(self).model_fields["platform_url"].default
+        return self.seed and self.simulator != "no" and simulated and not self.production
 
     @property
     def production(self) -> bool:

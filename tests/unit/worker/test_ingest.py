@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from celery import Celery
+from celery import Celery, signals
 
 from timestack import queue
+from timestack.domains import jobs
 from timestack.settings import Settings, SettingsError
 from timestack.tasks import ingest
 
@@ -67,3 +68,40 @@ def test_production_does_not_start_where_every_night_would_fail(
         Settings.load()
     monkeypatch.setenv("PLATFORM_URL", "https://media.example.org")
     assert Settings.load().platform_ingest
+
+
+@pytest.mark.parametrize(
+    ("variables", "asked"),
+    [
+        ({}, False),
+        ({"SIMULATOR": "dev"}, True),
+        ({"SIMULATOR": "test"}, True),
+        ({"SIMULATOR": "no"}, False),
+        ({"SIMULATOR": "dev", "SEED": "no"}, False),
+        ({"SIMULATOR": "dev", "PLATFORM_URL": "https://media.example.org"}, False),
+        ({"SIMULATOR": "dev", "TIMESTACK_ENV": "production"}, False),
+    ],
+    ids=str,
+)
+def test_a_worker_that_starts_asks_the_simulated_platform_alone(
+    settings: None, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], asked: bool
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    sent: list[tuple[str, str]] = []
+    monkeypatch.setattr(queue, "send", lambda task, queue: sent.append((task, queue)))
+    signals.worker_ready.send(sender=None)
+    assert sent == ([("platform.seed", queue.PERIODIC)] if asked else [])
+
+
+def test_it_is_asked_for_usage_and_companies_under_ids_that_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    submitted: list[dict] = []
+    monkeypatch.setattr(jobs, "submit", lambda kind, id: submitted.append({"kind": kind, "id": id}))
+    ingest.seed()
+    ingest.seed()
+    first, again = submitted[:2], submitted[2:]
+    assert {each["kind"] for each in first} == {"usage.ingest", "companies.fetch"}
+    assert first[0]["id"] != first[1]["id"]
+    assert again == first

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import NAMESPACE_URL, uuid5
 
-from timestack.domains import ingest
+from timestack.domains import ingest, jobs
+from timestack.queue import app
 from timestack.settings import Settings
 from timestack.tasks.job import job
 
@@ -31,6 +33,13 @@ def usage(session, progress) -> dict:
 def companies(session, progress) -> dict:
     """Take in every company with its yearly finances."""
     return ingest.companies(_settings().platform_url)
+
+
+@app.task(name="platform.seed")
+def seed() -> None:
+    """Ask the simulated platform for both, once in the life of a database."""
+    for kind in ("companies.fetch", "usage.ingest"):
+        jobs.submit(kind, id=uuid5(NAMESPACE_URL, f"timestack:seed:{kind}"))
 
 
 def _settings() -> Settings:
