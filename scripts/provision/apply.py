@@ -47,7 +47,7 @@ def apply(
 
 
 def _require_done(catalog: Catalog, engine: Engine) -> None:
-    """Raise Unfinished for what the server accepted and did not do.
+    """Raise Unfinished for what the owner could not do.
 
     A right that another role gave, for one, is taken back by that role alone; PostgreSQL answers
     the owner's REVOKE with a warning.
@@ -56,8 +56,8 @@ def _require_done(catalog: Catalog, engine: Engine) -> None:
         left = plan(catalog, connection).steps
     if left:
         raise Unfinished(
-            "applied, but these differences are still there: the server let the owner's statement "
-            "pass and did not carry it out; its administrator can",
+            "applied, but these differences are still there, which the server does not let the "
+            "owner remove; its administrator can",
             *(step.line() for step in left),
         )
 

@@ -97,12 +97,18 @@ def diff(state: State, database: str) -> Iterator[Step]:
             )
             yield Step("create", subject, "without a password until `roles` sets it", statements)
         else:
+            takeable = state.takeable(actual.attributes)
+            # What only a superuser may do has no statement: apply does the rest, then tells of it.
+            alterable = "superuser" in takeable or "superuser" not in actual.attributes
             if not actual.login:
-                yield Step("change", subject, "may log in", (_alter(login.name, "login"),))
+                alter = (_alter(login.name, "login"),) if alterable else ()
+                yield Step("change", subject, "may log in", alter)
             for attribute in sorted(actual.attributes):
-                yield Step(
-                    "change", subject, f"no {attribute}", (_alter(login.name, f"no{attribute}"),)
-                )
+                alter = _alter(login.name, f"no{attribute}")
+                if attribute in takeable:
+                    yield Step("change", subject, f"no {attribute}", (alter,))
+                else:
+                    yield Step("change", subject, f"no {attribute}, by a superuser: {alter}", ())
             for group in state.may_delegate(set(login.member_of) - actual.member_of):
                 yield Step("create", subject, f"member of {group}", (_grant(group, login.name),))
             for group in sorted(actual.member_of - set(login.member_of)):
@@ -110,7 +116,7 @@ def diff(state: State, database: str) -> Iterator[Step]:
                 yield Step("drop", subject, f"not declared: member of {group}", (revoke,))
             statements = tuple(_settings(login, actual.settings))
             if statements:
-                yield Step("change", subject, "its settings", statements)
+                yield Step("change", subject, "its settings", statements if alterable else ())
         if login.name not in state.connectable:
             connect = fill(
                 "grant connect on database {database} to {name}", database=database, name=login.name

@@ -241,7 +241,17 @@ class State:
     backup_functions: dict[str, set[str]] = field(default_factory=dict)
     # None where nobody was asked: everything.
     delegable: set[str] | None = None
+    own_attributes: frozenset[str] | None = None
     with_rows: set[str] = field(default_factory=set)
+
+    def takeable(self, attributes: frozenset[str]) -> frozenset[str]:
+        """Those of a role's attributes that the role that asks may take from it.
+
+        Nobody takes what he has not himself, and only a superuser changes a superuser.
+        """
+        if self.own_attributes is None or "superuser" in self.own_attributes:
+            return attributes
+        return frozenset() if "superuser" in attributes else attributes & self.own_attributes
 
     def may_delegate(self, names: Iterable[str]) -> list[str]:
         """Those of the predefined roles and functions that the owner may hand on, sorted."""
@@ -317,6 +327,8 @@ def read(connection: Connection, tables: Iterable[str]) -> State:
             frozenset(row.member_of),
             frozenset(row.settings or ()),
         )
+    me = connection.scalar(text("select current_user"))
+    state.own_attributes = state.roles[me].attributes
     state.connectable = {row.name for row in rows(CONNECTABLE)}
     state.delegable = {row.name for row in rows(DELEGABLE)}
     state.backup_functions = {row.role: set(row.functions) for row in rows(BACKUP_FUNCTIONS)}

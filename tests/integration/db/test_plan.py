@@ -9,7 +9,7 @@ import pytest
 
 from scripts.provision import apply as applying
 from scripts.provision import plan as planning
-from scripts.provision.errors import Refused
+from scripts.provision.errors import Refused, Unfinished
 from tests.integration.db.conftest import SCHEMA_FILE, Database
 from timestack.series import catalog
 
@@ -95,9 +95,9 @@ BY_HAND = {
         "set role timestack_owner; grant pg_monitor to timestack_app",
         "- role timestack_app: not declared: member of pg_monitor",
     ),
-    "a role that may make databases": (
-        "alter role timestack_app createdb",
-        "~ role timestack_app: no createdb",
+    "a role that may make roles": (
+        "alter role timestack_app createrole",
+        "~ role timestack_app: no createrole",
     ),
     "a role that may not log in": (
         "alter role timestack_readonly nologin",
@@ -108,23 +108,36 @@ BY_HAND = {
         "~ role timestack_readonly: its settings",
     ),
 }
-# An attribute that the owner has not itself, only a superuser takes away again.
-UNDO = {"a role that may make databases": "alter role timestack_app nocreatedb"}
 
 
 @pytest.mark.parametrize(("statement", "line"), BY_HAND.values(), ids=BY_HAND)
 def test_what_a_hand_changed_is_found_and_put_right(
-    provisioned: Database, statement: str, line: str, request
+    provisioned: Database, statement: str, line: str
 ) -> None:
     assert drift(provisioned) == []
     provisioned.sql(statement)
     found = drift(provisioned)
     assert any(each.startswith(line) for each in found), found
-    undo = UNDO.get(request.node.callspec.id)
-    if undo:
-        provisioned.sql(undo)
-    else:
-        apply(provisioned, allow_destructive=True)
+    apply(provisioned, allow_destructive=True)
+    assert drift(provisioned) == []
+
+
+@pytest.mark.parametrize("attribute", ["createdb", "replication", "bypassrls", "superuser"])
+def test_what_only_a_superuser_may_take_back_is_told_with_its_statement_and_the_rest_is_done(
+    provisioned: Database, attribute: str
+) -> None:
+    provisioned.sql(
+        f"alter role timestack_app {attribute}; alter role timestack_app set work_mem = '8MB';"
+        "create index extra on readings (value)"
+    )
+    undo = f'alter role "timestack_app" no{attribute}'
+    with pytest.raises(Unfinished, match=undo):
+        apply(provisioned)
+    left = drift(provisioned)
+    assert f"~ role timestack_app: no {attribute}, by a superuser: {undo}" in left
+    assert not any("extra" in line for line in left)
+    provisioned.sql(undo)
+    apply(provisioned)
     assert drift(provisioned) == []
 
 
