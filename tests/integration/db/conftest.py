@@ -115,6 +115,20 @@ class Database:
             schema_file=SCHEMA_FILE,
         ).model_copy(update=changes)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the provision container is told, for this database."""
+        return {
+            "TIMESTACK_ENV": "test",
+            "SECRETS_DIR": str(self.server.secrets),
+            "DATABASE_HOST": "localhost",
+            "DATABASE_PORT": str(self.server.port),
+            "DATABASE_NAME": self.name,
+            "DATABASE_ROLE": "timestack_owner",
+            "DATABASE_CA": str(self.server.secrets / "ca.pem"),
+            "SCHEMA_FILE": str(SCHEMA_FILE),
+        }
+
     def engine(self, role: str = "owner") -> Engine:
         """The pool of one role, the same each time."""
         if role not in self.engines:
@@ -206,16 +220,7 @@ def command(monkeypatch: pytest.MonkeyPatch, server: Server):
     """Runs ``python -m scripts.provision`` in this process on a database; gives its exit code."""
 
     def run(database: Database, *arguments: str) -> int:
-        for name, value in {
-            "TIMESTACK_ENV": "test",
-            "SECRETS_DIR": str(server.secrets),
-            "DATABASE_HOST": "localhost",
-            "DATABASE_PORT": str(server.port),
-            "DATABASE_NAME": database.name,
-            "DATABASE_ROLE": "timestack_owner",
-            "DATABASE_CA": str(server.secrets / "ca.pem"),
-            "SCHEMA_FILE": str(SCHEMA_FILE),
-        }.items():
+        for name, value in database.environment.items():
             monkeypatch.setenv(name, value)
         catalog.current.cache_clear()
         return cli.main(list(arguments))

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from scripts.provision import lock, migrate, seed
 from scripts.provision.errors import Refused
 from scripts.provision.seeds import prices, weather
-from tests.integration.db.conftest import SCHEMA_FILE, Database
+from tests.integration.db.conftest import Database
 from tests.stack import ROOT
 from timestack.models import Base
 
@@ -43,21 +43,13 @@ def weather_file(tmp_path):
 
 def provision(database: Database, *arguments: str) -> subprocess.Popen:
     """A provisioner in a process of its own."""
-    server = database.server
     return subprocess.Popen(
         [sys.executable, "-m", "scripts.provision", *arguments],
         cwd=ROOT,
         env={
             **os.environ,
             "PYTHONPATH": f"{ROOT}:{ROOT / 'services' / 'web'}",
-            "TIMESTACK_ENV": "test",
-            "SECRETS_DIR": str(server.secrets),
-            "DATABASE_HOST": "localhost",
-            "DATABASE_PORT": str(server.port),
-            "DATABASE_NAME": database.name,
-            "DATABASE_ROLE": "timestack_owner",
-            "DATABASE_CA": str(server.secrets / "ca.pem"),
-            "SCHEMA_FILE": str(SCHEMA_FILE),
+            **database.environment,
             "SEED": "no",
         },
         stdout=subprocess.PIPE,

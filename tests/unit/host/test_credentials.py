@@ -1,8 +1,6 @@
 """Secrets are generated once, kept, and every fault in them is named by file."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,8 +8,7 @@ import pytest
 from scripts.host import credentials
 from scripts.host.credentials import RANDOM
 from scripts.host.faults import Fault
-
-NOBODY = 65534
+from tests.unit.host.conftest import without_root
 
 
 @pytest.fixture
@@ -19,18 +16,6 @@ def made(tmp_path: Path) -> Path:
     """A complete set."""
     credentials.ensure(tmp_path / "secrets")
     return tmp_path / "secrets"
-
-
-@contextmanager
-def without_root() -> Iterator[None]:
-    """Root may read everything, so be somebody else for a moment."""
-    before = os.geteuid()
-    if before == 0:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(before)
 
 
 def contents(directory: Path) -> dict[str, str]:

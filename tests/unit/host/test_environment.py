@@ -5,8 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,9 +12,9 @@ import pytest
 from scripts.host import environment
 from scripts.host.environment import SETTINGS
 from scripts.host.faults import Fault, Refused
+from tests.unit.host.conftest import without_root
 
 ROOT = Path(__file__).resolve().parents[3]
-NOBODY = 65534
 
 
 def written(directory: Path, content: str | bytes) -> Path:
@@ -36,18 +34,6 @@ def only_fault(directory: Path, content: str | bytes) -> Fault:
     assert len(found) == 1, found
     assert found[0].todo
     return found[0]
-
-
-@contextmanager
-def without_root() -> Iterator[None]:
-    """Root may read everything, so be somebody else for a moment."""
-    before = os.geteuid()
-    if before == 0:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(before)
 
 
 def examples() -> list[tuple[str, str, str]]:
