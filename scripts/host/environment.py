@@ -190,6 +190,9 @@ def _path(value: str) -> Problem:
     )
 
 
+# The service `platform` of compose.yaml.
+SIMULATED = "http://platform:9000"
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("TIMESTACK_DOMAIN", "localhost", _host_name),
     Setting("BIND_ADDRESS", "127.0.0.1", _address),
@@ -199,7 +202,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ADMIN_EMAIL", "admin@example.org", _email),
     Setting("REGISTRATION", "no", _one_of("yes", "no")),
     Setting("AUTH_BACKEND", "local", _one_of("local", "platform")),
-    Setting("PLATFORM_URL", "http://platform:9000", _url),
+    Setting("PLATFORM_URL", SIMULATED, _url),
     Setting("PLATFORM_INGEST", "no", _one_of("yes", "no")),
     Setting("SMTP_HOST", "", _host_name, needed=False),
     Setting("SMTP_PORT", "587", _number(1, 65535)),

@@ -15,7 +15,7 @@ from pathlib import Path
 from scripts.host import credentials, database, stack
 from scripts.host.compose import Compose
 from scripts.host.console import Phases, info
-from scripts.host.environment import replace
+from scripts.host.environment import SIMULATED, replace, shown
 from scripts.host.faults import Fault, Refused
 
 # The previous session key is written when the present one is rotated; the mail server's password
@@ -31,6 +31,10 @@ def rotate(root: Path, name: str) -> None:
         raise Refused([Fault(f"SECRET={name}", "is no secret that can be rotated", todo)])
     with stack.only_one(root):
         compose = database.running(root)
+        if name == "platform_password" and compose.values["PLATFORM_URL"] != SIMULATED:
+            what = f"is known to {compose.values['PLATFORM_URL']}, which alone can change it"
+            todo = f"write the new one into {shown(compose.secret(name))}, then run make up"
+            raise Refused([Fault(f"SECRET={name}", what, todo)])
         phases = Phases()
         password = secrets.token_urlsafe(32)
         with phases.phase("rotate") as phase:

@@ -86,20 +86,30 @@ select view_name as name, materialized_only from timescaledb_information.continu
  where view_schema = 'public'
 """
 
+# A continuous aggregate's job names the hypertable under the aggregate, and since TimescaleDB 2.20
+# the aggregate itself.
+JOBS = """
+(select j.job_id, j.proc_name, j.schedule_interval, j.config,
+        coalesce(c.view_name, j.hypertable_name) as table
+   from timescaledb_information.jobs j
+   left join timescaledb_information.continuous_aggregates c
+     on c.materialization_hypertable_schema = j.hypertable_schema
+    and c.materialization_hypertable_name = j.hypertable_name
+  where coalesce(c.view_schema, j.hypertable_schema) = 'public') as jobs"""
+
 # Intervals of a policy's configuration, in seconds; what else is in it identifies the table.
-POLICIES = """
-select coalesce(c.view_name, j.hypertable_name) as table, j.proc_name as kind,
-       extract(epoch from j.schedule_interval) as every,
+POLICIES = fill(
+    """
+select "table", proc_name as kind, extract(epoch from schedule_interval) as every,
        (select json_object_agg(key, extract(epoch from value::interval))
-          from jsonb_each_text(j.config)
+          from jsonb_each_text(config)
          where key in ('start_offset', 'end_offset', 'compress_after', 'drop_after')) as config
-  from timescaledb_information.jobs j
-  left join timescaledb_information.continuous_aggregates c
-    on c.materialization_hypertable_schema = j.hypertable_schema
-   and c.materialization_hypertable_name = j.hypertable_name
- where j.proc_name in
+  from {sql_jobs}
+ where proc_name in
        ('policy_refresh_continuous_aggregate', 'policy_retention', 'policy_compression')
-"""
+""",
+    sql_jobs=JOBS,
+)
 
 COLUMNSTORES = """
 select c.relname as table, coalesce(s.segmentby, '') as segment_by,

@@ -12,10 +12,10 @@ from datetime import timedelta
 
 from scripts.provision.aggregates import Level, levels
 from scripts.provision.functions import Function
-from scripts.provision.state import Policy, State, Trigger
+from scripts.provision.state import JOBS, Policy, State, Trigger
 from scripts.provision.steps import Step
 from timestack.series.catalog import Catalog, Hypertable, descends, name_of
-from timestack.series.sql import fill, interval_text, literal
+from timestack.series.sql import fill, interval_text, literal, quote
 
 # As often as the workers refresh on the other edition.
 EVERY = timedelta(minutes=5)
@@ -26,24 +26,22 @@ CREATE_ROLLUP = """create materialized view public.{table}
   with no data"""
 
 # Only a job's owner may alter it; this lets the application have a refresh run now.
-RUN_POLICY = """
+RUN_POLICY = fill(
+    """
 declare
   job integer;
 begin
-  select j.job_id into job
-    from timescaledb_information.jobs j
-    join timescaledb_information.continuous_aggregates c
-      on c.materialization_hypertable_schema = j.hypertable_schema
-     and c.materialization_hypertable_name = j.hypertable_name
-   where c.view_schema = 'public' and c.view_name = rollup
-     and j.proc_name = 'policy_refresh_continuous_aggregate';
+  select job_id into job from {sql_jobs}
+   where "table" = rollup and proc_name = 'policy_refresh_continuous_aggregate';
   if job is null then
     raise exception 'rollup % has no refresh policy: run make apply', rollup;
   end if;
   perform alter_job(job, next_start => clock_timestamp());
   return job;
 end
-"""
+""",
+    sql_jobs=JOBS,
+)
 
 
 def functions(catalog: Catalog, state: State) -> Iterator[Function]:
@@ -158,9 +156,13 @@ def _columnstore(name: str, table: Hypertable, state: State) -> Iterator[Step]:
         if actual:
             yield Step("drop", f"columnstore policy of {name}", "not declared", (remove,))
         return
+    order = declared.order_by or []
+    if table.time not in {*declared.segment_by, *map(name_of, order)}:
+        # What TimescaleDB does by itself.
+        order = [*order, f"{table.time} desc"]
+    directed = [(name_of(column), " DESC" if descends(column) else "") for column in order]
     segment_by = ", ".join(declared.segment_by)
-    order = declared.order_by or [f"{table.time} desc"]
-    order_by = ", ".join(f"{name_of(c)} DESC" if descends(c) else name_of(c) for c in order)
+    order_by = ", ".join(column + direction for column, direction in directed)
     if settings != (segment_by, order_by):
         yield Step(
             "change" if settings else "create",
@@ -171,8 +173,10 @@ def _columnstore(name: str, table: Hypertable, state: State) -> Iterator[Step]:
                     "alter table public.{name} set (timescaledb.enable_columnstore = true, "
                     "timescaledb.segmentby = {sql_segment}, timescaledb.orderby = {sql_order})",
                     name=name,
-                    sql_segment=literal(segment_by),
-                    sql_order=literal(order_by),
+                    sql_segment=literal(", ".join(map(quote, declared.segment_by))),
+                    sql_order=literal(
+                        ", ".join(quote(column) + direction for column, direction in directed)
+                    ),
                 ),
             ),
         )

@@ -11,6 +11,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -291,7 +292,16 @@ def test_drift_is_silent_after_up_and_finds_what_was_changed_by_hand(checkout: C
 
 
 @pytest.mark.parametrize(
-    "name", ["db_app_password", "db_owner_password", "redis_password", "admin_password"]
+    "name",
+    [
+        "db_app_password",
+        "db_owner_password",
+        "db_readonly_password",
+        "db_pgadmin_password",
+        "db_backup_password",
+        "redis_password",
+        "admin_password",
+    ],
 )
 def test_a_secret_is_rotated_while_the_stack_runs(checkout: Checkout, name: str) -> None:
     file = checkout.folder / ".secrets" / name
@@ -305,9 +315,10 @@ def test_a_secret_is_rotated_while_the_stack_runs(checkout: Checkout, name: str)
     if name == "admin_password":
         assert checkout.log_in(old).status_code == 200, "the form again"
         assert checkout.log_in(new).status_code == 302
-    if name == "db_app_password":
+    if name.startswith("db_"):
+        role = name.replace("db_", "timestack_").removesuffix("_password")
         for word, opens in ((old, False), (new, True)):
-            url = "host=127.0.0.1 dbname=timestack user=timestack_app sslmode=require"
+            url = f"host=127.0.0.1 dbname=timestack user={role} sslmode=require"
             login = subprocess.run(
                 [
                     *("docker", "exec", "-e", "PGPASSWORD", f"{PROJECT}-timescaledb-1"),
@@ -337,6 +348,52 @@ def test_a_rotated_session_key_keeps_everybody_logged_in(checkout: Checkout) -> 
     new = {"new_password": PASSWORD, "new_password_confirm": PASSWORD}
     assert browser.post("/account/password", data={**words, **new}).status_code == 302
     assert browser.get("/account").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("pgadmin_proxy_secret", "/pgadmin/browser/"), ("flower_proxy_secret", "/flower/")],
+)
+def test_a_rotated_proof_of_the_proxy_opens_the_same_door(
+    checkout: Checkout, name: str, path: str
+) -> None:
+    admin = checkout.client()
+    assert checkout.log_in(PASSWORD, admin).status_code == 302
+    assert admin.get(path).status_code == 200
+    file = checkout.folder / ".secrets" / name
+    old = file.read_text()
+    done = checkout.make("rotate", f"SECRET={name}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert file.read_text() != old
+    wait_until(lambda: admin.get(path).status_code == 200, f"{path} is open again")
+
+
+def test_the_platform_takes_a_rotated_token(checkout: Checkout) -> None:
+    done = checkout.make("rotate", "SECRET=platform_password")
+    assert done.returncode == 0, done.stdout + done.stderr
+    admin = checkout.client()
+    assert checkout.log_in(PASSWORD, admin).status_code == 302
+    token = TOKEN_FIELD.search(admin.get("/account").text)[1]
+    headers = {"X-CSRFToken": token, "Referer": str(admin.base_url)}
+    made = admin.post("/api/v1/jobs", json={"kind": "usage.ingest"}, headers=headers)
+    assert made.status_code == 202, made.text
+    path = urlsplit(made.headers["location"]).path
+
+    def state() -> str:
+        now = admin.get(path).json()["state"]
+        return now if now in ("succeeded", "failed") else ""
+
+    assert wait_until(state, "the job ends", deadline=120) == "succeeded"
+
+
+def test_the_token_of_a_platform_of_ones_own_is_not_rotated(checkout: Checkout) -> None:
+    file = checkout.folder / ".secrets" / "platform_password"
+    old = file.read_text()
+    url = "https://media.example.org"
+    done = checkout.make("rotate", "SECRET=platform_password", PLATFORM_URL=url)
+    assert done.returncode != 0
+    assert url in done.stderr
+    assert file.read_text() == old
 
 
 def test_a_secret_that_does_not_exist_is_not_rotated(checkout: Checkout) -> None:

@@ -91,7 +91,7 @@ TIMESCALE = {
     ),
     "columnstore": (
         'alter table public."cpu" set (timescaledb.enable_columnstore = true, '
-        "timescaledb.segmentby = 'host', timescaledb.orderby = 'time DESC, usage')"
+        """timescaledb.segmentby = '"host"', timescaledb.orderby = '"time" DESC, "usage"')"""
     ),
     "columnstore policy": "call add_columnstore_policy('public.cpu', after => interval '7 days')",
     "retention policy": (

@@ -34,10 +34,13 @@ select pid from pg_stat_activity
  limit 1
 """
 
-# A source may be slow: a lane that waits for the next block is not idle.
+# A source may be slow: a lane that waits for the next block is not idle. What a merge must unpack
+# of the columnstore to find its rows is no mistake, however much it is.
 BEGUN = """
 select set_config('timezone', %(zone)s, true),
-       set_config('idle_in_transaction_session_timeout', '0', true)
+       set_config('idle_in_transaction_session_timeout', '0', true),
+       (select set_config(name, '0', true) from pg_settings
+         where name = 'timescaledb.max_tuples_decompressed_per_dml_transaction')
 """
 COPY = "copy {sql_table} ({columns}) from stdin (format csv, delimiter {sql_delimiter})"
 
