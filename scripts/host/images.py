@@ -154,7 +154,8 @@ def build(compose: Compose, phase: Phase, *, always: bool = False) -> None:
     for name, service in sorted(compose.config().get("services", {}).items()):
         if "build" not in service:
             continue
-        inputs = digest(_contexts(service["build"]), below, json.dumps(service["build"]))
+        how = service["build"]
+        inputs = digest(_contexts(how), below, json.dumps(how), *_bases_of_its_own(how))
         done[service["image"]] = {"inputs": inputs}
         if not _current(known, service["image"], inputs):
             stale.append(name)
@@ -185,6 +186,14 @@ def step_of(line: str) -> str | None:
     """The step that a line of BuildKit's plain output begins: `[web 3/7] RUN …`."""
     found = re.match(r"#\d+ (\[(?!.*internal).*)", line)
     return found.group(1) if found else None
+
+
+def _bases_of_its_own(build: dict) -> list[str]:
+    """The engine's ids of TIMESCALEDB_BASE and its like, which a pull replaces under one name."""
+    given = build.get("args", {})
+    return [
+        image_id(given[name]) for name in sorted(given) if name.endswith("_BASE") and given[name]
+    ]
 
 
 def _contexts(build: dict) -> list[Path]:

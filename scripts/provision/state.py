@@ -11,7 +11,8 @@ from sqlalchemy import Connection, text
 
 from scripts.provision.errors import Refused
 from timestack.series.edition import Edition, edition
-from timestack.series.sql import fill
+from timestack.series.policies import JOBS, REFRESH
+from timestack.series.sql import fill, literal
 
 RELATIONS = """
 select c.relname as name, c.relrowsecurity as row_security,
@@ -86,17 +87,6 @@ select view_name as name, materialized_only from timescaledb_information.continu
  where view_schema = 'public'
 """
 
-# A continuous aggregate's job names the hypertable under the aggregate, and since TimescaleDB 2.20
-# the aggregate itself.
-JOBS = """
-(select j.job_id, j.proc_name, j.schedule_interval, j.config,
-        coalesce(c.view_name, j.hypertable_name) as table
-   from timescaledb_information.jobs j
-   left join timescaledb_information.continuous_aggregates c
-     on c.materialization_hypertable_schema = j.hypertable_schema
-    and c.materialization_hypertable_name = j.hypertable_name
-  where coalesce(c.view_schema, j.hypertable_schema) = 'public') as jobs"""
-
 # Intervals of a policy's configuration, in seconds; what else is in it identifies the table.
 POLICIES = fill(
     """
@@ -106,9 +96,10 @@ select "table", proc_name as kind, extract(epoch from schedule_interval) as ever
          where key in ('start_offset', 'end_offset', 'compress_after', 'drop_after')) as config
   from {sql_jobs}
  where proc_name in
-       ('policy_refresh_continuous_aggregate', 'policy_retention', 'policy_compression')
+       ({sql_refresh}, 'policy_retention', 'policy_compression')
 """,
     sql_jobs=JOBS,
+    sql_refresh=literal(REFRESH),
 )
 
 COLUMNSTORES = """
@@ -324,7 +315,7 @@ def read(connection: Connection, tables: Iterable[str]) -> State:
     }
     for row in rows(POLICIES):
         config = {key: _seconds(value) for key, value in (row.config or {}).items()}
-        if row.kind == "policy_refresh_continuous_aggregate":
+        if row.kind == REFRESH:
             config = {"start_offset": None, "end_offset": None, **config}
         state.policies[row.table, row.kind] = Policy(config, _seconds(row.every))
     state.columnstores = {

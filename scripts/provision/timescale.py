@@ -12,9 +12,10 @@ from datetime import timedelta
 
 from scripts.provision.aggregates import Level, levels
 from scripts.provision.functions import Function
-from scripts.provision.state import JOBS, Policy, State, Trigger
+from scripts.provision.state import Policy, State, Trigger
 from scripts.provision.steps import Step
 from timestack.series.catalog import Catalog, Hypertable, descends, name_of
+from timestack.series.policies import JOBS, REFRESH
 from timestack.series.sql import fill, interval_text, literal, quote
 
 # As often as the workers refresh on the other edition.
@@ -32,7 +33,7 @@ declare
   job integer;
 begin
   select job_id into job from {sql_jobs}
-   where "table" = rollup and proc_name = 'policy_refresh_continuous_aggregate';
+   where "table" = rollup and proc_name = {sql_refresh};
   if job is null then
     raise exception 'rollup % has no refresh policy: run make apply', rollup;
   end if;
@@ -41,6 +42,7 @@ begin
 end
 """,
     sql_jobs=JOBS,
+    sql_refresh=literal(REFRESH),
 )
 
 
@@ -124,7 +126,7 @@ def _refresh(level: Level, state: State) -> Iterator[Step]:
     lateness = level.hypertable.lateness
     # The bucket that is still filling is left to series.query.
     wanted = Policy({"start_offset": lateness, "end_offset": level.width}, EVERY)
-    actual = state.policies.get((level.table, "policy_refresh_continuous_aggregate"))
+    actual = state.policies.get((level.table, REFRESH))
     if actual == wanted:
         return
     name = literal(f"public.{level.table}")

@@ -125,9 +125,10 @@ def tuning(memory: int, cpus: int) -> dict[str, str]:
         "max_parallel_workers": str(cpus),
         "max_parallel_workers_per_gather": str(max(1, cpus // 2)),
         "max_parallel_maintenance_workers": str(max(1, cpus // 2)),
-        "timescaledb.max_background_workers": "8",
-        # Three of its own, TimescaleDB's eight and its launcher, and the parallel ones.
-        "max_worker_processes": str(12 + cpus),
+        # A scheduler, and the policies of the Community edition that are due at once.
+        "timescaledb.max_background_workers": "16",
+        # Three of its own, TimescaleDB's sixteen and its launcher, and the parallel ones.
+        "max_worker_processes": str(20 + cpus),
     }
 
 

@@ -8,14 +8,13 @@ jobs run now. Names and columns are the same on both.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from timestack.series import catalog
+from timestack.series import catalog, policies
 from timestack.series.edition import edition
 from timestack.series.sql import fill
 
@@ -95,32 +94,13 @@ def drop_expired(session: Session, name: str, hypertable: catalog.Hypertable) ->
     return session.scalar(text(statement))
 
 
-# How long one level's job may take before the refresh is reported as failed.
-POLICY_SECONDS = 3600.0
-
-JOB_STATE = text(
-    """
-    select last_run_started_at >= :asked and last_successful_finish >= last_run_started_at as done,
-           last_run_started_at >= :asked and last_run_status = 'Failed' as failed
-      from timescaledb_information.job_stats where job_id = :job
-    """
-)
-
-
 def _run_policies(session: Session, tables: list[str], progress: Progress) -> dict[str, int]:
-    """Have the refresh policy of each level run now, one level after the other.
-
-    The scheduler sees a job's new start only once it is committed, hence the own connection.
-    """
+    """Have the refresh policy of each level run now, one level after the other."""
     with session.get_bind().connect() as opened:
         connection = opened.execution_options(isolation_level="AUTOCOMMIT")
         for number, table in enumerate(tables):
             progress(number / len(tables), f"refreshing {table}")
-            asked = connection.scalar(text("select clock_timestamp()"))
-            job = connection.scalar(
-                text("select timestack.run_refresh_policy(:table)"), {"table": table}
-            )
-            _wait(connection, job, asked, table)
+            policies.run(connection, table)
     return dict.fromkeys(tables, 0)
 
 
@@ -130,23 +110,5 @@ def _refresh_everything(session: Session, tables: list[str], progress: Progress)
         connection = opened.execution_options(isolation_level="AUTOCOMMIT")
         for number, table in enumerate(tables):
             progress(number / len(tables), f"refreshing {table}")
-            connection.execute(
-                text("call refresh_continuous_aggregate(:table, null, null)"),
-                {"table": f"public.{table}"},
-            )
+            policies.run_over_all_time(connection, table)
     return dict.fromkeys(tables, 0)
-
-
-def _wait(connection: Connection, job: int, asked: datetime, table: str) -> None:
-    deadline = time.monotonic() + POLICY_SECONDS
-    while time.monotonic() < deadline:
-        state = connection.execute(JOB_STATE, {"asked": asked, "job": job}).one_or_none()
-        if state and state.done:
-            return
-        if state and state.failed:
-            raise RuntimeError(
-                f"job {job}, which refreshes {table}, failed: "
-                "see timescaledb_information.job_errors"
-            )
-        time.sleep(0.5)
-    raise TimeoutError(f"job {job}, which refreshes {table}, took more than {POLICY_SECONDS:.0f} s")
