@@ -11,6 +11,7 @@ from scripts.provision.functions import diff_functions, diff_triggers
 from scripts.provision.state import State, is_rollup
 from scripts.provision.steps import Step
 from timestack.series.catalog import Catalog
+from timestack.series.policies import REFRESH
 from timestack.series.sql import fill, interval_text
 
 
@@ -35,8 +36,9 @@ def diff(catalog: Catalog, state: State, edition: ModuleType) -> Iterator[Step]:
             below = level.source in remade.get(name, ())
             if below or not _is_there(level, state, edition):
                 remade.setdefault(name, []).append(level.table)
-                # What is made again starts without the grants that it had.
+                # What is made again starts without the grants and policies that it had.
                 state.grants.pop(level.table, None)
+                state.policies.pop((level.table, REFRESH), None)
                 yield _make(level, state, edition)
             else:
                 yield from edition.rollup_details(level, state)
