@@ -20,6 +20,7 @@ CA_BUNDLES = (
 
 # Services that do their work and end; for every other one to have ended is a fault.
 ONE_SHOTS = {"provision"}
+ONE_OFF = "com.docker.compose.oneoff"
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,8 @@ class Compose:
         found = {}
         for line in self.read("ps", "-a", "--format", "json").splitlines():
             each = json.loads(line)
+            if f"{ONE_OFF}=True" in each.get("Labels", "").split(","):
+                continue
             found[each["Service"]] = Service(
                 each["Service"], each["State"], each.get("Health") or "", int(each["ExitCode"])
             )

@@ -281,6 +281,26 @@ def test_load_takes_a_file_whole_and_sets_bad_rows_aside(checkout: Checkout) -> 
     assert "25" in checkout.make("psql", "ARGS=-At", stdin=count).stdout.split()
 
 
+def test_up_does_not_take_a_load_that_runs_for_a_service(checkout: Checkout) -> None:
+    load = subprocess.Popen(
+        ["make", "--silent", "load", "FILE=-", "TABLE=readings"],
+        cwd=checkout.folder,
+        env=checkout.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    with load:
+        # The container of the load waits for rows.
+        running = ("ps", "-q", "--filter", f"name={PROJECT}-provision-run")
+        wait_until(lambda: docker(*running), "the load runs")
+        done = checkout.make("up")
+        assert docker(*running)
+        load.stdin.write(b"time,sensor_id,value\n2015-01-02T12:30:00Z,1,7\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert load.returncode == 0
+
+
 def test_drift_is_silent_after_up_and_finds_what_was_changed_by_hand(checkout: Checkout) -> None:
     assert checkout.make("drift").returncode == 0
     checkout.make("psql", stdin="create index by_hand on readings (value)")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 
 from scripts.provision import timescale
 from scripts.provision.state import POLICIES
-from tests.integration.db.conftest import Database
+from tests.integration.db.conftest import SCHEMA_FILE, Database
+from timestack.series import catalog, policies, rollups
 
 pytestmark = pytest.mark.database
 
@@ -53,3 +56,24 @@ def test_the_job_of_a_rollup_is_found_by_whichever_name_it_goes(
         database.sql("select stand_in.run('readings_1h')")
     with pytest.raises(AssertionError, match="readings_1d has no refresh policy"):
         database.sql("select stand_in.run('readings_1d')")
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["due", "full"])
+def test_each_level_is_refreshed_beside_the_session_of_a_job(
+    database: Database, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    """A job's session is bound to the connection that holds its lock, not to the engine."""
+    done: list[tuple[str, str]] = []
+
+    def record(connection: Connection, rollup: str) -> None:
+        done.append((rollup, connection.get_isolation_level()))
+
+    monkeypatch.setattr(rollups, "edition", lambda connection: "timescale")
+    monkeypatch.setattr(policies, "run_over_all_time" if full else "run", record)
+    declared = catalog.load(SCHEMA_FILE)
+    with database.engine("owner").connect() as connection, Session(connection) as session:
+        rollups.refresh_all(session, declared=declared, full=full)
+    assert done == [
+        (table, "AUTOCOMMIT")
+        for table in ("readings_1h", "readings_1d", "prices_daily_7d", "prices_daily_28d")
+    ]

@@ -96,7 +96,7 @@ def drop_expired(session: Session, name: str, hypertable: catalog.Hypertable) ->
 
 def _run_policies(session: Session, tables: list[str], progress: Progress) -> dict[str, int]:
     """Have the refresh policy of each level run now, one level after the other."""
-    with session.get_bind().connect() as opened:
+    with session.get_bind().engine.connect() as opened:
         connection = opened.execution_options(isolation_level="AUTOCOMMIT")
         for number, table in enumerate(tables):
             progress(number / len(tables), f"refreshing {table}")
@@ -106,7 +106,7 @@ def _run_policies(session: Session, tables: list[str], progress: Progress) -> di
 
 def _refresh_everything(session: Session, tables: list[str], progress: Progress) -> dict[str, int]:
     """Refresh each level over all time, which only the owner may, and no transaction may hold."""
-    with session.get_bind().connect() as opened:
+    with session.get_bind().engine.connect() as opened:
         connection = opened.execution_options(isolation_level="AUTOCOMMIT")
         for number, table in enumerate(tables):
             progress(number / len(tables), f"refreshing {table}")

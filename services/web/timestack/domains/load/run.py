@@ -222,6 +222,9 @@ class _Load:
             self._options.quarantine
             or self._table.has_triggers
             or not self._table.foreseeable
+            # Two lanes would meet where each unpacks one batch of the columnstore to look for keys,
+            # and neither commits before the other is done.
+            or self._table.in_columns
             or not commit.can_prepare(self._control)
         )
         return 1 if alone else self._options.lanes

@@ -46,6 +46,13 @@ select exists (select from pg_trigger join pg_proc on pg_proc.oid = tgfoid
 """
 
 
+COLUMNSTORE = """
+select exists (select from timescaledb_information.chunks
+                where format('%%I.%%I', hypertable_schema, hypertable_name)::regclass = %s
+                  and is_compressed)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """``type`` is PostgreSQL's full spelling (``numeric(10,2)``), ``base`` its internal name.
@@ -66,7 +73,8 @@ class Table:
     """A table to load into, its name quoted.
 
     ``time`` is the column that cuts a hypertable into chunks, None for a plain table. Chunks can
-    be foreseen when it is of type timestamptz and the only dimension.
+    be foreseen when it is of type timestamptz and the only dimension. ``in_columns`` tells that
+    chunks of it are in the columnstore already.
     """
 
     name: str
@@ -75,6 +83,7 @@ class Table:
     time: str | None
     foreseeable: bool
     has_triggers: bool
+    in_columns: bool
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)
@@ -99,9 +108,11 @@ def read_table(connection: Connection, name: str) -> Table:
         dimensions = cursor.fetchall()
         cursor.execute(TRIGGERS, (oid,))
         has_triggers = cursor.fetchone()[0]
+        cursor.execute(COLUMNSTORE, (oid,))
+        in_columns = cursor.fetchone()[0]
     time, type = dimensions[0] if dimensions else (None, None)
     foreseeable = len(dimensions) == 1 and type == "timestamp with time zone"
-    return Table(quoted, columns, keys, time, foreseeable, has_triggers)
+    return Table(quoted, columns, keys, time, foreseeable, has_triggers, in_columns)
 
 
 def choose_columns(
