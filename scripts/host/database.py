@@ -39,7 +39,8 @@ def psql(root: Path, arguments: list[str]) -> int:
 
 def provision(root: Path, arguments: list[str]) -> int:
     """One command of the provisioner, on the schema folder as it is now and not as it was built."""
-    compose = running(root)
+    # What is only rendered needs no database.
+    compose = stack.load(root) if "--offline" in arguments else running(root)
     folder = f"{root / SCHEMA}:/app/schema:ro"
     return _run(compose, ("-v", folder), "scripts.provision", arguments)
 

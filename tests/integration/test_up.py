@@ -422,6 +422,16 @@ def test_a_secret_that_does_not_exist_is_not_rotated(checkout: Checkout) -> None
     assert "db_app_password" in done.stderr
 
 
+def test_an_offline_plan_needs_no_database(checkout: Checkout) -> None:
+    assert checkout.make("secrets").returncode == 0
+    assert checkout.make("down").returncode == 0
+    done = checkout.make("plan", "ARGS=--offline --edition timescale")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("-- edition: timescale")
+    assert 'create materialized view public."readings_1h"' in done.stdout
+    assert checkout.containers == []
+
+
 def test_down_keeps_the_data(checkout: Checkout) -> None:
     assert checkout.make("down").returncode == 0
     assert checkout.containers == []
