@@ -33,7 +33,8 @@ def declared(catalog: Catalog) -> dict[str, dict[str, set[str]]]:
 
 def diff(catalog: Catalog, state: State) -> Iterator[Step]:
     """Steps that give what is declared and take what is not, on every declared table."""
-    for table, wanted in declared(catalog).items():
+    tables = declared(catalog)
+    for table, wanted in {**tables, **_sequences(tables, state)}.items():
         actual = state.grants[table]
         for role in sorted(wanted.keys() | actual.keys()):
             give = wanted.get(role, set()) - actual.get(role, set())
@@ -44,6 +45,23 @@ def diff(catalog: Catalog, state: State) -> Iterator[Step]:
                 yield _step("drop", "revoke", "from", table, role, take)
     for name, table in catalog.tables.items():
         yield from _row_security(name, table, state)
+
+
+def _sequences(
+    tables: dict[str, dict[str, set[str]]], state: State
+) -> dict[str, dict[str, set[str]]]:
+    """Sequence -> role -> privileges, of the declared tables that have one.
+
+    pgAdmin's Backup reads where a table's ids stand beside its rows, and Restore sets it. To insert
+    a row nobody needs a right to the sequence of an identity column.
+    """
+    wanted = {}
+    for sequence, table in state.sequences.items():
+        if table in tables:
+            given = tables[table].get(ADMINISTRATOR, set())
+            privileges = {"select"} & given | ({"update"} if "insert" in given else set())
+            wanted[sequence] = {ADMINISTRATOR: privileges} if privileges else {}
+    return wanted
 
 
 def _step(

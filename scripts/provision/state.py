@@ -72,8 +72,18 @@ GRANTS = """
 select c.relname as table, lower(a.privilege_type) as privilege,
        case a.grantee when 0 then 'public' else pg_get_userbyid(a.grantee) end as role
   from pg_class c, aclexplode(c.relacl) a
- where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v')
+ where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'S')
    and a.grantee <> c.relowner
+"""
+
+# What numbers a column: its own, which goes with the table.
+SEQUENCES = """
+select s.relname as name, t.relname as table
+  from pg_depend d
+  join pg_class s on s.oid = d.objid and s.relkind = 'S'
+  join pg_class t on t.oid = d.refobjid
+ where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
+   and d.deptype in ('a', 'i') and s.relnamespace = 'public'::regnamespace
 """
 
 ROW_POLICIES = """
@@ -233,6 +243,7 @@ class State:
     grants: dict[str, dict[str, set[str]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(set))
     )
+    sequences: dict[str, str] = field(default_factory=dict)
     row_policies: dict[str, dict[str, RowPolicy]] = field(default_factory=lambda: defaultdict(dict))
     continuous_aggregates: dict[str, bool] = field(default_factory=dict)
     policies: dict[tuple[str, str], Policy] = field(default_factory=dict)
@@ -306,6 +317,7 @@ def read(connection: Connection, tables: Iterable[str]) -> State:
         state.triggers[row.table][row.name] = Trigger(row.function, arguments, row.enabled)
     for row in rows(GRANTS):
         state.grants[row.table][row.role].add(row.privilege)
+    state.sequences = {row.name: row.table for row in rows(SEQUENCES)}
     for row in rows(ROW_POLICIES):
         state.row_policies[row.table][row.name] = RowPolicy(
             frozenset(row.roles), row.command, row.using, row.check

@@ -125,6 +125,21 @@ def test_the_administrator_sees_what_others_run_and_cannot_read_settings_of_secr
     assert seen[0][0] > 0
 
 
+@pytest.mark.parametrize(
+    "statement", ["select last_value from sensors_id_seq", "select setval('sensors_id_seq', 7)"]
+)
+def test_the_administrator_alone_reads_and_sets_where_ids_stand(
+    shop: Database, statement: str
+) -> None:
+    attempt(shop, "pgadmin", statement)
+    for role in ("app", "readonly", "backup"):
+        assert refusal(shop, role, statement) in (DENIED, "25006")
+
+
+def test_the_ids_of_users_are_for_the_web_alone(shop: Database) -> None:
+    assert refusal(shop, "pgadmin", "select last_value from users_id_seq") == DENIED
+
+
 OWN = "select set_config('timestack.account', 'anna', true)"
 
 
