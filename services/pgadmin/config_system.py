@@ -66,6 +66,10 @@ ENABLE_SERVER_PASS_EXEC_CMD = False
 ENABLE_PSQL = False
 SUPPORT_SSH_TUNNEL = False
 
+# What Backup, Restore and Import/Export run: not for a preference to change, for the same reason.
+# Their files lie in the user's folder below DATA_DIR, which the Storage Manager lists.
+FIXED_BINARY_PATHS = {"pg-17": "/usr/lib/postgresql/17/bin"}
+
 # Nothing calls out, and nothing is looked for on this host.
 UPGRADE_CHECK_ENABLED = False
 SHOW_GRAVATAR_IMAGE = False

@@ -61,7 +61,12 @@ def write_service_file(settings: Settings) -> None:
     """
     SERVICE_FILE.unlink(missing_ok=True)
     SERVICE_FILE.touch(mode=0o600, exist_ok=False)
+    # pg_dump and psql learn of the server's TLS from here alone: pgAdmin hands its own sslmode on
+    # only beside a client certificate.
     SERVICE_FILE.write_text(
-        f"[{SERVICE}]\npassword={settings.password}\nsslrootcert={SECRETS / 'ca.pem'}\n"
+        f"[{SERVICE}]\n"
+        f"password={settings.password}\n"
+        "sslmode=verify-full\n"
+        f"sslrootcert={SECRETS / 'ca.pem'}\n"
     )
     os.environ["PGSERVICEFILE"] = str(SERVICE_FILE)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import subprocess
 
 import httpx
 import pytest
 
+from tests.pgadmin import PgAdmin
 from tests.stack import ADMIN_EMAIL, Stack, wait_until
 
 pytestmark = pytest.mark.stack
@@ -50,54 +50,6 @@ with app.test_request_context():
     delete_user(1)
     start("fifth@example.org")
 """
-
-
-class PgAdmin:
-    """pgAdmin's own HTTP API, as its page uses it."""
-
-    def __init__(self, browser: httpx.Client) -> None:
-        self._browser = browser
-        script = browser.get("/pgadmin/browser/js/utils.js").text
-        self.user = re.search(r"username: '([^']*)'", script)[1]
-        token = re.search(r"\['csrf_token'\] = '([^']+)'", script)[1]
-        page = str(browser.base_url.join("/pgadmin/browser/"))
-        self._headers = {"X-pgA-CSRFToken": token, "Referer": page}
-
-    def ask(self, method: str, path: str, browser: httpx.Client | None = None) -> httpx.Response:
-        """One request of the page, in its own browser unless another one is given."""
-        browser = browser or self._browser
-        return browser.request(method, f"/pgadmin/browser/{path}", headers=self._headers)
-
-    def nodes(self, path: str) -> list[tuple[str, str]]:
-        """Label and id of the tree's nodes under `path`."""
-        answer = self.ask("GET", path)
-        assert answer.status_code == 200, answer.text
-        found = answer.json()
-        return [(node["label"], node["_id"]) for node in found["data"] or found["result"]]
-
-    def connect(self, path: str) -> None:
-        """Connect without a password."""
-        answer = self.ask("POST", path)
-        assert answer.status_code == 200, answer.text
-        assert answer.json()["data"]["connected"] is True
-
-    def servers(self) -> list[tuple[str, str]]:
-        """Label and place of every server in the account's groups."""
-        groups = [group for _, group in self.nodes("server_group/nodes/")]
-        return [
-            (label, f"{group}/{server}")
-            for group in groups
-            for label, server in self.nodes(f"server/nodes/{group}/")
-        ]
-
-    def tables(self) -> list[str]:
-        """The tables of the stack's server, as the tree is unfolded down to them."""
-        place = dict(self.servers())["Timestack"]
-        self.connect(f"server/connect/{place}")
-        place += f"/{dict(self.nodes(f'database/nodes/{place}/'))['timestack']}"
-        self.connect(f"database/connect/{place}")
-        place += f"/{dict(self.nodes(f'schema/nodes/{place}/'))['public']}"
-        return [label for label, _ in self.nodes(f"table/nodes/{place}/")]
 
 
 @pytest.fixture(scope="module")
