@@ -11,7 +11,7 @@ import pytest
 # Its image cannot be pulled where no registry is in reach; every fixture cleans up by itself.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
-from tests.stack import Stack
+from tests.stack import Stack, free_port
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +23,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def prefixed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A second stack beside the first: a URL prefix, an empty database, log-in by the platform."""
+    """A second stack beside the first, with what is off by default.
+
+    A URL prefix, an empty database that is published, log-in by the platform.
+    """
     directory = tmp_path_factory.mktemp("prefixed")
-    changes = {"URL_PREFIX": "/timestack", "SEED": "no", "AUTH_BACKEND": "platform"}
+    changes = {
+        "URL_PREFIX": "/timestack",
+        "SEED": "no",
+        "AUTH_BACKEND": "platform",
+        "DB_PORT": str(free_port()),
+    }
     with Stack(directory, **changes) as running:
         yield running
 

@@ -19,6 +19,8 @@ from typing import TypeVar
 import httpx
 from testcontainers.compose import DockerCompose
 
+from scripts.host.compose import files
+
 ROOT = Path(__file__).resolve().parents[1]
 ADMIN_EMAIL = "admin@example.org"
 # What the tests choose in place of a first password.
@@ -64,6 +66,7 @@ class Stack(DockerCompose):
         self.directory = directory
         self.project = f"timestack-test-{uuid.uuid4().hex[:8]}"
         self.http_port, self.https_port = free_port(), free_port()
+        self.database_port = settings.get("DB_PORT", "")
         self.prefix = settings.get("URL_PREFIX", "")
         values = {
             "TIMESTACK_ENV": "test",
@@ -78,15 +81,12 @@ class Stack(DockerCompose):
             "SMTP_TLS": "none",
             **settings,
         }
-        files = ["compose.yaml", "test.yaml"]
-        if values.get("AUTH_BACKEND") == "platform":
-            files.insert(1, "platform.yaml")
         env_file = directory / ".env"
         env_file.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
         make_secrets(self.secrets)
         super().__init__(
             context=ROOT,
-            compose_file_name=[f"compose/{name}" for name in files],
+            compose_file_name=[f"compose/{name}" for name in (*files(values), "test.yaml")],
             env_file=str(env_file),
             wait=False,
         )

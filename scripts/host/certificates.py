@@ -141,7 +141,9 @@ def _leaves(domain: str) -> dict[str, tuple[str, ...]]:
     except ValueError:
         own = f"DNS:{domain}"
     tls = ("DNS:localhost", "IP:127.0.0.1", "IP:::1", own)
-    return {"tls": tuple(dict.fromkeys(tls)), "db_tls": ("DNS:timescaledb", "DNS:localhost")}
+    # Inside by its name, and from this host at DB_PORT.
+    db_tls = ("DNS:timescaledb", "DNS:localhost", "IP:127.0.0.1")
+    return {"tls": tuple(dict.fromkeys(tls)), "db_tls": db_tls}
 
 
 def _tool() -> list[Fault]:

@@ -49,6 +49,15 @@ class Service:
         return self.health or self.state
 
 
+def files(values: Mapping[str, str]) -> tuple[str, ...]:
+    """The files under compose/ that these settings ask for, the later ones on top."""
+    asked = {
+        "platform.yaml": values.get("AUTH_BACKEND") == "platform",
+        "dbport.yaml": bool(values.get("DB_PORT")),
+    }
+    return ("compose.yaml", *(name for name, yes in asked.items() if yes))
+
+
 class Compose:
     """Compose on this project's files with this project's settings."""
 
@@ -69,15 +78,13 @@ class Compose:
         return [
             *("docker", "compose", "--project-directory", str(self.root)),
             *("--env-file", str(file if file.exists() else self.root / ".env.example")),
-            *(word for name in self.files for word in ("-f", str(self.root / "compose" / name))),
+            *(
+                word
+                for name in files(self.values)
+                for word in ("-f", str(self.root / "compose" / name))
+            ),
             *("-p", project),
         ]
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The files under compose/ that these settings ask for, the later ones on top."""
-        asks_upstream = self.values.get("AUTH_BACKEND") == "platform"
-        return ("compose.yaml", *(("platform.yaml",) if asks_upstream else ()))
 
     @property
     def environment(self) -> dict[str, str]:

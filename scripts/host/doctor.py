@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,6 +126,7 @@ def _services(compose: Compose) -> list[Finding]:
     findings += _memory(compose)
     if "timescaledb" in states and states["timescaledb"].good:
         findings += _database(compose)
+        findings.append(database_port(compose.values["DB_PORT"]))
     return findings
 
 
@@ -172,6 +175,27 @@ def _database(compose: Compose) -> list[Finding]:
     if doubt:
         findings.append(_settle(compose, doubt))
     return findings
+
+
+# What a client of PostgreSQL sends first, to ask for TLS; the answer of a server that has it is S.
+# Ref: https://www.postgresql.org/docs/17/protocol-message-formats.html
+SSL_REQUEST = struct.pack("!II", 8, 80877103)
+
+
+def database_port(port: str) -> Finding:
+    """Whether PostgreSQL answers at this port; without one, how to publish it."""
+    if not port:
+        text = "not published: DB_PORT in .env does, on 127.0.0.1"
+        return Finding("ok", "database port", text)
+    try:
+        with socket.create_connection(("127.0.0.1", int(port)), timeout=3) as connection:
+            connection.sendall(SSL_REQUEST)
+            answered = connection.recv(1) == b"S"
+    except OSError:
+        answered = False
+    if answered:
+        return Finding("ok", "database port", f"localhost:{port}, for timestack_readonly alone")
+    return Finding("fail", "database port", f"no PostgreSQL at localhost:{port}\n-> make up")
 
 
 def _settle(compose: Compose, doubt: list[str]) -> Finding:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import difflib
 import ipaddress
+import itertools
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -198,6 +199,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("BIND_ADDRESS", "127.0.0.1", _address),
     Setting("HTTP_PORT", "8080", _number(1, 65535)),
     Setting("HTTPS_PORT", "8443", _number(1, 65535)),
+    Setting("DB_PORT", "", _number(1, 65535), needed=False),
     Setting("URL_PREFIX", "", _url_prefix, needed=False),
     Setting("ADMIN_EMAIL", "admin@example.org", _email),
     Setting("REGISTRATION", "no", _one_of("yes", "no")),
@@ -231,6 +233,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TRAEFIK_MEMORY", "256m", _memory(64)),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
+PORTS = ("HTTP_PORT", "HTTPS_PORT", "DB_PORT")
 
 
 def size(memory: str) -> int:
@@ -297,13 +300,19 @@ def read(path: Path) -> dict[str, str]:
         problem = _problem(_BY_NAME[name], value)
         if problem:
             faults.append(Fault(f"{shown(path)}:{number}", f"{name}: {problem[0]}", problem[1]))
-    if values["HTTP_PORT"] == values["HTTPS_PORT"]:
-        number = max(found.get(name, (1, ""))[0] for name in ("HTTP_PORT", "HTTPS_PORT"))
-        what = f"HTTPS_PORT: the same port as HTTP_PORT, {values['HTTPS_PORT']}"
+    for first, second in same_ports(values):
+        number = max(found.get(name, (1, ""))[0] for name in (first, second))
+        what = f"{second}: the same port as {first}, {values[second]}"
         faults.append(Fault(f"{shown(path)}:{number}", what, "give each its own port"))
     if faults:
         raise Refused(sorted(faults, key=_line_of))
     return values
+
+
+def same_ports(values: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Each two of our ports that are one and the same."""
+    pairs = itertools.combinations(PORTS, 2)
+    return [(first, second) for first, second in pairs if values[first] == values[second] != ""]
 
 
 def shown(path: Path) -> str:

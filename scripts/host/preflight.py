@@ -53,20 +53,22 @@ def _numbers(version: str) -> tuple[int, int] | None:
 
 
 def ports(environment: Mapping[str, str], own: set[int]) -> list[Fault]:
-    """Faults of HTTP_PORT and HTTPS_PORT that somebody holds.
+    """Faults of HTTP_PORT, HTTPS_PORT and DB_PORT that somebody holds.
 
     ``environment`` is what ``environment.read`` returns; ``own`` are the ports that our running
     stack publishes already.
     """
-    address = environment["BIND_ADDRESS"].strip("[]")
-    if _bind(0, address) == errno.EADDRNOTAVAIL:
-        what = f"{address} is no address of this host"
+    bound = environment["BIND_ADDRESS"].strip("[]")
+    if _bind(0, bound) == errno.EADDRNOTAVAIL:
+        what = f"{bound} is not an address of this host"
         todo = "set BIND_ADDRESS to 127.0.0.1, 0.0.0.0 or one that `ip address` lists"
         return [Fault("BIND_ADDRESS in .env", what, todo)]
     faults = []
-    taken = {int(environment["HTTP_PORT"]), int(environment["HTTPS_PORT"])}
-    for key in ("HTTP_PORT", "HTTPS_PORT"):
-        port = int(environment[key])
+    addresses = {"HTTP_PORT": bound, "HTTPS_PORT": bound, "DB_PORT": "127.0.0.1"}
+    wanted = {key: int(environment[key]) for key in addresses if environment[key]}
+    taken = set(wanted.values())
+    for key, port in wanted.items():
+        address = addresses[key]
         holder = None if port in own else holder_of(port, address)
         if holder is None:
             continue

@@ -59,9 +59,9 @@ def settings(root: Path) -> dict[str, str]:
         if problem:
             faults.append(Fault(f"variable {setting.name}", *problem))
         values[setting.name] = given
-    if values["HTTP_PORT"] == values["HTTPS_PORT"]:
-        what = f"both ports are {values['HTTP_PORT']}"
-        faults.append(Fault("HTTP_PORT, HTTPS_PORT", what, "give each a port of its own"))
+    for first, second in environment.same_ports(values):
+        what = f"both ports are {values[first]}"
+        faults.append(Fault(f"{first}, {second}", what, "give each a port of its own"))
     refuse(faults)
     return values
 
@@ -258,17 +258,21 @@ def addresses(compose: Compose) -> str:
     port = "" if values["HTTPS_PORT"] == "443" else f":{values['HTTPS_PORT']}"
     root = f"https://{values['TIMESTACK_DOMAIN']}{port}{values['URL_PREFIX']}"
     secrets = values["SECRETS_PATH"].removeprefix("./")
-    return columns(
-        [
-            ("Landing page", f"{root}/"),
-            ("Dashboards", f"{root}/dash/"),
-            ("pgAdmin", f"{root}/pgadmin/"),
-            ("Flower", f"{root}/flower/"),
-            ("Traefik", f"{root}/traefik/"),
-            ("Admin", f"{values['ADMIN_EMAIL']}, first password in {secrets}/admin_password"),
-            ("Certificate", f"{secrets}/ca.pem: import it, and browsers trust the addresses above"),
-        ]
-    )
+    rows = [
+        ("Landing page", f"{root}/"),
+        ("Dashboards", f"{root}/dash/"),
+        ("pgAdmin", f"{root}/pgadmin/"),
+        ("Flower", f"{root}/flower/"),
+        ("Traefik", f"{root}/traefik/"),
+    ]
+    if values["DB_PORT"]:
+        url = f"postgresql://timestack_readonly@localhost:{values['DB_PORT']}/timestack"
+        rows.append(("Database", f"{url}, password in {secrets}/db_readonly_password"))
+    rows += [
+        ("Admin", f"{values['ADMIN_EMAIL']}, first password in {secrets}/admin_password"),
+        ("Certificate", f"{secrets}/ca.pem: import it, and browsers trust the addresses above"),
+    ]
+    return columns(rows)
 
 
 def make_secrets(root: Path) -> list[str]:

@@ -11,15 +11,20 @@ import base64
 import fcntl
 import hashlib
 import hmac
+import ipaddress
 import os
 import secrets
 import shutil
+import socket
+import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 DATABASE = os.environ.get("DATABASE_NAME", "timestack")
 OWNER = "timestack_owner"
+READER = "timestack_readonly"
 SECRETS = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
 PGDATA = Path(os.environ.get("PGDATA", "/var/lib/postgresql/data"))
 RUN = Path("/run/postgresql")
@@ -139,6 +144,47 @@ def write_tuning() -> None:
     say(f"tuned for {memory // MIB} MiB of memory and {cpus} processors")
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def connected(proc: Path) -> Iterator[Network]:
+    """The networks that this container has an interface in; see proc(5), /proc/net/route."""
+    for line in (proc / "route").read_text().splitlines()[1:]:
+        # Numbers in the machine's byte order; a gateway leads to other networks.
+        target, gateway, mask = (struct.pack("=I", int(line.split()[i], 16)) for i in (1, 2, 7))
+        if not any(gateway) and any(mask):
+            yield ipaddress.IPv4Network((target, str(ipaddress.IPv4Address(mask))))
+    table = proc / "ipv6_route"
+    for line in table.read_text().splitlines() if table.exists() else ():
+        target, length, _, _, gateway, *_ = line.split()
+        if not int(gateway, 16) and 0 < int(length, 16) < 128:
+            yield ipaddress.IPv6Network((bytes.fromhex(target), int(length, 16)))
+
+
+def write_access(name: str, proc: Path = Path("/proc/net"), run: Path = RUN) -> None:
+    """Let nobody but the reader in from other networks than the one where we are called `name`.
+
+    Written as what is allowed: a network that nobody thought of, or another family of addresses,
+    counts as outside. Without a name, all networks are the stack's own.
+    """
+    file = run / "pg_hba_outside.conf"
+    file.unlink(missing_ok=True)
+    if not name:
+        return
+    try:
+        own = {ipaddress.ip_address(found[4][0]) for found in socket.getaddrinfo(name, None)}
+    except OSError as error:
+        fail(f"INSIDE_NAME is {name}, which is not the name of a network's member: {error}")
+    networks = {network for network in connected(proc) if any(each in network for each in own)}
+    if not networks:
+        fail(f"INSIDE_NAME is {name}, which is on no network of this container")
+    inside = ["samehost", *sorted(map(str, networks))]
+    lines = [f"hostssl all all {each} scram-sha-256\n" for each in inside]
+    lines += [f"hostssl all {READER} all scram-sha-256\n", "host all all all reject\n"]
+    file.write_text("".join(lines))
+    say(f"whoever is not of {', '.join(inside[1:])} may log in as {READER} alone")
+
+
 def ensure_cluster() -> None:
     """Make the cluster under another name and rename it, so that a half-made one is never used."""
     version = PGDATA / "PG_VERSION"
@@ -253,6 +299,7 @@ def main() -> None:
     claim_volume()
     install_certificate()
     write_tuning()
+    write_access(os.environ.get("INSIDE_NAME", ""))
     ensure_cluster()
     try:
         ensure_database()

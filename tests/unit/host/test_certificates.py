@@ -51,7 +51,9 @@ def sign_again(directory: Path, name: str, end: datetime) -> None:
     """Give a server certificate another end, as if it had been made at another time."""
     work = directory.parent
     names = (
-        "DNS:timescaledb,DNS:localhost" if name == "db_tls" else "DNS:localhost,IP:127.0.0.1,IP:::1"
+        "DNS:timescaledb,DNS:localhost,IP:127.0.0.1"
+        if name == "db_tls"
+        else "DNS:localhost,IP:127.0.0.1,IP:::1"
     )
     (work / "index").write_text("")
     (work / "ca.cnf").write_text(
@@ -151,7 +153,7 @@ def test_a_client_that_trusts_the_authority_trusts_the_proxy(tmp_path, host):
     assert greet(tmp_path, "tls", host) == "TLSv1.3"
 
 
-@pytest.mark.parametrize("host", ["timescaledb", "localhost"])
+@pytest.mark.parametrize("host", ["timescaledb", "localhost", "127.0.0.1"])
 def test_a_client_that_trusts_the_authority_trusts_the_database(made, host):
     assert greet(made, "db_tls", host) == "TLSv1.3"
 

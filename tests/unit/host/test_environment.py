@@ -183,6 +183,18 @@ def test_the_same_port_twice_is_refused(tmp_path):
     assert "the same port as HTTP_PORT" in fault.what
 
 
+@pytest.mark.parametrize("other", ["HTTP_PORT", "HTTPS_PORT"])
+def test_the_database_has_a_port_of_its_own_too(tmp_path, other):
+    fault = only_fault(tmp_path, f"DB_PORT=9000\n{other}=9000\n")
+    assert fault.where.endswith(".env:2")
+    assert fault.what == f"DB_PORT: the same port as {other}, 9000"
+
+
+@pytest.mark.parametrize("value", ["0", "65536", "127.0.0.1:5432", "yes"])
+def test_a_bad_port_of_the_database_is_refused(tmp_path, value):
+    assert "from 1 to 65535" in only_fault(tmp_path, f"DB_PORT={value}\n").what
+
+
 def test_a_port_that_is_the_others_default_is_refused(tmp_path):
     assert "same port" in only_fault(tmp_path, "HTTP_PORT=8443\n").what
 

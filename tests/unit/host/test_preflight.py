@@ -53,7 +53,8 @@ def free_port() -> int:
 
 
 def settings(http: int, https: int, address: str = LOOPBACK) -> dict[str, str]:
-    return {"BIND_ADDRESS": address, "HTTP_PORT": str(http), "HTTPS_PORT": str(https)}
+    ports = {"HTTP_PORT": str(http), "HTTPS_PORT": str(https), "DB_PORT": ""}
+    return {"BIND_ADDRESS": address, **ports}
 
 
 def itself() -> str:
@@ -152,10 +153,19 @@ def test_free_ports_are_no_fault():
     assert preflight.ports(pair, set()) == []
 
 
+def test_the_database_s_port_is_looked_for_on_loopback_whatever_bind_address_says():
+    with another_process() as (port, pid):
+        wanted = {**settings(free_port(), free_port(), ANY), "DB_PORT": str(port)}
+        (fault,) = preflight.ports(wanted, set())
+    assert fault.where == f"port {port} on {LOOPBACK} (DB_PORT)"
+    assert fault.what.endswith(f"(pid {pid})")
+    assert "set DB_PORT in .env to a free port" in fault.todo
+
+
 def test_an_address_that_is_not_this_hosts_is_refused():
     (fault,) = preflight.ports(settings(8080, 8443, "192.0.2.7"), set())
     assert fault.where == "BIND_ADDRESS in .env"
-    assert fault.what == "192.0.2.7 is no address of this host"
+    assert fault.what == "192.0.2.7 is not an address of this host"
 
 
 @needs_ipv6

@@ -70,3 +70,63 @@ def test_the_verifier_of_a_password_is_the_one_of_rfc_7677(entrypoint):
         "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"
         "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
     )
+
+
+# An interface of 172.20.0.0/16 and one of 172.21.0.0/24 with the way out of all other networks.
+ROUTES = """\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth1\t00000000\t010015AC\t0003\t0\t0\t0\t00000000\t0\t0\t0
+eth0\t000014AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
+eth1\t000015AC\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+"""
+# fd00:20::/64 of an interface, the default route, and an address of the container's own.
+ROUTES_6 = f"""\
+fd000020{"0" * 24} 40 {"0" * 32} 00 {"0" * 32} 00000100 00000001 00000000 00000001     eth0
+{"0" * 32} 00 {"0" * 32} 00 fd000020{"0" * 23}1 00000400 00000001 00000000 00000003     eth0
+fd000020{"0" * 23}3 80 {"0" * 32} 00 {"0" * 32} 00000000 00000002 00000000 80200001     eth0
+"""
+
+
+@pytest.fixture
+def routes(tmp_path: Path) -> Path:
+    (tmp_path / "route").write_text(ROUTES)
+    (tmp_path / "ipv6_route").write_text(ROUTES_6)
+    return tmp_path
+
+
+def named(monkeypatch: pytest.MonkeyPatch, entrypoint, *addresses: str) -> None:
+    found = [(None, None, None, "", (address, 0)) for address in addresses]
+    monkeypatch.setattr(entrypoint.socket, "getaddrinfo", lambda *_: found)
+
+
+def test_only_the_reader_comes_in_from_a_network_that_is_not_the_stack_s_own(
+    entrypoint, monkeypatch, routes
+):
+    named(monkeypatch, entrypoint, "172.20.0.5", "fd00:20::3")
+    entrypoint.write_access("inside", routes, routes)
+    assert (routes / "pg_hba_outside.conf").read_text().splitlines() == [
+        "hostssl all all samehost scram-sha-256",
+        "hostssl all all 172.20.0.0/16 scram-sha-256",
+        "hostssl all all fd00:20::/64 scram-sha-256",
+        "hostssl all timestack_readonly all scram-sha-256",
+        "host all all all reject",
+    ]
+
+
+def test_without_a_published_port_nothing_is_added(entrypoint, routes):
+    (routes / "pg_hba_outside.conf").write_text("left behind")
+    entrypoint.write_access("", routes, routes)
+    assert not (routes / "pg_hba_outside.conf").exists()
+
+
+def test_a_network_that_is_not_found_is_refused_and_not_taken_for_all(
+    entrypoint, monkeypatch, routes
+):
+    named(monkeypatch, entrypoint, "192.0.2.7")
+    with pytest.raises(SystemExit, match="INSIDE_NAME is inside, which is on no network"):
+        entrypoint.write_access("inside", routes, routes)
+
+
+def test_a_name_that_is_not_known_is_refused(entrypoint, routes):
+    with pytest.raises(SystemExit, match=r"INSIDE_NAME is no-such-name\.invalid"):
+        entrypoint.write_access("no-such-name.invalid", routes, routes)
