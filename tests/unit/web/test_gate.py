@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
+from io import BytesIO
 
 import pytest
 from flask import Flask
@@ -160,3 +162,43 @@ def test_the_policy_allows_no_inline_script_and_no_other_host(client: FlaskClien
         sources = {source for value in policy.values() for source in value.split()}
         hosts = {s for s in sources if not s.startswith("'") and s not in ("data:", "blob:")}
         assert hosts == set(), path
+
+
+@pytest.mark.parametrize("form", ["/login", "/register", "/recover"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"query_string": {"next": "//evil.example"}},
+        {"data": {"next": "//evil.example"}},
+        {"data": {"next": ["/account", "//evil.example"]}},
+        {"data": {"next": "//evil.example"}, "content_type": "multipart/form-data"},
+        {"data": {"next": (BytesIO(b"//evil.example"), "next")}},
+        {"json": {"next": "//evil.example"}},
+        {"json": {"next": ["//evil.example"]}},
+        {
+            "input_stream": BytesIO(b'{"next": "//evil.example"}'),
+            "content_type": "application/json",
+            # As the server says of a body in chunks, which has no length.
+            "environ_overrides": {"wsgi.input_terminated": True},
+        },
+    ],
+    ids=[
+        "query",
+        "form",
+        "second value",
+        "multipart",
+        "file",
+        "json",
+        "json of another type",
+        "json in chunks",
+    ],
+)
+def test_however_it_is_sent_a_next_that_leads_elsewhere_is_refused(
+    make_app: Callable[..., Flask], form: str, sent: dict
+) -> None:
+    app = make_app(REGISTRATION="yes", SMTP_HOST="mail.example.org")
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False
+    copied = {name: deepcopy(value) for name, value in sent.items()}
+    answer = app.test_client().post(form, **copied)
+    assert answer.status_code == 400
+    assert "would have led to another site" in answer.text

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from flask import current_app, g
 from flask_security import ChangePasswordForm as _ChangePasswordForm
 from flask_security import ForgotPasswordForm as _ForgotPasswordForm
 from flask_security import LoginForm as _LoginForm
-from flask_security import RegisterFormV2
+from flask_security import PasswordUtil, RegisterFormV2
 from flask_security.utils import hash_password
 from wtforms import Field, ValidationError
 
 from timestack import db
-from timestack.domains import accounts, platform
+from timestack.domains import accounts, passwords, platform
 from timestack.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -25,8 +26,24 @@ class _Bounded:
     """Refuses what cannot be anybody's password, and what the hash would raise for."""
 
     def validate_password(self, field: Field) -> None:
-        if isinstance(field.data, str) and len(field.data) > accounts.MAXIMUM_PASSWORD:
+        if isinstance(field.data, str) and len(field.data) > passwords.MAXIMUM:
             raise ValidationError(WRONG)
+
+
+class Passwords(PasswordUtil):
+    """Puts every new password to the rules of this stack."""
+
+    def validate(
+        self, password: str, is_register: bool, **known: Any
+    ) -> tuple[list[str] | None, str]:
+        """What is wrong with a password, and the password as it is kept.
+
+        ``known`` are the fields of the form that registers, or the ``user`` whose password it is.
+        """
+        password = self.normalize(password)
+        email = known.get("email") if is_register else known["user"].email
+        fault = passwords.fault(password, str(email or ""))
+        return [fault] if fault else None, password
 
 
 class ChangePasswordForm(_Bounded, _ChangePasswordForm):

@@ -161,10 +161,11 @@ def _check_next(endpoint: str | None) -> None:
     """Refuse a ``next`` that leads elsewhere, before anything looks at it."""
     if not (endpoint or "").startswith("security."):
         return
-    given = [*request.args.getlist("next")]
-    if request.method == "POST" and request.mimetype == "application/x-www-form-urlencoded":
-        given += request.form.getlist("next")
-    if request.is_json and request.content_length:
+    given: list[object] = [*request.args.getlist("next")]
+    # Wherever the forms would find it: in a body of either kind of form, or as a part of one that
+    # claims to be a file, or in JSON.
+    given += request.form.getlist("next") + request.files.getlist("next")
+    if _is_json():
         given.append(request.get_json().get("next"))
     if any(each and not (isinstance(each, str) and is_path_here(each)) for each in given):
         current_app.logger.warning("refused a next that leads elsewhere")
@@ -173,7 +174,12 @@ def _check_next(endpoint: str | None) -> None:
 
 def _check_json(endpoint: str | None) -> None:
     """Refuse JSON that is no object, where Flask-Security reads a form's fields from it."""
-    if not (endpoint or "").startswith("security.") or not request.is_json:
+    if not (endpoint or "").startswith("security."):
         return
-    if request.content_length and not isinstance(request.get_json(), dict):
+    if _is_json() and not isinstance(request.get_json(), dict):
         raise BadRequest("The body must be an object with the fields of the form.")
+
+
+def _is_json() -> bool:
+    # Not by Content-Length: a body in chunks has none.
+    return request.is_json and bool(request.get_data())

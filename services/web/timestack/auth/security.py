@@ -20,7 +20,7 @@ from timestack import db
 from timestack.auth import forms, gate
 from timestack.auth.hashes import Hashes
 from timestack.auth.mail import Mail
-from timestack.domains import accounts, logins
+from timestack.domains import accounts, logins, passwords
 from timestack.models.accounts import Role, User, user_roles
 from timestack.settings import Settings
 
@@ -61,7 +61,8 @@ def configure(app: Flask, settings: Settings) -> None:
         SECURITY_PASSWORD_HASH="argon2",  # noqa: S106
         SECURITY_PASSWORD_SCHEMES=["argon2"],
         SECURITY_PASSWORD_SINGLE_HASH=["argon2"],
-        SECURITY_PASSWORD_LENGTH_MIN=accounts.MINIMUM_PASSWORD,
+        # What the forms tell the browser; what is taken is judged by forms.Passwords.
+        SECURITY_PASSWORD_LENGTH_MIN=passwords.MINIMUM,
         # In ASCII, since letters that look like others would make two accounts look like one.
         SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False, "allow_smtputf8": False},
         SECURITY_REGISTERABLE=settings.registration and settings.auth_backend == "local",
@@ -82,10 +83,6 @@ def configure(app: Flask, settings: Settings) -> None:
         SECURITY_RETURN_GENERIC_RESPONSES=True,
         SECURITY_MSG_GENERIC_AUTHN_FAILED=(
             "This e-mail address and password do not go together.",
-            "error",
-        ),
-        SECURITY_MSG_PASSWORD_INVALID_LENGTH=(
-            f"Choose {accounts.MINIMUM_PASSWORD} to {accounts.MAXIMUM_PASSWORD} characters.",
             "error",
         ),
         SECURITY_MSG_INVALID_PASSWORD=("This is not your password.", "error"),
@@ -137,6 +134,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         app,
         SQLAlchemySessionUserDatastore(opened, Person, Position),
         mail_util_cls=Mail,
+        password_util_cls=forms.Passwords,
         login_form=forms.LoginForm,
         change_password_form=forms.ChangePasswordForm,
         register_form=forms.RegisterForm,

@@ -1,4 +1,4 @@
-"""The rules of accounts: roles, passwords, and who is the first administrator."""
+"""The rules of accounts: roles, log-ins, and who is the first administrator."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from timestack.domains import passwords
 from timestack.models.accounts import Login, Role, User
 
 # Each may do what those before it may.
 ROLES = ("viewer", "editor", "admin")
-MINIMUM_PASSWORD = 12
-# Flask-Security's own limit for the forms.
-MAXIMUM_PASSWORD = 128
 
 # What the database's row policies can be told (``db.act_for``).
 MAXIMUM_ACCOUNT = 200
@@ -69,11 +67,8 @@ def put(
     email = normal_email(email)
     if role not in ROLES:
         raise AccountError(f"{role!r} is no role: choose one of {', '.join(ROLES)}")
-    if password is not None and not MINIMUM_PASSWORD <= len(password) <= MAXIMUM_PASSWORD:
-        raise AccountError(
-            f"the password of {email} has {len(password)} characters: choose one of"
-            f" {MINIMUM_PASSWORD} to {MAXIMUM_PASSWORD}"
-        )
+    if password is not None and (fault := passwords.fault(password, email)):
+        raise AccountError(f"the password for {email} was not taken. {fault}")
     if account and not (len(account) <= MAXIMUM_ACCOUNT and account.isprintable()):
         raise AccountError(
             f"the account of {email} is no text of 1 to {MAXIMUM_ACCOUNT} printable characters"
