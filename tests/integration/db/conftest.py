@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisAway
 from sqlalchemy import Engine
 from testcontainers.core.container import DockerContainer
 
 from scripts.provision import __main__ as cli
 from scripts.provision import apply as applying
 from scripts.provision import lock, migrate, roles
-from tests.stack import ROOT, make_secrets, wait_until
+from tests.stack import ROOT, free_port, make_secrets, wait_until
 from timestack import db
 from timestack.series import catalog
 from timestack.settings import Settings
@@ -156,6 +158,47 @@ class Database:
             applying.apply(declared or catalog.load(SCHEMA_FILE), engine, **options)
 
 
+class Broker:
+    """A container of the Redis image."""
+
+    def __init__(self, secrets: Path):
+        self.port = free_port()
+        self._password = (secrets / "redis_password").read_text().strip()
+        self.container = (
+            DockerContainer(os.environ.get("REDIS_IMAGE", "timestack/redis"))
+            .with_volume_mapping(str(secrets / "redis_password"), "/run/secrets/redis_password")
+            .with_tmpfs_mount("/run/redis", "uid=100,gid=101,mode=0700")
+        )
+        self.container.ports[6379] = ("127.0.0.1", self.port)
+
+    @property
+    def redis(self) -> Redis:
+        return Redis(port=self.port, password=self._password)
+
+    def start(self) -> None:
+        self.container.start()
+        wait_until(self.answers, "Redis answers")
+
+    def stop(self) -> None:
+        self.container.stop(force=True, delete_volume=True)
+
+    def answers(self) -> bool:
+        try:
+            return self.redis.ping()
+        except RedisAway:
+            return False
+
+
+def web_secrets(database: Database) -> dict:
+    """Changes of the settings that make them the web's."""
+
+    def text(name: str) -> SecretStr:
+        return SecretStr((database.server.secrets / name).read_text().strip())
+
+    names = ("redis_password", "secret_key", "secret_key_previous")
+    return {name: text(name) for name in names}
+
+
 @pytest.fixture(scope="session")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("db") / ".secrets"
@@ -197,6 +240,14 @@ def make_database(server: Server) -> Iterator[Callable[[], Database]]:
     yield make
     for database in made:
         database.close()
+
+
+@pytest.fixture(scope="module")
+def broker(secrets: Path) -> Iterator[Broker]:
+    running = Broker(secrets)
+    running.start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture

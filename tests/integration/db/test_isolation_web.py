@@ -11,10 +11,9 @@ import pytest
 from dash import Input, Output
 from flask import Flask, jsonify
 from flask.testing import FlaskClient
-from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
-from tests.integration.db.conftest import Database
+from tests.integration.db.conftest import Database, web_secrets
 from tests.stack import TOKEN_FIELD
 from timestack import db
 from timestack.app import create_app
@@ -46,7 +45,8 @@ def app(make_database: Callable[[], Database]) -> Iterator[Flask]:
                 session, f"{account}@example.org", "viewer", password=PASSWORD, account=account
             )
         accounts.put(session, "nobody@example.org", "viewer", password=PASSWORD)
-    changes = {"database_pool_size": 2}
+    # Nothing here needs Redis; the limits of the log-in count in memory without it.
+    changes = {"database_pool_size": 2, "redis_host": "127.0.0.1", "redis_port": 1}
     settings = database.settings("app", **changes, **web_secrets(database))
     made = create_app(settings)
     made.config["WTF_CSRF_CHECK_DEFAULT"] = False
@@ -66,15 +66,6 @@ def app(make_database: Callable[[], Database]) -> Iterator[Flask]:
     yield made
     made.extensions["engine"].dispose()
     database.close()
-
-
-def web_secrets(database: Database) -> dict:
-    def text(name: str) -> SecretStr:
-        return SecretStr((database.server.secrets / name).read_text().strip())
-
-    names = ("redis_password", "secret_key", "secret_key_previous")
-    # Nothing here needs Redis; the limits of the log-in count in memory without it.
-    return {name: text(name) for name in names} | {"redis_host": "127.0.0.1", "redis_port": 1}
 
 
 def log_in(app: Flask, email: str) -> FlaskClient:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -14,13 +13,10 @@ import pytest
 from celery import Celery
 from flask import Flask
 from flask.testing import FlaskClient
-from redis import Redis
-from redis.exceptions import ConnectionError as RedisAway
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from testcontainers.core.container import DockerContainer
 
-from tests.integration.db.conftest import SCHEMA_FILE, Database
+from tests.integration.db.conftest import SCHEMA_FILE, Broker, Database
 from tests.stack import ROOT, free_port, wait_until
 from timestack import api, db, errors, queue
 from timestack.domains import jobs
@@ -29,45 +25,6 @@ from timestack.models.jobs import Job
 pytestmark = pytest.mark.database
 
 KIND = "rollups.refresh"
-
-
-class Broker:
-    """A container of the Redis image."""
-
-    def __init__(self, secrets: Path):
-        self.port = free_port()
-        self._password = (secrets / "redis_password").read_text().strip()
-        self.container = (
-            DockerContainer(os.environ.get("REDIS_IMAGE", "timestack/redis"))
-            .with_volume_mapping(str(secrets / "redis_password"), "/run/secrets/redis_password")
-            .with_tmpfs_mount("/run/redis", "uid=100,gid=101,mode=0700")
-        )
-        self.container.ports[6379] = ("127.0.0.1", self.port)
-
-    @property
-    def redis(self) -> Redis:
-        return Redis(port=self.port, password=self._password)
-
-    def start(self) -> None:
-        self.container.start()
-        wait_until(self.answers, "Redis answers")
-
-    def stop(self) -> None:
-        self.container.stop(force=True, delete_volume=True)
-
-    def answers(self) -> bool:
-        try:
-            return self.redis.ping()
-        except RedisAway:
-            return False
-
-
-@pytest.fixture(scope="module")
-def broker(secrets: Path) -> Iterator[Broker]:
-    running = Broker(secrets)
-    running.start()
-    yield running
-    running.stop()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from timestack.auth import account, door, gate, headers, limits, security
+from timestack.auth import account, browsers, door, gate, headers, limits, security
 from timestack.settings import Settings
 
 
@@ -19,6 +19,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     # In this order: who is it, may they, does the request come from one of our own pages.
     gate.init_app(app)
     security.init_app(app, settings)
+    browsers.init_app(app, security.cookie_name("known", settings), settings)
     limits.init_app(app, settings)
     app.register_blueprint(account.blueprint)
     app.register_blueprint(door.blueprint)

@@ -1,29 +1,53 @@
-"""How often somebody may guess: per address and per account, counted in Redis for all instances.
+"""How often somebody may guess a password, counted in Redis for all instances.
 
-Only failures count, so that nobody is kept out by logging in. The address is the one Traefik saw:
-it overwrites X-Forwarded-For, and ProxyFix reads just that one entry. While Redis is away each
-process counts for itself.
+An attempt takes its place before the password is looked at, so that of a hundred sent at once no
+more are tested than of a hundred in a row; one that succeeds gives it back. Strangers share what
+an account allows, whatever their address, and each address has a limit of its own. Apart from
+them count
+
+- a browser that has logged in to the account before (browsers.py), by itself alone,
+- an address that one of the account's last two log-ins came from, by account and address,
+
+so that nobody keeps the owner out by guessing. An owner in a new browser at a new address is a
+stranger like any other and may have to wait while somebody else is guessing. The way out: a new
+password by mail (SMTP_HOST), which makes the browser a known one, or a first password made by
+``make user … ARGS=--reset`` (for ADMIN_EMAIL ``make rotate SECRET=admin_password``). Those are
+random, and nothing is gained by guessing at them: until such a password is changed, its account
+has no limit but those of the addresses.
+
+The address is the one that Traefik saw. While Redis is away each process counts for itself.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, make_response, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from flask_login import current_user, user_logged_in
+from flask_security.signals import password_changed
 
+from timestack import db
+from timestack.auth import browsers
 from timestack.domains import accounts
+from timestack.models.accounts import User
 from timestack.settings import Settings
 
 PER_ADDRESS = "30 per minute; 200 per hour"
+# Of strangers together, of one browser, or of one address that is known.
 PER_ACCOUNT = "10 per minute; 50 per hour"
 # Each of these sends a mail or makes an account.
 PER_ADDRESS_MAKING = "10 per minute; 40 per hour"
 # Seconds. A busy moment of Redis must not pass for its absence.
 TIMEOUT = 2.0
 REDIS_DATABASE = 2
+REFUSED = (
+    "Too many attempts. Wait a minute, then try again. A browser that has logged in to this account"
+    " before is not held up by what others try."
+)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -33,42 +57,99 @@ def init_app(app: Flask, settings: Settings) -> None:
         app=app,
         storage_uri=settings.redis_url(REDIS_DATABASE),
         storage_options={"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT},
-        strategy="moving-window",
+        # The one of its strategies in which a place can be given back.
+        strategy="sliding-window-counter",
         in_memory_fallback_enabled=True,
         headers_enabled=False,
         key_prefix="timestack",
     )
     views = app.view_functions
 
-    def limit(endpoint: str, *limits: tuple[str, object]) -> None:
-        if endpoint not in views:
-            return
-        for rule, key in limits:
-            views[endpoint] = limiter.limit(
-                rule,
-                key_func=key,
-                methods=["POST"],
-                deduct_when=_failed,
-                error_message="Too many attempts. Wait a minute, then try again.",
-            )(views[endpoint])
+    def limit(endpoint: str, rule: str, key: Callable[[], str], **more: object) -> None:
+        views[endpoint] = limiter.limit(
+            rule, key_func=key, methods=["POST"], error_message=REFUSED, **more
+        )(views[endpoint])
 
+    # The address first: what it may not try any more uses up nothing of the account.
+    limit("security.login", PER_ADDRESS, get_remote_address, exempt_when=_is_known_browser)
+    limit("security.login", PER_ACCOUNT, _bucket, exempt_when=lambda: not _bucket())
+    # Somebody is logged in there: nobody else can use up what they may try.
+    limit("security.change_password", PER_ACCOUNT, lambda: f"user:{current_user.id}")
     for endpoint in ("security.login", "security.change_password"):
-        limit(endpoint, (PER_ADDRESS, get_remote_address), (PER_ACCOUNT, _account))
+        views[endpoint] = _returning(limiter, views[endpoint])
     for endpoint in ("security.register", "security.forgot_password", "security.reset_password"):
-        limit(endpoint, (PER_ADDRESS_MAKING, get_remote_address))
+        if endpoint in views:
+            limit(endpoint, PER_ADDRESS_MAKING, get_remote_address)
+    for proven in (user_logged_in, password_changed):
+        proven.connect(_succeeded, app)
 
 
-def _account() -> str:
-    """The account a form names, hashed: a key may be long, and Redis need not know it."""
+def _bucket() -> str:
+    """Who the attempts of this request count together with; empty where nothing is counted."""
+    if "bucket" not in g:
+        g.bucket = _find_bucket(_named())
+    return g.bucket
+
+
+def _find_bucket(email: str) -> str:
+    account, address = browsers.account_of(email), get_remote_address()
+    user = _find(email)
+    if user and (browser := browsers.known(user)):
+        return f"browser:{browser}"
+    if user and address in (user.current_login_ip, user.last_login_ip):
+        return f"place:{account}:{address}"
+    return "" if user and user.must_change_password else f"account:{account}"
+
+
+def _find(email: str) -> User | None:
+    try:
+        email = accounts.normal_email(email)
+    except accounts.AccountError:
+        # Nobody can have it: the database need not be asked.
+        return None
+    with db.session() as session:
+        user = accounts.find(session, email)
+        session.expunge_all()
+    return user
+
+
+def _is_known_browser() -> bool:
+    return _bucket().startswith("browser:")
+
+
+def _named() -> str:
+    """The e-mail address that the form names."""
     body = request.get_json(silent=True)
     named = request.form.get("email") or (body.get("email") if isinstance(body, dict) else None)
-    named = str(named or "").strip()
-    # One spelling of an account counts like the other: example.org in full-width letters, too.
-    with suppress(accounts.AccountError):
-        named = accounts.normal_email(named)
-    return "account:" + hashlib.sha256(named.lower().encode(errors="replace")).hexdigest()
+    return str(named or "").strip()
 
 
-def _failed(response: Response) -> bool:
-    # The forms answer success with a redirect, and a refusal with the form again.
-    return response.status_code not in (301, 302, 303)
+def _returning(limiter: Limiter, view: Callable[..., object]) -> Callable[..., Response]:
+    """The view, which gives back the places that it took when nothing was guessed in vain."""
+
+    @wraps(view)
+    def attempt(*args: object, **named: object) -> Response:
+        failed = False
+        try:
+            response = make_response(view(*args, **named))
+            # To a browser success is a redirect; a script gets its answer as JSON.
+            failed = response.status_code not in (301, 302, 303) and "succeeded" not in g
+        finally:
+            # One that was refused, or broke, was told nothing of the password.
+            if not failed:
+                _give_back(limiter)
+        return response
+
+    return attempt
+
+
+def _give_back(limiter: Limiter) -> None:
+    for each in limiter.current_limits:
+        # Redis may be gone by now; what it has counted ends by itself.
+        with suppress(limiter.storage.base_exceptions):
+            if not each.breached:
+                limiter.limiter.hit(each.limit, *each.request_args, cost=-1)
+
+
+def _succeeded(_: Flask, **__: object) -> None:
+    g.succeeded = True

@@ -43,7 +43,7 @@ def configure(app: Flask, settings: Settings) -> None:
     app.config.update(
         SECRET_KEY_FALLBACKS=settings.signing_keys[1:],
         # __Host-: sent over HTTPS only, to this very host, set by nobody else.
-        SESSION_COOKIE_NAME=f"__Host-timestack{_suffix(settings)}",
+        SESSION_COOKIE_NAME=cookie_name("", settings),
         SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_SECURE=True,
         SESSION_COOKIE_HTTPONLY=True,
@@ -54,7 +54,8 @@ def configure(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         # Scripts without a browser have no referrer; the token and SameSite do the work.
         WTF_CSRF_SSL_STRICT=False,
-        SECURITY_CSRF_COOKIE_NAME=csrf_cookie(settings),
+        # The one that scripts of our own pages copy into the X-CSRFToken header.
+        SECURITY_CSRF_COOKIE_NAME=cookie_name("csrf", settings),
         SECURITY_CSRF_COOKIE={"samesite": "Strict", "httponly": False, "secure": True},
         SECURITY_CSRF_HEADER="X-CSRFToken",
         SECURITY_DATETIME_FACTORY=aware_utcnow,
@@ -114,14 +115,11 @@ def configure(app: Flask, settings: Settings) -> None:
     )
 
 
-def _suffix(settings: Settings) -> str:
+def cookie_name(purpose: str, settings: Settings) -> str:
+    """The name of a cookie for HTTPS and this very host alone; no ``purpose`` is the session."""
     # Two stacks on one host share a cookie jar: a browser does not tell ports apart.
-    return "" if settings.https_port == 443 else f"-{settings.https_port}"
-
-
-def csrf_cookie(settings: Settings) -> str:
-    """The name of the cookie that scripts of our own pages copy into the X-CSRFToken header."""
-    return f"__Host-timestack-csrf{_suffix(settings)}"
+    port = "" if settings.https_port == 443 else str(settings.https_port)
+    return "-".join(filter(None, ("__Host-timestack", purpose, port)))
 
 
 def init_app(app: Flask, settings: Settings) -> None:
