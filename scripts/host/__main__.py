@@ -34,6 +34,13 @@ def secrets(arguments: list[str]) -> int:
     return 0
 
 
+def renew(arguments: list[str]) -> int:
+    """Renew the certificates that end within a year; fit for a nightly job of the host."""
+    made = stack.renew(ROOT)
+    info(f"renewed {', '.join(made)}" if made else "no certificate is due")
+    return 0
+
+
 def compose(arguments: list[str]) -> int:
     return stack.load(ROOT).run(*arguments)
 
@@ -65,6 +72,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "logs": logs,
     "secrets": secrets,
     "rotate": rotate_secret,
+    "renew": renew,
     "doctor": lambda arguments: doctor.examine(ROOT),
     "psql": lambda arguments: database.psql(ROOT, arguments),
     "provision": lambda arguments: database.provision(ROOT, arguments),
@@ -90,8 +98,16 @@ def main(arguments: list[str]) -> int:
         show(refused.faults)
         if refused.untouched:
             warn("nothing was changed and nothing was started")
+        elif refused.stopped:
+            names = ", ".join(refused.stopped)
+            warn(f"stopped here; what ran before and does not serve now: {names}")
+            warn("the same command goes on from here")
         else:
             warn("stopped here; what ran before still runs, and the same command goes on from here")
+        return 1
+    except PermissionError as error:
+        todo = "run it as the user who made that (ls -l), or give it to yourself with chown"
+        show([Fault(str(error.filename), "this user may not read or write it", todo)])
         return 1
     except KeyboardInterrupt:
         warn("interrupted; run the same command again, it goes on where this one ended")

@@ -18,15 +18,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from scripts.host.environment import replace, shown
+from scripts.host.environment import barred, replace, shown
 from scripts.host.faults import Fault, Refused
 
 MINIMUM_OPENSSL = (1, 1, 1)
 CA_DAYS = 3650
-# Browsers refuse server certificates that run longer than 398 days, and Mozilla's profile for
-# servers allows 366.
-LEAF_DAYS = 365
-RENEW_BEFORE = timedelta(days=30)
+# Apple's systems refuse a server's certificate that runs longer than 825 days. The 398 days of
+# browsers are for authorities that everybody trusts and not for one of this host's own.
+TLS_DAYS = 825
+# Only the clients of PostgreSQL meet this one, which limit nothing: it lasts as its authority does.
+DB_TLS_DAYS = CA_DAYS
+# Long before it ends, so that whoever runs `make up` now and then never comes near.
+RENEW_BEFORE = timedelta(days=365)
 INSTALL = (
     "install the package openssl, 1.1.1 or newer"
     " (apt-get install openssl, dnf install openssl, apk add openssl)"
@@ -93,6 +96,9 @@ def openssl(*arguments: str, stdin: str = "") -> str:
 def check(directory: Path) -> list[Fault]:
     """Faults that ``ensure`` will not repair by itself. A set that is half made is none."""
     faults = _tool()
+    if barred(directory):
+        # One fault rather than one for each file; the folder is judged with the other secrets.
+        return faults
     for name in ("ca.key", "ca.pem", "tls.key", "tls.pem", "db_tls.key", "db_tls.pem"):
         faults += _file(directory / name)
     return faults or _authority(directory)
@@ -301,7 +307,7 @@ def _make_leaf(directory: Path, work: Path, name: str, alternatives: tuple[str, 
     ask = ("req", "-new", "-sha256", "-key", str(work / "key"), "-config", str(config))
     request.write_text(openssl(*ask), encoding="ascii")
     made = openssl(
-        *("x509", "-req", "-sha256", "-in", str(request), "-days", str(_days(authority))),
+        *("x509", "-req", "-sha256", "-in", str(request), "-days", str(_days(name, authority))),
         *("-CA", str(authority), "-CAkey", str(authority_key)),
         *("-set_serial", str(secrets.randbits(127) + 1)),
         *("-extfile", str(config), "-extensions", "server"),
@@ -311,8 +317,9 @@ def _make_leaf(directory: Path, work: Path, name: str, alternatives: tuple[str, 
     return [f"{name}.pem"]
 
 
-def _days(authority: Path) -> int:
+def _days(name: str, authority: Path) -> int:
     """No longer than the authority itself, which clients would refuse."""
+    most = DB_TLS_DAYS if name == "db_tls" else TLS_DAYS
     certificate = _read(authority)
-    left = (certificate.ends - datetime.now(UTC)).days if certificate else LEAF_DAYS
-    return max(1, min(LEAF_DAYS, left))
+    left = (certificate.ends - datetime.now(UTC)).days if certificate else most
+    return max(1, min(most, left))

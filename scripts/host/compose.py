@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -10,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from scripts.host.environment import size
 
 CA_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -20,7 +23,6 @@ CA_BUNDLES = (
 
 # Services that do their work and end; for every other one to have ended is a fault.
 ONE_SHOTS = {"provision"}
-ONE_OFF = "com.docker.compose.oneoff"
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Service:
     state: str
     health: str
     exit_code: int
+    container: str = ""
 
     @property
     def good(self) -> bool:
@@ -94,6 +97,10 @@ class Compose:
             **self.values,
             **{name: _at_most_present(self.values[name]) for name in ("DB_CPUS", "APP_CPUS")},
             "HOST_CA_BUNDLE": host_ca_bundle(),
+            "DB_SHARED_MEMORY": f"{size(self.values['DB_MEMORY']) // 2}b",
+            "PROXY_EXCEPTIONS": proxy_exceptions(),
+            # The engine's own: a builder in a container sees none of the images that we build on.
+            "BUILDX_BUILDER": "default",
             **self.digests,
             "COMPOSE_PROJECT_NAME": self.project,
         }
@@ -109,7 +116,8 @@ class Compose:
         for name, mounted in self.secrets_of().items():
             total = hashlib.sha256()
             for file in sorted(map(self.secret, mounted)):
-                if file.is_file():
+                # Who may not read them replaces no container: `make up` refuses before that.
+                with contextlib.suppress(OSError):
                     total.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
             found[f"SECRETS_OF_{name.upper()}"] = total.hexdigest()[:16]
         return found
@@ -151,25 +159,34 @@ class Compose:
         """The whole project as Compose understands it."""
         return json.loads(self.read("config", "--format", "json") or "{}")
 
+    def containers(self) -> list[dict]:
+        """What the engine says of our containers, the finished ones too; one-off runs are not ours.
+
+        The engine is asked rather than Compose, whose `ps --format json` is one array in some
+        releases and one object a line in others, with more in it or less.
+        """
+        labels = (f"com.docker.compose.project={self.project}", "com.docker.compose.oneoff=False")
+        filters = [word for label in labels for word in ("--filter", f"label={label}")]
+        ids = docker("ps", "-aq", *filters).split()
+        return inspected(*ids) if ids else []
+
     def services(self) -> dict[str, Service]:
-        """Our containers by service, the finished ones too; one-off runs are left out."""
+        """The state of each service that has a container."""
         found = {}
-        for line in self.read("ps", "-a", "--format", "json").splitlines():
-            each = json.loads(line)
-            if f"{ONE_OFF}=True" in each.get("Labels", "").split(","):
-                continue
-            found[each["Service"]] = Service(
-                each["Service"], each["State"], each.get("Health") or "", int(each["ExitCode"])
-            )
+        for each in self.containers():
+            state = each["State"]
+            name = each["Config"]["Labels"]["com.docker.compose.service"]
+            health = state.get("Health", {}).get("Status", "")
+            found[name] = Service(name, state["Status"], health, state["ExitCode"], each["Id"])
         return found
 
     def published_ports(self) -> set[int]:
         """Host ports that our own running containers hold."""
         return {
-            publisher["PublishedPort"]
-            for line in self.read("ps", "--format", "json").splitlines()
-            for publisher in json.loads(line).get("Publishers") or ()
-            if publisher["PublishedPort"]
+            int(binding["HostPort"])
+            for each in self.containers()
+            for bindings in (each["NetworkSettings"]["Ports"] or {}).values()
+            for binding in bindings or ()
         }
 
     def has_data(self) -> bool:
@@ -193,6 +210,13 @@ def docker(*arguments: str, timeout: float | None = None) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
+def inspected(*ids: str) -> list[dict]:
+    """What the engine says of these containers; one that went away meanwhile is left out."""
+    command = ["docker", "container", "inspect", *ids]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return json.loads(done.stdout or "[]")
+
+
 def one_off(image: str, *command: str, options: Sequence[str] = ()) -> list[str]:
     """The `docker run` of a throw-away container that sees no network.
 
@@ -202,6 +226,21 @@ def one_off(image: str, *command: str, options: Sequence[str] = ()) -> list[str]
     label = "com.docker.compose.project="
     fixed = ("--rm", "--network", "none", "--read-only", "--label", label)
     return ["docker", "run", *fixed, *options, "--entrypoint", command[0], image, *command[1:]]
+
+
+def proxy_exceptions() -> str:
+    """What the engine's client reaches without its proxies, as `,name,name`; empty for none.
+
+    It would hand the list to our containers; compose.yaml sets a longer one in its place.
+    """
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    try:
+        proxies = json.loads((folder / "config.json").read_text(encoding="utf-8"))["proxies"]
+        found = [each["noProxy"] for each in proxies.values() if each.get("noProxy")]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        # No such file, or none that says so; what is wrong with it is its own program's to say.
+        return ""
+    return "".join(f",{names}" for names in found)
 
 
 def host_ca_bundle(candidates: Sequence[str] = CA_BUNDLES) -> str:

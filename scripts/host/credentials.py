@@ -11,7 +11,7 @@ import re
 import secrets
 from pathlib import Path
 
-from scripts.host.environment import replace, shown
+from scripts.host.environment import barred, replace, shown
 from scripts.host.faults import Fault, Refused
 
 RANDOM = (
@@ -57,6 +57,9 @@ def check(directory: Path, *, in_use: bool) -> list[Fault]:
     if not directory.is_dir():
         todo = "move it away, or set SECRETS_PATH in .env to another folder"
         return [Fault(where, "a file, where the folder of secrets belongs", todo)]
+    error = barred(directory)
+    if error:
+        return [_unreadable(where, error)]
     faults = []
     if mode & 0o077:
         what = f"open to other users of this host (mode {mode & 0o777:04o})"

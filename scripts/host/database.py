@@ -8,17 +8,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripts.host import stack
-from scripts.host.compose import Compose
+from scripts.host import environment, stack
+from scripts.host.compose import Compose, docker
 from scripts.host.faults import Fault, Refused
 
-SCHEMA = "services/timescaledb/schema"
 
-
-def running(root: Path) -> Compose:
-    """Compose, when the database is up; raises Refused otherwise."""
-    compose = stack.load(root)
+def running(root: Path, used: frozenset[str] = environment.IDENTITY) -> Compose:
+    """Compose with the settings of `stack.load`, when the database is up; else raises Refused."""
+    compose = stack.load(root, used)
     database = compose.services().get("timescaledb")
+    if database is None and not docker("version"):
+        todo = (
+            "start it, or join the group docker (`sudo usermod -aG docker $USER`) and log in again"
+        )
+        raise Refused([Fault("container engine", "does not answer this user", todo)])
     if database is None or database.state != "running":
         raise Refused([Fault("timescaledb", "is not running", "bring the stack up: make up")])
     return compose
@@ -41,7 +44,7 @@ def provision(root: Path, arguments: list[str]) -> int:
     """One command of the provisioner, on the schema folder as it is now and not as it was built."""
     # What is only rendered needs no database.
     compose = stack.load(root) if "--offline" in arguments else running(root)
-    folder = f"{root / SCHEMA}:/app/schema:ro"
+    folder = f"{stack.schema(root)}:/app/schema:ro"
     return _run(compose, ("-v", folder), "scripts.provision", arguments)
 
 

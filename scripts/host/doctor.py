@@ -78,8 +78,11 @@ def _secrets(root: Path, compose: Compose) -> list[Finding]:
     expiries = certificates.expiries(stack.secrets_folder(root, compose.values))
     for name, until in expiries.items():
         left = until - datetime.now(UTC)
-        grade = "ok" if left > SOON else "warn"
-        findings.append(Finding(grade, name, f"valid until {until:%Y-%m-%d}, {left.days} days"))
+        text = f"valid until {until:%Y-%m-%d}, {left.days} days"
+        if left > SOON:
+            findings.append(Finding("ok", name, text))
+        else:
+            findings.append(Finding("warn", name, f"{text}\n-> make renew"))
     return findings
 
 

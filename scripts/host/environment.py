@@ -132,10 +132,25 @@ def _address(value: str) -> Problem:
 
 
 def _email(value: str) -> Problem:
+    """An address that the web takes too; that one knows a few more, such as with an apostrophe."""
     match = EMAIL.fullmatch(value)
-    if match and len(value) <= 254 and "." in match["host"] and not _host_name(match["host"]):
-        return None
-    return f"{value} is not an e-mail address", "write one such as admin@example.org"
+    what, todo = f"{value} is not an e-mail address", "write one such as admin@example.org"
+    if not match or len(value) > 254 or "." not in match["host"]:
+        return what, todo
+    labels = match["host"].split(".")
+    if _host_name(match["host"]) or not labels[-1][-1].isalpha() or not all(map(_plain, labels)):
+        return f"{what}: {match['host']} is not the name of a domain", todo
+    return None
+
+
+def _plain(label: str) -> bool:
+    """Whether a part of a domain's name stands for itself, or is readable Punycode (RFC 5890)."""
+    if label[2:4] != "--":
+        return True
+    try:
+        return label.startswith("xn--") and label.encode().decode("idna") != label
+    except UnicodeError:
+        return False
 
 
 def _url(value: str) -> Problem:
@@ -234,6 +249,18 @@ SETTINGS: tuple[Setting, ...] = (
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 PORTS = ("HTTP_PORT", "HTTPS_PORT", "DB_PORT")
+NAMES = frozenset(_BY_NAME)
+# What says which containers are this stack's, and by which files; all that most verbs need to know.
+IDENTITY = frozenset(
+    {
+        "COMPOSE_PROJECT_NAME",
+        "COMPOSE_PROFILES",
+        "TIMESTACK_ENV",
+        "AUTH_BACKEND",
+        "SECRETS_PATH",
+        "DB_PORT",
+    }
+)
 
 
 def size(memory: str) -> int:
@@ -282,10 +309,11 @@ def ensure(root: Path) -> bool:
     return True
 
 
-def read(path: Path) -> dict[str, str]:
+def read(path: Path, used: frozenset[str] = NAMES) -> dict[str, str]:
     """Return every setting's value, defaults filled in, in the order of ``SETTINGS``.
 
-    Raises Refused with all faults of the file, each with its line and key.
+    A setting that is not ``used`` has its default where its value is faulty. Raises Refused with
+    all other faults of the file, each with its line and key.
     """
     faults: list[Fault] = []
     found: dict[str, tuple[int, str]] = {}
@@ -298,9 +326,11 @@ def read(path: Path) -> dict[str, str]:
     }
     for name, (number, value) in found.items():
         problem = _problem(_BY_NAME[name], value)
-        if problem:
+        if problem and name not in used:
+            values[name] = _BY_NAME[name].default
+        elif problem:
             faults.append(Fault(f"{shown(path)}:{number}", f"{name}: {problem[0]}", problem[1]))
-    for first, second in same_ports(values):
+    for first, second in same_ports(values) if "HTTP_PORT" in used else ():
         number = max(found.get(name, (1, ""))[0] for name in (first, second))
         what = f"{second}: the same port as {first}, {values[second]}"
         faults.append(Fault(f"{shown(path)}:{number}", what, "give each its own port"))
@@ -315,12 +345,52 @@ def same_ports(values: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(first, second) for first, second in pairs if values[first] == values[second] != ""]
 
 
+def overlay(
+    values: dict[str, str], variables: Mapping[str, str], used: frozenset[str] = NAMES
+) -> dict[str, str]:
+    """Return the file's values under those of the shell's variables of the same names.
+
+    A variable that is faulty and not ``used`` is passed over. Raises Refused with all others.
+    """
+    faults = []
+    merged = dict(values)
+    for setting in SETTINGS:
+        given = variables.get(setting.name)
+        if given is None:
+            continue
+        problem = _problem(setting, given)
+        if not problem:
+            merged[setting.name] = given
+        elif setting.name in used:
+            todo = f"{problem[1]}; or `unset {setting.name}`, and .env's own value counts"
+            what = f"{problem[0]}; it wins over {setting.name}={values[setting.name]} of .env"
+            faults.append(Fault(f"variable {setting.name} of your shell", what, todo))
+    for first, second in same_ports(merged) if "HTTP_PORT" in used else ():
+        what = f"both ports are {merged[first]}"
+        faults.append(Fault(f"{first}, {second}", what, "give each a port of its own"))
+    if faults:
+        raise Refused(faults)
+    return merged
+
+
 def shown(path: Path) -> str:
     """``path`` as the person sees it: relative to where they are, when it lies below."""
     try:
         return str(path.absolute().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def barred(folder: Path) -> PermissionError | None:
+    """What keeps this user out of a folder, as another user's would; None where nothing does."""
+    try:
+        os.listdir(folder)
+        os.stat(folder / ".")
+    except PermissionError as error:
+        return error
+    except OSError:
+        pass
+    return None
 
 
 class _BadLine(Exception):

@@ -21,10 +21,12 @@ class Fault:
 class Refused(Exception):
     """Nothing more is done; ``faults`` holds every fault found, not just the first.
 
-    ``untouched`` says that nothing had been done before it either.
+    ``untouched`` says that nothing had been done before it either; ``stopped`` names the services
+    that ran before and do not any more.
     """
 
     def __init__(self, faults: Iterable[Fault], *, untouched: bool = False):
         self.faults = list(faults)
         self.untouched = untouched
+        self.stopped: list[str] = []
         super().__init__("\n".join(str(fault) for fault in self.faults))

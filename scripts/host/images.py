@@ -137,7 +137,7 @@ def build(compose: Compose, phase: Phase, *, always: bool = False) -> None:
     for name, target in BASES.items():
         inputs = digest([folder], below)
         if not _current(known, name, inputs):
-            _build(
+            run_build(
                 phase,
                 compose,
                 "base",
@@ -164,14 +164,14 @@ def build(compose: Compose, phase: Phase, *, always: bool = False) -> None:
         # Compose labels an image with the project: one name for all, or two stacks on one host
         # would take turns in making the same images anew.
         command = compose.command_for("timestack")
-        _build(phase, compose, "images", (*command, "--progress=plain", "build", *stale))
+        run_build(phase, compose, "images", (*command, "--progress=plain", "build", *stale))
     for name, each in done.items():
         each["id"] = image_id(name)
     _write(stamp, done)
     phase.result = f"{len(built)} built, {len(done) - len(built)} unchanged"
 
 
-def _build(phase: Phase, compose: Compose, log: str, command: tuple[str, ...]) -> None:
+def run_build(phase: Phase, compose: Compose, log: str, command: tuple[str, ...]) -> None:
     phase.run(
         command,
         compose.root / "build" / "logs" / f"{log}.log",

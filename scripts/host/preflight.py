@@ -6,17 +6,26 @@ import errno
 import ipaddress
 import os
 import re
+import runpy
 import shutil
 import socket
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from scripts.host.environment import MEBIBYTE, size
 from scripts.host.faults import Fault
 
 # The oldest releases that the stack's files are written for.
 MINIMUMS = {"engine": "25.0", "compose": "2.20", "buildx": "0.11"}
 _NAMES = {"engine": "Docker Engine", "compose": "Docker Compose", "buildx": "Docker buildx"}
+
+# Mebibytes of the web: what its processes share, and what each takes beside that, 128 of them for
+# the two passwords that it may check at one time (timestack.auth.hashes).
+LIBRARIES, PROCESS = 112, 144
+# Connections of the worker's parent and beat, of pgAdmin, of `make psql` and `make load`, and those
+# that PostgreSQL keeps back for its administrator.
+OTHER_CONNECTIONS = 20
 
 LISTENING = "0A"
 GIBIBYTE = 1024**3
@@ -154,6 +163,78 @@ def _process_of(inodes: set[str]) -> str | None:
             # Ended meanwhile, or another user's.
             continue
     return None
+
+
+def growth(environment: Mapping[str, str], root: Path) -> list[Fault]:
+    """Faults of settings that are right one by one and too small for each other."""
+    return _connections(environment, root) + _processes(environment)
+
+
+def _connections(environment: Mapping[str, str], root: Path) -> list[Fault]:
+    """A fault when the services may open more connections than PostgreSQL takes."""
+    workers, threads = (int(environment[key]) for key in ("WEB_WORKERS", "WEB_THREADS"))
+    # A process of the web pools ten at most (timestack.db), one of them for its health check.
+    each = min(threads + 1, 10)
+    jobs = int(environment["WORKER_CONCURRENCY"])
+    others = OTHER_CONNECTIONS + 2 * jobs
+    memory = environment["DB_MEMORY"]
+    most = max_connections(root, memory)
+    if workers * each + others <= most:
+        return []
+    enough = [
+        f"{gigabytes}g"
+        for gigabytes in range(1, 9)
+        if max_connections(root, f"{gigabytes}g") >= workers * each + others
+    ]
+    what = (
+        f"WEB_WORKERS={workers} with WEB_THREADS={threads} may open {workers * each} connections to"
+        f" the database, and the other services {others} with WORKER_CONCURRENCY={jobs}; with"
+        f" DB_MEMORY={memory} it takes {most}"
+    )
+    if others + each <= most:
+        todo = f"lower WEB_WORKERS to {(most - others) // each}"
+    else:
+        fit = max(1, (most - OTHER_CONNECTIONS - workers * each) // 2)
+        todo = f"lower WORKER_CONCURRENCY to {fit}"
+    if enough:
+        todo = f"raise DB_MEMORY to {enough[0]}, or {todo}"
+    return [Fault("WEB_WORKERS, WEB_THREADS, DB_MEMORY", what, todo)]
+
+
+def max_connections(root: Path, memory: str) -> int:
+    """What PostgreSQL takes with a DB_MEMORY; its entrypoint works that out at every start."""
+    entrypoint = runpy.run_path(str(root / "services" / "timescaledb" / "entrypoint.py"))
+    return int(entrypoint["tuning"](size(memory), 1)["max_connections"])
+
+
+def _processes(environment: Mapping[str, str]) -> list[Fault]:
+    """A fault when the processes of the web do not fit into its memory."""
+    workers, memory = int(environment["WEB_WORKERS"]), environment["WEB_MEMORY"]
+    needed = LIBRARIES + workers * PROCESS
+    if size(memory) >= needed * MEBIBYTE:
+        return []
+    what = f"WEB_WORKERS={workers} processes need {needed}m, and WEB_MEMORY is {memory}"
+    fit = max(1, (size(memory) // MEBIBYTE - LIBRARIES) // PROCESS)
+    todo = f"raise WEB_MEMORY to {needed}m, or lower WEB_WORKERS to {fit}"
+    return [Fault("WEB_WORKERS, WEB_MEMORY", what, todo)]
+
+
+def migrations(folder: Path, revision: str) -> list[Fault]:
+    """A fault when the database is at a migration that ``folder`` has no file of.
+
+    An empty ``revision`` is a database without migrations, or one that cannot be asked.
+    """
+    known = {found[1] for file in folder.glob("*.py") if (found := _revision_of(file))}
+    if not revision or revision in known:
+        return []
+    what = f"is at migration {revision}, which this code does not know: a newer version made it"
+    todo = "run that version, or restore a backup from before it"
+    return [Fault("database", what, todo)]
+
+
+def _revision_of(file: Path) -> re.Match[str] | None:
+    """The line by which a migration's file names itself."""
+    return re.search(r"^revision\b[^=\n]*=\s*[\"']([^\"']+)", file.read_text("utf-8"), re.M)
 
 
 def disk(path: Path, needed: int) -> list[Fault]:

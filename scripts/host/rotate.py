@@ -15,7 +15,7 @@ from pathlib import Path
 from scripts.host import credentials, database, stack
 from scripts.host.compose import Compose
 from scripts.host.console import Phases, info
-from scripts.host.environment import SIMULATED, replace, shown
+from scripts.host.environment import NAMES, SIMULATED, replace, shown
 from scripts.host.faults import Fault, Refused
 
 # The previous session key is written when the present one is rotated; the mail server's password
@@ -30,7 +30,8 @@ def rotate(root: Path, name: str) -> None:
         todo = f"choose one of {', '.join(ROTATED)}"
         raise Refused([Fault(f"SECRET={name}", "is no secret that can be rotated", todo)])
     with stack.only_one(root):
-        compose = database.running(root)
+        compose = database.running(root, NAMES)
+        stack.refuse(credentials.check(stack.secrets_folder(root, compose.values), in_use=True))
         if name == "platform_password" and compose.values["PLATFORM_URL"] != SIMULATED:
             what = f"is known to {compose.values['PLATFORM_URL']}, which alone can change it"
             todo = f"write the new one into {shown(compose.secret(name))}, then run make up"
@@ -47,8 +48,7 @@ def rotate(root: Path, name: str) -> None:
             if name == "admin_password":
                 set_admin_password(compose)
             phase.result = str(compose.secret(name))
-        with phases.phase("replace") as phase:
-            stack.start(Compose(root, compose.values), phase)
+        stack.start(Compose(root, compose.values), phases)
     info(f"{name} is new, and the containers that mount it hold the new one")
 
 

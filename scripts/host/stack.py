@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import http.client
+import math
 import os
+import shutil
 import ssl
 import subprocess
 import time
@@ -13,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.host import certificates, credentials, engine, environment, images, preflight
-from scripts.host.compose import Compose, docker, one_off
+from scripts.host.compose import ONE_SHOTS, Compose, Service, docker, one_off
 from scripts.host.console import Phase, Phases, columns, confirm, info, warn
 from scripts.host.faults import Fault, Refused
 
@@ -22,6 +24,10 @@ GIB = 1024**3
 DISK_FIRST, DISK_LATER = 6 * GIB, 1 * GIB
 MEMORY = int(1.5 * GIB)
 HEALTHY_SECONDS = 180
+PROXY_SECONDS = 60
+SCHEMA = "services/timescaledb/schema"
+MIGRATIONS = "services/web/migrations/versions"
+DATABASE, PROVISIONER = "timescaledb", "provision"
 
 
 @contextmanager
@@ -38,32 +44,23 @@ def only_one(root: Path) -> Iterator[None]:
         yield
 
 
-def load(root: Path) -> Compose:
-    """Compose with the settings of `.env`; `make up HTTP_PORT=9080` overrides one of them."""
-    return Compose(root, settings(root))
+def load(root: Path, used: frozenset[str] = environment.IDENTITY) -> Compose:
+    """Compose with the settings of `.env`; `make up HTTP_PORT=9080` overrides one of them.
+
+    A verb that makes no container needs no more than the settings that say which stack it is.
+    """
+    return Compose(root, settings(root, used))
 
 
-def settings(root: Path) -> dict[str, str]:
+def settings(root: Path, used: frozenset[str] = environment.NAMES) -> dict[str, str]:
     """The settings of `.env`, or before the first `make up` those it will be written from.
 
-    A variable of the same name wins, as it does for Compose. Raises Refused with every fault.
+    A variable of the same name wins, as it does for Compose. Raises Refused with every fault of
+    those that are used.
     """
     file = root / ".env"
-    values = environment.read(file if file.exists() else root / ".env.example")
-    faults = []
-    for setting in environment.SETTINGS:
-        given = os.environ.get(setting.name)
-        if given is None:
-            continue
-        problem = setting.check(given) if given or setting.needed else None
-        if problem:
-            faults.append(Fault(f"variable {setting.name}", *problem))
-        values[setting.name] = given
-    for first, second in environment.same_ports(values):
-        what = f"both ports are {values[first]}"
-        faults.append(Fault(f"{first}, {second}", what, "give each a port of its own"))
-    refuse(faults)
-    return values
+    values = environment.read(file if file.exists() else root / ".env.example", used)
+    return environment.overlay(values, os.environ, used)
 
 
 def preflight_faults(root: Path, *, bootstrap: bool, serve: bool = True) -> list[Fault]:
@@ -84,6 +81,7 @@ def preflight_faults(root: Path, *, bootstrap: bool, serve: bool = True) -> list
     compose = Compose(root, values)
     running = bool(found.engine and found.compose)
     built = running and bool(images.image_id("timestack/web"))
+    faults += preflight.growth(values, root)
     faults += preflight.disk(engine_folder(), DISK_LATER if built else DISK_FIRST)
     own = compose.published_ports() if running else set()
     if not own:
@@ -93,7 +91,15 @@ def preflight_faults(root: Path, *, bootstrap: bool, serve: bool = True) -> list
         faults += credentials.check(directory, in_use=running and compose.has_data())
         faults += certificates.check(directory)
         faults += preflight.ports(values, own)
+        faults += preflight.migrations(root / MIGRATIONS, revision(compose) if running else "")
     return faults
+
+
+def revision(compose: Compose) -> str:
+    """The migration that the running database is at; empty where there is none to ask."""
+    question = ("psql", "-X", "-A", "-t", "-d", "timestack")
+    select = "select version_num from alembic_version"
+    return compose.read("exec", "-T", DATABASE, *question, "-c", select).strip()
 
 
 def secrets_folder(root: Path, values: dict[str, str]) -> Path:
@@ -129,7 +135,7 @@ def prepare(root: Path, phases: Phases, *, serve: bool = True) -> Compose:
     if serve:
         with phases.phase("settings") as phase:
             settle(root, phase)
-    compose = load(root)
+    compose = load(root, environment.NAMES)
     with phases.phase("base image") as phase:
         images.ensure_base(compose, phase)
     with phases.phase("images") as phase:
@@ -140,7 +146,15 @@ def prepare(root: Path, phases: Phases, *, serve: bool = True) -> Compose:
 def settle(root: Path, phase: Phase | None = None) -> Compose:
     """`.env`, secrets and certificates: made once and kept. Raises Refused on a fault in them."""
     made = [".env"] if environment.ensure(root) else []
-    compose = load(root)
+    compose = load(root, environment.NAMES)
+    file = environment.read(root / ".env")
+    won = [
+        f"{name}={os.environ[name]}"
+        for name in file
+        if os.environ.get(name, file[name]) != file[name]
+    ]
+    if won:
+        info(f"  variables of your shell, or of make, that win over .env: {' '.join(won)}")
     directory = secrets_folder(root, compose.values)
     refuse(credentials.check(directory, in_use=compose.has_data()))
     made += credentials.ensure(directory)
@@ -159,18 +173,30 @@ def up(root: Path) -> None:
         compose = prepare(root, phases)
         with phases.phase("schema") as phase:
             check_schema(compose, phase)
-        with phases.phase("start") as phase:
-            start(compose, phase)
+        start(compose, phases)
     info("")
     info(phases.table())
     info("")
     info(addresses(compose))
 
 
+def schema(root: Path) -> Path:
+    """The folder of hypertables.yaml for a container: a copy where its user may not read ours."""
+    folder = root / SCHEMA
+    if all(each.stat().st_mode & 0o004 for each in (folder, *folder.rglob("*"))):
+        return folder
+    copy = root / "build" / "schema"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(folder, copy, copy_function=shutil.copyfile)
+    for each in (copy, *copy.rglob("*")):
+        each.chmod(0o755 if each.is_dir() else 0o644)
+    return copy
+
+
 def check_schema(compose: Compose, phase: Phase) -> None:
     """Refuse a broken hypertables.yaml while everything still runs as before."""
-    file = compose.root / "services" / "timescaledb" / "schema" / "hypertables.yaml"
-    mount = f"{file}:/app/schema/hypertables.yaml:ro"
+    file = compose.root / SCHEMA / "hypertables.yaml"
+    mount = f"{schema(compose.root)}:/app/schema:ro"
     check = ("python", "-m", "scripts.provision", "check")
     done = subprocess.run(
         one_off("timestack/web", *check, options=("-v", mount)),
@@ -180,42 +206,91 @@ def check_schema(compose: Compose, phase: Phase) -> None:
     )
     if done.returncode:
         text = (done.stderr or done.stdout).strip().replace("/app/schema/", "")
-        raise Refused([Fault(str(file.relative_to(compose.root)), text, "mend the file")])
+        raise Refused([Fault(str(file.relative_to(compose.root)), text, "correct the file")])
     phase.result = done.stdout.strip()
 
 
-def start(compose: Compose, phase: Phase) -> None:
-    """Start every service and wait until all are healthy; Refused names those that are not."""
+def start(compose: Compose, phases: Phases) -> None:
+    """Start or replace every service: the database, then the provisioner, and then the others.
+
+    A provisioning that fails leaves the others as they run. Raises Refused naming what failed,
+    with its log, and what served before and does not now.
+    """
     log = compose.root / "build" / "logs" / "start.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as file:
+    log.write_text("")
+    before = _serving(compose)
+    others = set(compose.config()["services"]) - {DATABASE, PROVISIONER}
+    try:
+        with phases.phase("database") as phase:
+            _bring(compose, phase, log, {DATABASE})
+            phase.result = "healthy"
+        with phases.phase("provision") as phase:
+            # It takes as long as the data do: a migration of a large table may run for hours.
+            _bring(compose, phase, log, {PROVISIONER}, seconds=math.inf)
+            phase.result = "the database is what the code expects"
+        with phases.phase("start") as phase:
+            # With the database again: the others are told to wait for it.
+            _bring(compose, phase, log, {DATABASE, *others}, "--remove-orphans")
+            _wait_for_proxy(compose, phase)
+            phase.result = f"{len(others) + 2} services healthy"
+    except Refused as refused:
+        refused.stopped = sorted(before - _serving(compose))
+        raise
+
+
+def _serving(compose: Compose) -> set[str]:
+    return {name for name, each in compose.services().items() if each.good} - ONE_SHOTS
+
+
+def _bring(
+    compose: Compose,
+    phase: Phase,
+    log: Path,
+    names: set[str],
+    *options: str,
+    seconds: float = HEALTHY_SECONDS,
+) -> None:
+    """Start these services and no other, and wait until all are healthy or have done their work.
+
+    Raises Refused with the logs of those that are not after so many seconds.
+    """
+    with log.open("a") as file:
         process = subprocess.Popen(
-            [*compose.command, "--progress=plain", "up", "-d", "--remove-orphans"],
+            [*compose.command, "--progress=plain", "up", "-d", "--no-deps", *options, *names],
             env=compose.environment,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
         )
-        wanted = set(compose.config()["services"])
-        deadline = time.monotonic() + HEALTHY_SECONDS
+        deadline = time.monotonic() + seconds
         while True:
             # In this order: what is seen after Compose has ended is not what it found.
             ended = process.poll()
-            states = compose.services()
-            phase.status = "  ".join(f"{name} {each}" for name, each in sorted(states.items()))
+            states = {name: s for name, s in compose.services().items() if name in names}
+            phase.status = "  ".join(_progress(each) for _, each in sorted(states.items()))
             failed = [each for each in states.values() if each.bad]
-            if ended == 0 and wanted <= set(states) and all(s.good for s in states.values()):
-                break
+            if ended == 0 and names <= set(states) and all(s.good for s in states.values()):
+                return
             if (ended not in (None, 0)) or (ended == 0 and failed) or time.monotonic() > deadline:
                 process.terminate()
                 raise Refused(_failures(compose, log, states))
             time.sleep(0.5)
-        # The proxy looks at what is behind it every few seconds: who opens the page at once must
-        # not be told that there is no server.
-        while not serves(compose) and time.monotonic() < deadline:
-            phase.status = "waiting for the proxy to let requests through"
-            time.sleep(0.5)
-    phase.result = f"{len(states)} services healthy"
+
+
+def _progress(service: Service) -> str:
+    """A service and its state; of one that is at work, the last line that it wrote."""
+    if service.name in ONE_SHOTS and service.state == "running":
+        return docker("logs", "--tail", "1", service.container).strip()
+    return f"{service.name} {service}"
+
+
+def _wait_for_proxy(compose: Compose, phase: Phase) -> None:
+    """The proxy looks at what is behind it every few seconds; until then it says there is none."""
+    deadline = time.monotonic() + PROXY_SECONDS
+    phase.status = "waiting for the proxy to let requests through"
+    while not serves(compose) and time.monotonic() < deadline:
+        time.sleep(0.5)
 
 
 def serves(compose: Compose) -> bool:
@@ -285,6 +360,21 @@ def make_secrets(root: Path) -> list[str]:
     refuse(credentials.check(directory, in_use=False))
     made = credentials.ensure(directory)
     return made + certificates.ensure(directory, domain=values["TIMESTACK_DOMAIN"])
+
+
+def renew(root: Path) -> list[str]:
+    """Renew the certificates that are due and replace the containers that hold them.
+
+    Returns the names of those made; with none nothing is touched, so that it may run every night.
+    """
+    with only_one(root):
+        compose = load(root, environment.NAMES)
+        directory = secrets_folder(root, compose.values)
+        refuse(credentials.check(directory, in_use=True))
+        made = certificates.ensure(directory, domain=compose.values["TIMESTACK_DOMAIN"])
+        if made and _serving(compose):
+            start(load(root, environment.NAMES), Phases())
+    return made
 
 
 def down(root: Path) -> int:

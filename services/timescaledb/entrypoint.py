@@ -119,7 +119,7 @@ def tuning(memory: int, cpus: int) -> dict[str, str]:
     A quarter for shared buffers and three quarters as the planner's idea of the cache are
     PostgreSQL's own advice; the sorts and hashes of all connections together get another quarter.
     """
-    connections = 50 if memory < 1024 * MIB else 100
+    connections = 50 if memory < 1024 * MIB else min(400, memory // (1024 * MIB) * 100)
     work_memory = max(4 * MIB, memory // 4 // connections)
     return {
         "max_connections": str(connections),

@@ -199,6 +199,95 @@ def running(checkout: Checkout) -> set[str]:
     return {line for line in lines if line.endswith("true")}
 
 
+def served(checkout: Checkout) -> bool:
+    """Whether the web answers at this moment, to somebody who asks once."""
+    return checkout.get("/health/ready").status_code == 200
+
+
+def test_a_provisioning_that_fails_leaves_what_runs_alone(checkout: Checkout) -> None:
+    before = running(checkout)
+    checkout.make("psql", stdin="alter table imports rename to imports_away")
+    # Another number of threads: every container of the web is to be replaced.
+    done = checkout.make("up", WEB_THREADS="4")
+    checkout.make("psql", stdin="alter table imports_away rename to imports")
+    assert done.returncode != 0
+    assert "x service provision: exited with " in done.stderr
+    assert "imports" in done.stderr
+    assert "what ran before still runs" in done.stderr
+    assert running(checkout) == before
+    assert served(checkout)
+
+
+def test_older_code_is_refused_and_leaves_what_runs_alone(checkout: Checkout) -> None:
+    before = running(checkout)
+    known = checkout.make("psql", "ARGS=-At", stdin="select version_num from alembic_version")
+    newer = "update alembic_version set version_num = '9999'"
+    assert checkout.make("psql", stdin=newer).returncode == 0
+    done = checkout.make("up", WEB_THREADS="4", DB_MEMORY="600m")
+    older = f"update alembic_version set version_num = '{known.stdout.strip()}'"
+    assert checkout.make("psql", stdin=older).returncode == 0
+    assert done.returncode != 0
+    assert "x database: is at migration 9999" in done.stderr
+    assert "nothing was changed and nothing was started" in done.stderr
+    assert running(checkout) == before
+    assert served(checkout)
+
+
+def test_a_database_that_is_replaced_has_its_clients_back(checkout: Checkout) -> None:
+    before = running(checkout)
+    done = checkout.make("up", DB_MEMORY="600m")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"win over \.env: .*DB_MEMORY=600m", done.stdout)
+    assert len(before - running(checkout)) == 1, "the database and nothing else"
+    assert served(checkout)
+
+
+def test_a_variable_of_the_shell_stops_only_who_would_use_it(checkout: Checkout) -> None:
+    shell = {"SEED": "42", "LOG_LEVEL": "INFO"}
+    refused = checkout.make("up", **shell)
+    assert refused.returncode != 0
+    assert "x variable SEED of your shell: 42" in refused.stderr
+    assert "`unset LOG_LEVEL`" in refused.stderr
+    listed = checkout.make("ps", **shell)
+    assert listed.returncode == 0, listed.stderr
+    assert f"{PROJECT}-web-1" in listed.stdout
+    asked = checkout.make("psql", "ARGS=-At", stdin="select 6 * 7", **shell)
+    assert asked.stdout.split() == ["42"], asked.stderr
+
+
+def test_another_user_of_the_engine_needs_no_secret_to_look_around(checkout: Checkout) -> None:
+    socket_file = Path("/var/run/docker.sock")
+    if os.geteuid() != 0 or not socket_file.is_socket():
+        pytest.skip("becomes another user, which only root can")
+    nobody = {"user": 65534, "group": 65534, "extra_groups": [socket_file.stat().st_gid]}
+    # Their own clone of it all, but for what is the first user's alone.
+    for folder in [checkout.folder, *checkout.folder.parents]:
+        if folder.stat().st_mode & 0o055 != 0o055:
+            folder.chmod(folder.stat().st_mode | 0o055)
+
+    def make(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        command, env = (
+            ["make", "--silent", *words],
+            {**checkout.environment, "HOME": "/nonexistent"},
+        )
+        return subprocess.run(
+            command, cwd=checkout.folder, input=stdin, env=env, capture_output=True, text=True,
+            check=False, **nobody,
+        )  # fmt: skip
+
+    listed = make("ps")
+    assert f"{PROJECT}-web-1" in listed.stdout, listed.stderr
+    asked = make("psql", "ARGS=-At", stdin="select 6 * 7")
+    assert asked.stdout.split() == ["42"], asked.stderr
+    assert make("drift").returncode == 0
+    for words in (("up",), ("doctor",), ("secrets",), ("rotate", "SECRET=db_app_password")):
+        done = make(*words)
+        said = done.stdout + done.stderr
+        assert done.returncode != 0, said
+        assert "Traceback" not in said
+        assert said.count(" -> ") == 1, said
+
+
 def test_psql_reads_sql_from_standard_input_and_fails_with_it(checkout: Checkout) -> None:
     good = checkout.make("psql", stdin="select count(*) from sensors;")
     assert good.returncode == 0
@@ -414,6 +503,21 @@ def test_the_token_of_a_platform_of_ones_own_is_not_rotated(checkout: Checkout) 
     assert done.returncode != 0
     assert url in done.stderr
     assert file.read_text() == old
+
+
+def test_certificates_are_renewed_when_they_are_due_and_not_before(checkout: Checkout) -> None:
+    before = running(checkout)
+    done = checkout.make("renew")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "no certificate is due"
+    assert running(checkout) == before
+    # One that does not serve any more is due.
+    (checkout.folder / ".secrets" / "tls.pem").unlink()
+    done = checkout.make("renew")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "renewed tls.pem" in done.stdout
+    own = (checkout.folder / ".secrets" / "tls.pem").read_text()
+    assert ssl.get_server_certificate(("127.0.0.1", checkout.https_port)).strip() == own.strip()
 
 
 def test_a_secret_that_does_not_exist_is_not_rotated(checkout: Checkout) -> None:

@@ -73,3 +73,11 @@ def test_each_overlay_comes_on_top_of_the_stack_when_its_setting_asks_for_it() -
     assert files({"AUTH_BACKEND": "local", "DB_PORT": ""}) == ("compose.yaml",)
     both = files({"AUTH_BACKEND": "platform", "DB_PORT": "5433"})
     assert both == ("compose.yaml", "platform.yaml", "dbport.yaml")
+
+
+@pytest.mark.parametrize(("memory", "half"), [("512m", 256), ("1g", 512), ("6g", 3072)])
+def test_shared_memory_of_the_database_grows_with_its_memory(
+    tmp_path: Path, memory: str, half: int
+) -> None:
+    services = project(tmp_path, f"DB_MEMORY={memory}\n")["services"]
+    assert int(services["timescaledb"]["shm_size"]) == half * 1024**2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.host import credentials
+from scripts.host import certificates, credentials
 from scripts.host.credentials import RANDOM
 from scripts.host.faults import Fault
 from tests.unit.host.conftest import without_root
@@ -162,3 +162,14 @@ def test_all_faults_are_told_at_once(made):
     for name in RANDOM[:3]:
         overwrite(made / name, b"")
     assert len(credentials.check(made, in_use=True)) == 3
+
+
+def test_a_folder_of_somebody_else_is_one_fault_and_no_traceback(tmp_path: Path) -> None:
+    directory = tmp_path / "secrets"
+    credentials.ensure(directory)
+    certificates.ensure(directory, domain="localhost")
+    tmp_path.chmod(0o755)
+    with without_root():
+        faults = credentials.check(directory, in_use=True) + certificates.check(directory)
+    assert len(faults) == 1
+    assert "Permission denied" in faults[0].what

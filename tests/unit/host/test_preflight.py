@@ -1,6 +1,7 @@
 """What the host lacks is told before anything starts, with who holds a port and what to do."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -10,9 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 
-from scripts.host import preflight
+from scripts.host import environment, preflight
 
+ROOT = Path(__file__).resolve().parents[3]
 LOOPBACK = "127.0.0.1"
 ANY = str(preflight.ipaddress.IPv4Address(0))
 NOBODY = 65534
@@ -227,3 +230,77 @@ def test_a_version_that_is_no_number_is_refused():
 def test_the_oldest_versions_and_all_newer_ones_are_taken(compose):
     minimums = preflight.MINIMUMS
     assert preflight.versions(minimums["engine"], compose, buildx=minimums["buildx"]) == []
+
+
+def versions_folder() -> Path:
+    return ROOT / "services" / "web" / "migrations" / "versions"
+
+
+def test_every_migration_that_alembic_knows_is_known() -> None:
+    folder = versions_folder()
+    scripts = ScriptDirectory(folder.parent)
+    known = [each.revision for each in scripts.walk_revisions()]
+    assert len(known) > 7
+    for revision in known:
+        assert preflight.migrations(folder, revision) == []
+
+
+def test_a_migration_that_is_written_with_a_type_is_known(tmp_path: Path) -> None:
+    (tmp_path / "ab12_mine.py").write_text("revision: str = 'ab12'\ndown_revision = '0008'\n")
+    assert preflight.migrations(tmp_path, "ab12") == []
+
+
+def test_a_database_without_migrations_has_no_fault() -> None:
+    assert preflight.migrations(versions_folder(), "") == []
+
+
+def test_a_database_that_a_newer_version_made_is_refused_by_its_migration() -> None:
+    (fault,) = preflight.migrations(versions_folder(), "9999")
+    assert fault.where == "database"
+    assert "9999" in fault.what
+    assert "newer version" in fault.what
+
+
+DEFAULTS = {setting.name: setting.default for setting in environment.SETTINGS}
+
+
+def grown(**changes: str) -> list[preflight.Fault]:
+    return preflight.growth({**DEFAULTS, **changes}, ROOT)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"DB_MEMORY": "256m", "WEB_MEMORY": "256m"},
+        {"WEB_WORKERS": "2", "WEB_THREADS": "256"},
+        {"WEB_WORKERS": "16", "DB_MEMORY": "2g", "WEB_MEMORY": "3g"},
+    ],
+)
+def test_settings_that_have_grown_together_have_no_fault(changes: dict[str, str]) -> None:
+    assert grown(**changes) == []
+
+
+def test_workers_that_outgrow_database_and_memory_are_named_with_both() -> None:
+    connections, memory = grown(
+        WEB_WORKERS="16", WEB_THREADS="8", DB_MEMORY="512m", WEB_MEMORY="512m"
+    )
+    assert connections.where == "WEB_WORKERS, WEB_THREADS, DB_MEMORY"
+    assert "may open 144 connections" in connections.what
+    assert "with DB_MEMORY=512m it takes 50" in connections.what
+    assert connections.todo == "raise DB_MEMORY to 2g, or lower WEB_WORKERS to 2"
+    assert memory.where == "WEB_WORKERS, WEB_MEMORY"
+    assert memory.todo == "raise WEB_MEMORY to 2416m, or lower WEB_WORKERS to 2"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"WEB_WORKERS": "64"}, {"WEB_WORKERS": "16"}, {"WORKER_CONCURRENCY": "64"}]
+)
+def test_doing_what_a_fault_says_removes_it(changes: dict[str, str]) -> None:
+    faults = grown(**changes)
+    assert faults
+    for fault in faults:
+        advice = dict(re.findall(r"(?:raise|lower) (\w+) to (\w+)", fault.todo))
+        for key, value in advice.items():
+            left = [each.where for each in grown(**{**changes, key: value})]
+            assert fault.where not in left
