@@ -6,7 +6,7 @@ import secrets
 from typing import Literal
 
 from argon2 import PasswordHasher
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,10 @@ ROLES = ("viewer", "editor", "admin")
 
 # What the database's row policies can be told (``db.act_for``).
 MAXIMUM_ACCOUNT = 200
+
+# Networks of one's own are called office.local or home.arpa, and people there have addresses. The
+# library refuses what the internet at large does not know, in the forms of Flask-Security too.
+SPECIAL_USE_DOMAIN_NAMES.clear()
 
 # Argon2id with the library's parameters, which follow RFC 9106 (its low-memory profile).
 _hasher = PasswordHasher()
@@ -43,7 +47,7 @@ def normal_email(email: str) -> str:
     try:
         return validate_email(email, check_deliverability=False, allow_smtputf8=False).normalized
     except EmailNotValidError as error:
-        raise AccountError(f"{email!r} is no e-mail address: {error}") from None
+        raise AccountError(f"{email!r} is not an e-mail address: {error}") from None
 
 
 def find(session: Session, email: str) -> User | None:
