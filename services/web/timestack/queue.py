@@ -36,6 +36,7 @@ REFRESH_PERIOD = 5 * 60
 SWEEP_PERIOD = 60
 # When usage is taken in (UTC): the platform has had two hours to count what ended at midnight.
 INGEST_HOUR = 2
+CERTIFICATES_HOUR = 6
 
 app = Celery("timestack")
 
@@ -82,7 +83,12 @@ def _configuration() -> dict:
         "beat_schedule": {
             "refresh the rollups": _every(REFRESH_PERIOD, "rollups.refresh"),
             "sweep the jobs": _every(SWEEP_PERIOD, "jobs.sweep"),
-            **({"take in the usage": _nightly("usage.ingest")} if settings.platform_ingest else {}),
+            "look at the certificates": _daily("certificates.check", CERTIFICATES_HOUR),
+            **(
+                {"take in the usage": _daily("usage.ingest", INGEST_HOUR)}
+                if settings.platform_ingest
+                else {}
+            ),
         },
     }
 
@@ -92,12 +98,12 @@ def _every(seconds: int, task: str) -> dict:
     return {"task": task, "schedule": float(seconds), "options": {"expires": seconds}}
 
 
-def _nightly(task: str) -> dict:
-    # A night that is missed is made up for by the next.
+def _daily(task: str, hour: int) -> dict:
+    # A day that is missed is made up for by the next.
     day = 24 * 60 * 60
     return {
         "task": task,
-        "schedule": crontab(hour=INGEST_HOUR, minute=0),
+        "schedule": crontab(hour=hour, minute=0),
         "options": {"expires": day},
     }
 

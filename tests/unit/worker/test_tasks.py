@@ -13,4 +13,4 @@ def test_every_kind_of_job_has_a_task_of_its_name(settings: None) -> None:
 def test_everything_on_the_schedule_is_registered(settings: None) -> None:
     due = {entry["task"] for entry in tasks.app.conf.beat_schedule.values()}
     assert due <= set(tasks.app.tasks)
-    assert due >= {"rollups.refresh", "jobs.sweep"}
+    assert due >= {"rollups.refresh", "jobs.sweep", "certificates.check"}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
-from flask import g, render_template
+from flask import current_app, g, render_template
 from sqlalchemy.exc import SQLAlchemyError
 
 from timestack import db
-from timestack.domains import overview
+from timestack.domains import certificates, overview
 from timestack.series.query import Series
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,12 @@ def index() -> str:
         sensor=trend.sensor if trend else None,
         chart=draw(trend.series) if trend else None,
         size=(WIDTH, HEIGHT),
+        certificates=_certificates() if g.admin else [],
     )
+
+
+def _certificates() -> list[certificates.Ending]:
+    return certificates.ending(current_app.config["SETTINGS"].secrets_dir, datetime.now(UTC))
 
 
 def draw(series: Series) -> Chart:
