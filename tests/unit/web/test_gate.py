@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from io import BytesIO
@@ -9,6 +11,7 @@ from io import BytesIO
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.routing import BaseConverter, ValidationError
 
 from tests.unit.web.conftest import person, signed_in
 from timestack.auth import gate
@@ -28,31 +31,53 @@ READ_BY_STRANGERS = {
     "security.reset_password",
     "static",
 }
-# A value of every kind that a rule of ours takes.
-FILLED = {
-    "id": "00000000-0000-0000-0000-000000000000",
-    "filename": "timestack.css",
-    "path": "sensors",
-    "package_name": "dash",
-    "fingerprinted_path": "dash-renderer/build/dash_renderer.min.js",
-    "service": "pgadmin",
-    "token": "x",
-}
+# One of them is an argument of any kind that Werkzeug knows, of whatever length up to 64.
+EXAMPLES = (
+    "1.5",
+    "00000000-0000-0000-0000-000000000000",
+    *(letter * length for length in range(1, 65) for letter in "x1"),
+)
 
 
 def requests(app: Flask) -> list[tuple[str, str, str]]:
-    """(endpoint, method, path) of every rule of the URL map."""
+    """(endpoint, method, path) of every rule of the URL map, whatever arguments it takes."""
     adapter = app.url_map.bind("localhost")
-    return [
-        (rule.endpoint, method, adapter.build(rule.endpoint, values, method, append_unknown=False))
-        for rule in app.url_map.iter_rules()
-        for values in ({name: FILLED[name] for name in rule.arguments},)
-        for method in sorted(rule.methods - {"OPTIONS", "HEAD"})
-    ]
+    found = []
+    for rule in app.url_map.iter_rules():
+        names = rule.arguments - set(rule.defaults or ())
+        values = {name: argument(rule._converters[name]) for name in names}
+        for method in sorted(rule.methods - {"OPTIONS", "HEAD"}):
+            path = adapter.build(rule.endpoint, values, method, append_unknown=False)
+            assert adapter.match(path, method)[0] == rule.endpoint, path
+            found.append((rule.endpoint, method, path))
+    return found
+
+
+def argument(converter: BaseConverter) -> object:
+    """A value that a converter takes: an example, or the first that it names itself."""
+    for text in (*sorted(getattr(converter, "items", ())), *EXAMPLES):
+        if re.fullmatch(converter.regex, text):
+            with contextlib.suppress(ValidationError):
+                return converter.to_python(text)
+    raise AssertionError(f"no example is a {type(converter).__name__}: add one to EXAMPLES")
 
 
 def test_the_list_of_what_is_open_is_this_one() -> None:
     assert set(gate.PUBLIC) == READ_BY_STRANGERS
+
+
+def test_a_route_is_tried_whatever_its_arguments_are(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    rules = [
+        *("<x>", "<string(length=2):x>", "<path:x>", "<any(a, b):x>", "<uuid:x>", "<float:x>"),
+        *("<int(min=5):x>", "<int(fixed_digits=4):x>", "<int:x>/<y>"),
+    ]
+    for number, rule in enumerate(rules):
+        app.add_url_rule(f"/new/{number}/{rule}", f"new-{number}", view_func=lambda **_: "secret")
+    paths = [path for endpoint, _, path in requests(app) if endpoint.startswith("new-")]
+    assert len(paths) == len(rules)
+    client = app.test_client()
+    assert {client.get(path).status_code for path in paths} == {401}
 
 
 @pytest.mark.parametrize("prefix", ["", "/timestack"])

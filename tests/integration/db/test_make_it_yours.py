@@ -1,0 +1,217 @@
+"""docs/make-it-yours.md followed to the letter, in a copy of the tree, on a fresh database."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.integration.db.conftest import Database
+from tests.stack import ROOT
+
+pytestmark = pytest.mark.database
+
+GUIDE = (ROOT / "docs" / "make-it-yours.md").read_text()
+COPIED = ("scripts", "services/web", "services/timescaledb/schema", "tests")
+VERSIONS = "services/web/migrations/versions"
+SCHEMA = "services/timescaledb/schema/hypertables.yaml"
+# A file that the guide names, and then the whole of it.
+WHOLE = re.compile(r"`(services/\S+\.py)`:\n\n( *)```python\n(\2\"\"\".+?)\2```", re.DOTALL)
+# What the guide says of the endpoint, the job and the model, asked of its code on a database.
+ASK = """
+from tests.unit.web.conftest import signed_in
+from timestack.app import create_app
+client = signed_in(create_app())
+for meter in ("a", "no-such"):
+    answer = client.get(f"/api/v1/power/{meter}")
+    print(answer.status_code, answer.get_json().get("watts"))
+"""
+WORK = """
+from timestack import db
+from timestack.settings import Settings
+from timestack.tasks import power
+from timestack.domains import jobs
+db.init(Settings.load(), application_name="test")
+with db.session() as session:
+    print(sorted(set(jobs.KINDS) & {"power.audit"}), power.audit(session, lambda *_: None))
+"""
+COMPARE = """
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from timestack import db
+from timestack.models import Base
+from timestack.settings import Settings
+db.init(Settings.load(), application_name="test")
+with db.session() as session:
+    context = MigrationContext.configure(session.connection())
+    print([each for each in compare_metadata(context, Base.metadata) if "power" in repr(each)])
+"""
+
+
+class Copy:
+    """The tree as somebody has it who did what the guide says."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.folder = folder
+        self.database = database
+        # How to reach the database; the unit tests bring what they need themselves.
+        self.reach = {
+            **database.environment,
+            "SCHEMA_FILE": str(folder / SCHEMA),
+            "REDIS_HOST": "127.0.0.1",
+            "REDIS_PORT": "1",
+        }
+        for each in COPIED:
+            shutil.copytree(
+                ROOT / each, folder / each, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        shutil.copy(ROOT / "pyproject.toml", folder)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.folder / file
+        text = path.read_text()
+        assert text.count(old) == 1, (file, old)
+        path.write_text(text.replace(old, new))
+
+    def provision(self, verb: str) -> str:
+        return self.run("-m", "scripts.provision", verb, **self.reach)
+
+    def run(self, *command: str, **changes: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{self.folder}:{self.folder / 'services/web'}",
+                **changes,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def line(start: str) -> str:
+    """The one line of the guide's code that begins like this."""
+    [found] = set(re.findall(rf"^ *({re.escape(start)}.*)$", GUIDE, re.MULTILINE))
+    return found
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory, make_database) -> Copy:
+    copy = Copy(tmp_path_factory.mktemp("yours"), make_database())
+    for file, indent, text in WHOLE.findall(GUIDE):
+        (copy.folder / file).write_text(textwrap.dedent(indent + text.removeprefix(indent)))
+    package = "services/web/timestack"
+    copy.edit(f"{package}/models/__init__.py", "from timestack.models.sensors",
+              line("from timestack.models.power") + "\nfrom timestack.models.sensors")  # fmt: skip
+    copy.edit(f"{package}/models/__init__.py", '    "Reading",', '    "Power",\n    "Reading",')
+    entry = textwrap.dedent(re.search(r"```yaml\n(.+?)\n   ```", GUIDE, re.DOTALL)[1])
+    copy.edit(SCHEMA, "hypertables:\n  readings:",
+              f"hypertables:\n{textwrap.indent(entry, '  ')}\n\n  readings:")  # fmt: skip
+    api = f"{package}/api/__init__.py"
+    copy.edit(api, "from timestack.api import jobs\n", line("from timestack.api import") + "\n")
+    copy.edit(api, "blueprint.register_blueprint(jobs.blueprint)\n",
+              "blueprint.register_blueprint(jobs.blueprint)\n"
+              + line("blueprint.register_blueprint") + "\n")  # fmt: skip
+    tasks = f"{package}/tasks/__init__.py"
+    copy.edit(tasks, "mail, rollups, sweep\n", "mail, power, rollups, sweep\n")
+    copy.edit(tasks, '"mail", ', '"mail", "power", ')
+    copy.edit(f"{package}/domains/jobs.py", "KINDS = {\n",
+              'KINDS = {\n    "power.audit": "Count the meters",\n')  # fmt: skip
+    return copy
+
+
+def test_the_guide_has_a_migration_a_model_a_job_and_an_endpoint() -> None:
+    assert [file.rpartition("/")[0] for file, _, _ in WHOLE.findall(GUIDE)] == [
+        VERSIONS,
+        *(f"services/web/timestack/{kind}" for kind in ("models", "tasks", "api")),
+    ]
+
+
+def test_its_migration_follows_the_newest() -> None:
+    newest = max(path.name[:4] for path in (ROOT / VERSIONS).glob("[0-9]*.py"))
+    assert line("down_revision = ") == f'down_revision = "{newest}"'
+    assert line("revision = ") == f'revision = "{int(newest) + 1:04}"'
+    assert f"{VERSIONS}/{int(newest) + 1:04}_power.py" in GUIDE
+
+
+def test_its_code_passes_the_linter(copy: Copy) -> None:
+    files = [file for file, _, _ in WHOLE.findall(GUIDE)]
+    files += [f"services/web/timestack/{kind}/__init__.py" for kind in ("models", "tasks", "api")]
+    copy.run("-m", "ruff", "check", *files)
+    copy.run("-m", "ruff", "format", "--check", *files)
+
+
+@pytest.fixture(scope="module")
+def differences(copy: Copy) -> str:
+    """Between the model and what the migration made, before the hypertable's own indexes."""
+    copy.provision("roles")
+    copy.provision("migrate")
+    return copy.run("-c", COMPARE, **copy.reach)
+
+
+@pytest.fixture(scope="module")
+def applied(copy: Copy, differences: str) -> Copy:
+    """With an hour of power in it, two rows of one meter and one of another, and fresh rollups."""
+    copy.provision("apply")
+    copy.database.sql(
+        "insert into power values ('2024-01-01 10:00Z', 'a', 100), ('2024-01-01 10:30Z', 'a', 300),"
+        " ('2024-01-01 10:30Z', 'b', 50)"
+    )
+    copy.provision("refresh")
+    return copy
+
+
+def test_its_model_is_what_its_migration_makes(differences: str) -> None:
+    assert differences == "[]\n"
+
+
+def test_its_entry_is_applied_and_leaves_no_drift(applied: Copy) -> None:
+    applied.provision("drift")
+
+
+def test_its_rollups_have_the_names_and_columns_that_it_tells(applied: Copy) -> None:
+    chapter = " ".join(
+        GUIDE.partition("The rollups are the tables")[2].partition("Editors")[0].split()
+    )
+    tables = re.findall(r"`(power_\w+)`", chapter)
+    assert len(tables) == 4
+    values = re.findall(r"`(watts_\w+)`", chapter)
+    for table in tables:
+        keys = [] if "total" in table else ["meter"]
+        told = applied.database.sql(
+            "select string_agg(column_name, ' ' order by ordinal_position)"
+            f" from information_schema.columns where table_name = '{table}'"
+        )
+        assert set(told.split()) == {"bucket", *keys, "n", *values}, table
+    mean = applied.database.sql("select watts_sum / watts_n from power_1h where meter = 'a'")
+    assert mean == "200"
+
+
+def test_its_endpoint_answers_for_a_meter_and_for_none(applied: Copy) -> None:
+    told = applied.run("-c", ASK, **{**applied.reach, "DATABASE_ROLE": "timestack_app"})
+    assert told == "200 300.0\n404 None\n"
+
+
+def test_its_job_is_known_and_counts_the_meters(applied: Copy) -> None:
+    told = applied.run("-c", WORK, **{**applied.reach, "DATABASE_ROLE": "timestack_app"})
+    assert told == "['power.audit'] {'meters': 2}\n"
+
+
+def test_the_suite_s_walk_of_the_routes_takes_its_endpoint_too(copy: Copy) -> None:
+    walk = "test_a_stranger_is_refused_by_every_route_that_is_not_on_the_list"
+    assert "2 passed" in copy.run("-m", "pytest", "-q", f"tests/unit/web/test_gate.py::{walk}")
+
+
+def test_sensors_and_readings_are_made_as_it_tells(applied: Copy) -> None:
+    statement = re.search(r"<<'SQL'\n(.+?)SQL\n", GUIDE, re.DOTALL)[1]
+    assert applied.database.sql(statement) == "1|north wall\n2|south wall"
