@@ -61,6 +61,10 @@ def files(values: Mapping[str, str]) -> tuple[str, ...]:
     return ("compose.yaml", *(name for name, yes in asked.items() if yes))
 
 
+# Settings that ask for every one of them.
+EVERY_FILE = {"AUTH_BACKEND": "platform", "DB_PORT": "5432"}
+
+
 class Compose:
     """Compose on this project's files with this project's settings."""
 
@@ -143,6 +147,11 @@ class Compose:
         return subprocess.run(
             [*self.command, *arguments], env=self.environment, check=False
         ).returncode
+
+    def down(self, *options: str) -> int:
+        """End the project, what a setting made that asks for it no more as well."""
+        everything = Compose(self.root, {**self.values, **EVERY_FILE})
+        return everything.run("--profile", "*", "down", *options, "--remove-orphans")
 
     def read(self, *arguments: str) -> str:
         """Standard output of a command; empty when it fails."""

@@ -379,7 +379,7 @@ def renew(root: Path) -> list[str]:
 
 def down(root: Path) -> int:
     """Stop the stack; volumes, secrets and images stay."""
-    return load(root).run("--profile", "*", "down", "--remove-orphans")
+    return load(root).down()
 
 
 def clean(root: Path) -> int:
@@ -393,4 +393,4 @@ def clean(root: Path) -> int:
     if os.environ.get("FORCE") != "yes" and not confirm("", compose.project):
         warn("nothing was deleted (FORCE=yes deletes without asking)")
         return 1
-    return compose.run("--profile", "*", "down", "--volumes", "--remove-orphans")
+    return compose.down("--volumes")

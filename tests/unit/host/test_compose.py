@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.host import environment
-from scripts.host.compose import Compose, files
+from scripts.host.compose import EVERY_FILE, Compose, files
 from tests.stack import ROOT
 
 
@@ -67,6 +67,11 @@ def test_the_database_is_not_published_unless_it_is_asked_for(tmp_path: Path) ->
     config = project(tmp_path, "DB_PORT=\n")
     assert {each.rpartition("->")[2] for each in published(config)} == {"8080", "8443"}
     assert "outside" not in config["networks"]
+
+
+def test_the_settings_that_end_a_project_ask_for_every_file() -> None:
+    every = {file.name for file in (ROOT / "compose").glob("*.yaml")} - {"test.yaml"}
+    assert set(files(EVERY_FILE)) == every
 
 
 def test_each_overlay_comes_on_top_of_the_stack_when_its_setting_asks_for_it() -> None:
