@@ -93,7 +93,7 @@ def test_a_job_has_one_request_id_from_the_proxy_to_the_worker(stack: Stack, giv
     assert (line["RequestMethod"], line["RequestPath"]) == ("POST", "/api/v1/jobs")
     assert line["DownstreamStatus"] == 202
 
-    (line,) = (each for each in in_ours(stack, "web", id) if each["logger"] == "gunicorn.access")
+    (line,) = (each for each in in_ours(stack, "web", id) if each["logger"] == "timestack.access")
     assert (line["method"], line["path"], line["status"]) == ("POST", "/api/v1/jobs", 202)
 
     of_the_job(stack, "rollups.refresh", id)

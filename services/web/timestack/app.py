@@ -13,6 +13,8 @@ from timestack import __version__, api, auth, dash, db, errors, health, pages
 from timestack.settings import WEB_SECRETS, Settings
 
 MIB = 1024 * 1024
+# Bytes that a body may have. The server keeps no larger one (server.py).
+LARGEST_BODY = 2 * MIB
 OUTSIDE = "timestack.outside"
 
 
@@ -31,8 +33,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         COMMIT=settings.timestack_commit,
         URL_PREFIX=settings.url_prefix,
         SECRET_KEY=settings.secret_key.get_secret_value(),
-        # A view that takes uploads raises its own limit with request.max_content_length.
-        MAX_CONTENT_LENGTH=2 * MIB,
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
         MAX_FORM_MEMORY_SIZE=MIB // 4,
         MAX_FORM_PARTS=100,
         BOOTSTRAP_SERVE_LOCAL=True,

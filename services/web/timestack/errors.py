@@ -36,6 +36,7 @@ RETRY_AFTER = 5
 # In characters. The proxy lets 64 KiB of head pass; what is read here is less.
 LONGEST_ADDRESS = 8190
 LONGEST_HEADER = 16_380
+MOST_HEADERS = 100
 
 # What a person is told, by status: a heading and what to do now.
 WORDS = {
@@ -118,10 +119,11 @@ def _identify() -> None:
 
 
 def _measure() -> None:
-    """Refuse here, in our own shape, what is longer than the server's defaults would allow."""
-    if len(request.environ.get("RAW_URI", "")) > LONGEST_ADDRESS:
+    """Refuse here, in our own shape, what is longer than anything that we read."""
+    if len(request.environ.get("REQUEST_URI", "")) > LONGEST_ADDRESS:
         raise RequestURITooLarge
-    if any(len(value) > LONGEST_HEADER for value in request.headers.values()):
+    values = list(request.headers.values())
+    if len(values) > MOST_HEADERS or any(len(value) > LONGEST_HEADER for value in values):
         raise RequestHeaderFieldsTooLarge
 
 

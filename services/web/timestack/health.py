@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from threading import Lock
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from timestack import __version__, db
 from timestack.settings import Settings
@@ -17,8 +21,11 @@ log = logging.getLogger(__name__)
 
 blueprint = Blueprint("health", __name__)
 
-# Seconds that readiness waits for all of its checks together.
-TIMEOUT = 2.0
+LIVE, READY = PROBES = ("/health/live", "/health/ready")
+# Seconds that readiness waits for all of its checks together, and for which their outcome is told
+# to whoever asks next: what hangs is waited for once, however many ask.
+TIMEOUT = 1.5
+FRESH = 1.0
 
 
 class Readiness:
@@ -26,14 +33,27 @@ class Readiness:
 
     def __init__(self, settings: Settings):
         redis = Redis.from_url(
-            settings.redis_url(0), socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT
+            settings.redis_url(0),
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT,
+            retry=Retry(NoBackoff(), 0),
         )
         self._checks: dict[str, Callable[[], object]] = {"database": db.check, "broker": redis.ping}
         # One thread per check: one that hangs can hold up its own successors and nothing else.
         self._threads = {name: ThreadPoolExecutor(1, f"check-{name}") for name in self._checks}
+        self._turn = Lock()
+        self._outcomes: dict[str, str] = {}
+        self._until = 0.0
 
     def check(self) -> dict[str, str]:
         """Return ``ok`` or ``failed`` for each dependency by name, within TIMEOUT seconds."""
+        with self._turn:
+            if time.monotonic() > self._until:
+                self._outcomes = self._ask()
+                self._until = time.monotonic() + FRESH
+            return self._outcomes
+
+    def _ask(self) -> dict[str, str]:
         running = {name: self._threads[name].submit(check) for name, check in self._checks.items()}
         wait_for(running.values(), timeout=TIMEOUT)
         return {name: _outcome(name, future) for name, future in running.items()}
@@ -45,13 +65,13 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.register_blueprint(blueprint)
 
 
-@blueprint.get("/health/live")
+@blueprint.get(LIVE)
 def live() -> Response:
     """Say that the process answers; asks nothing else."""
     return _fresh({"status": "ok"})
 
 
-@blueprint.get("/health/ready")
+@blueprint.get(READY)
 def ready() -> Response:
     """Say whether the database and the broker answer: 200 or 503, by name."""
     checks = current_app.extensions["readiness"].check()

@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -27,8 +27,9 @@ PASSWORDS = re.compile(r"""(://[^/\s:@]*:)[^/\s@]+(?=@)|(\bpassword=)(?:'[^']*'|
 LINKS = re.compile(r"""(/recover/)[^/\s?"']+""")
 # What of a line is text that others wrote.
 FREE = ("message", "path", "exception")
-# gunicorn's names of what an access line tells, and ours.
-ACCESS = {"m": "method", "{raw_uri}e": "path", "s": "status", "h": "client", "B": "bytes"}
+# The logger of the lines that tell of a request: method, path, status, client, bytes, duration (s)
+# and request id, without the query, which may hold what a person looked for.
+ACCESS = "timestack.access"
 
 
 def configure(settings: Settings) -> None:
@@ -59,17 +60,16 @@ class JsonFormatter(logging.Formatter):
 
     def event(self, record: logging.LogRecord) -> dict:
         """Return what is known of one event, secrets taken out."""
-        access = access_of(record)
-        told = f"{access['method']} {access['path']} {access['status']}" if access else None
+        facts = record.args if record.name == ACCESS else {}
         known = {
             "time": datetime.fromtimestamp(record.created, UTC)
             .isoformat(timespec="milliseconds")
             .replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": told or record.getMessage(),
+            "message": record.getMessage(),
             "request_id": request_id.get(),
-            **access,
+            **facts,
         }
         if record.exc_info:
             known["exception"] = self.formatException(record.exc_info)
@@ -98,22 +98,3 @@ class TextFormatter(JsonFormatter):
         took = f" {event['duration'] * 1000:.0f} ms" if "duration" in event else ""
         line = f"{clock} {record.levelname} {record.name}{id} {event['message']}{took}"
         return "\n".join([line, *([event["exception"]] if "exception" in event else [])])
-
-
-def access_of(record: logging.LogRecord) -> dict:
-    """Return an access line's method, path, status, client, bytes, duration (s) and request id.
-
-    The query string is left out: it may hold what a person looked for. Empty for other records.
-    """
-    atoms = record.args
-    if record.name != "gunicorn.access" or not isinstance(atoms, Mapping):
-        return {}
-    line = {ours: atoms[theirs] for theirs, ours in ACCESS.items()}
-    id = atoms["{x-request-id}o"]
-    return {
-        **line,
-        "path": line["path"].partition("?")[0],
-        "status": int(line["status"]),
-        "duration": float(atoms["L"]),
-        "request_id": None if id == "-" else id,
-    }

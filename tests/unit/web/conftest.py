@@ -18,10 +18,16 @@ PASSWORD = "p@ss/word:?#" + "x" * 32
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Variables and secret files that Settings accept; set more of them before ``make_app``."""
+    set_up(monkeypatch, tmp_path)
+    return monkeypatch
+
+
+def set_up(variables: pytest.MonkeyPatch, folder: Path) -> None:
+    """Set what Settings accept; the secret files are written into a folder."""
     for name in ("db_app_password", "redis_password", "secret_key", "secret_key_previous"):
-        (tmp_path / name).write_text(PASSWORD + "\n")
+        (folder / name).write_text(PASSWORD + "\n")
     for name, value in {
-        "SECRETS_DIR": str(tmp_path),
+        "SECRETS_DIR": str(folder),
         "TIMESTACK_ENV": "test",
         "DATABASE_HOST": "127.0.0.1",
         "DATABASE_PORT": "1",
@@ -29,8 +35,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Monke
         "REDIS_HOST": "127.0.0.1",
         "REDIS_PORT": "1",
     }.items():
-        monkeypatch.setenv(name, value)
-    return monkeypatch
+        variables.setenv(name, value)
 
 
 @pytest.fixture

@@ -1,0 +1,247 @@
+"""The web as its container runs it, on a port of the test's own, met by its connections."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from tests.stack import free_port, wait_until
+from tests.unit.web.conftest import set_up
+from timestack import logs
+from timestack.app import LARGEST_BODY
+
+ROOT = Path(__file__).resolve().parents[3]
+WEB = ROOT / "services" / "web"
+THREADS = 8
+# One that says nothing, one that stops within its head, and ones that stop within their bodies.
+BEGUN = {
+    "silent": b"",
+    "head": b"GET /ver",
+    "json": b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 99\r\n\r\n{"kind',
+    "callback": b"POST /dash/_dash-update-component HTTP/1.1\r\nHost: x\r\n"
+    b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+}
+
+
+class Web:
+    """gunicorn with our configuration."""
+
+    def __init__(self, port: int, process: subprocess.Popen, log: Path):
+        self.port, self.process, self._log = port, process, log
+
+    def connect(self) -> HTTPConnection:
+        return HTTPConnection("127.0.0.1", self.port, timeout=10)
+
+    def status(self, path: str = "/version") -> int:
+        with closing(self.connect()) as connection:
+            return ask(connection, "GET", path)
+
+    def begin(self, opened: ExitStack, sent: bytes) -> socket.socket:
+        line = opened.enter_context(socket.create_connection(("127.0.0.1", self.port), 10))
+        line.sendall(sent)
+        return line
+
+    def lines(self) -> list[dict]:
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    def workers(self) -> list[int]:
+        done = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return sorted(int(pid) for pid in done.stdout.split())
+
+
+def ask(connection: HTTPConnection, method: str, path: str, body: bytes | None = None) -> int:
+    """The status of one request; what is answered is read to its end."""
+    kind = {"Content-Type": "application/json"} if body is not None else {}
+    connection.request(method, path, body, kind)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    with serving(tmp_path_factory.mktemp("web")) as running:
+        yield running
+
+
+@contextmanager
+def serving(folder: Path, **variables: str) -> Iterator[Web]:
+    with pytest.MonkeyPatch.context() as environment:
+        set_up(environment, folder)
+        for name, value in {
+            "SCHEMA_FILE": str(ROOT / "services/timescaledb/schema/hypertables.yaml"),
+            "PYTHONPATH": str(WEB),
+            "WEB_THREADS": str(THREADS),
+            **variables,
+        }.items():
+            environment.setenv(name, value)
+        with started(folder / "log") as running:
+            yield running
+
+
+@contextmanager
+def started(log: Path) -> Iterator[Web]:
+    port = free_port()
+    command = ["-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}"]
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, *command, "timestack.wsgi:app"],
+            cwd=WEB,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    web = Web(port, process, log)
+    try:
+        wait_until(lambda: answers(web), "the web answers")
+        yield web
+    finally:
+        process.terminate()
+        process.wait(40)
+
+
+def answers(web: Web) -> bool:
+    try:
+        return web.status() == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("begun", BEGUN.values(), ids=BEGUN)
+def test_what_is_only_begun_keeps_nobody_waiting(web: Web, begun: bytes) -> None:
+    with ExitStack() as opened:
+        for _ in range(3 * THREADS):
+            web.begin(opened, begun)
+        # The last of them is known to the server once a request behind it is answered.
+        started = time.monotonic()
+        assert [web.status() for _ in range(20)] == [200] * 20
+        assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("size", [100, 60_000, 100_000, LARGEST_BODY, LARGEST_BODY + 1, 30_000_000])
+def test_a_body_that_nobody_reads_breaks_no_connection(web: Web, size: int) -> None:
+    with closing(web.connect()) as connection:
+        for _ in range(3):
+            assert ask(connection, "POST", "/api/v1/jobs", b"x" * size) in (400, 401)
+            assert ask(connection, "GET", "/version") == 200
+            assert connection.sock is not None, "the connection was closed"
+
+
+def test_a_body_above_the_limit_is_refused_in_words_and_never_kept(web: Web) -> None:
+    before = memory(web)
+    with closing(web.connect()) as connection:
+        # A form is read before anybody is known.
+        body = b"a=" + b"x" * LARGEST_BODY
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", "/login", body, form)
+        answer = connection.getresponse()
+        assert answer.status == 413
+        assert b"This is too large" in answer.read()
+        assert ask(connection, "GET", "/version") == 200
+    assert memory(web) - before < 20_000_000
+
+
+def memory(web: Web) -> int:
+    """Bytes that the processes hold."""
+    pids = [f"-p{pid}" for pid in web.workers()]
+    done = subprocess.run(["ps", "-o", "rss=", *pids], capture_output=True, text=True, check=True)
+    return 1024 * sum(int(size) for size in done.stdout.split())
+
+
+def test_large_bodies_for_which_there_is_no_room_are_refused_and_small_ones_are_not(
+    web: Web,
+) -> None:
+    head = (
+        f"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGEST_BODY}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    ).encode()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    with ExitStack() as opened:
+        for _ in range(16):
+            web.begin(opened, head + b"x" * (LARGEST_BODY - 1))
+
+        def refused() -> bool:
+            with closing(web.connect()) as connection:
+                connection.request("POST", "/login", b"x" * 200_000, form)
+                answer = connection.getresponse()
+                words = answer.read()
+                if answer.status == 429:
+                    assert b"Too many large bodies" in words
+                    assert answer.getheader("Retry-After")
+                return answer.status == 429
+
+        wait_until(refused, "a large body is refused")
+        with closing(web.connect()) as connection:
+            connection.request("POST", "/login", b"x" * 60_000, form)
+            assert connection.getresponse().status == 400
+    wait_until(lambda: not refused(), "the room is free again")
+
+
+def test_liveness_and_readiness_wait_for_no_thread(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        port = str(hung.getsockname()[1])
+        with serving(tmp_path, DATABASE_PORT=port) as web, ExitStack() as opened:
+            for _ in range(3 * THREADS):
+                web.begin(opened, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            for path, expected, seconds in (("/health/live", 200, 1), ("/health/ready", 503, 2)):
+                started = time.monotonic()
+                assert web.status(path) == expected
+                assert time.monotonic() - started < seconds
+
+
+def test_a_request_that_cannot_be_read_is_answered_and_logged(web: Web) -> None:
+    with ExitStack() as opened:
+        line = web.begin(opened, b"GET /version HTTP/1.1\r\nX: a\nb\r\n\r\n")
+        assert line.recv(65536).startswith(b"HTTP/1.0 400 Bad Request")
+    logged = lambda: [line for line in web.lines() if line.get("path") == "-"]  # noqa: E731
+    (line,) = wait_until(logged, "it is in the log")
+    assert (line["logger"], line["status"], line["client"]) == (logs.ACCESS, 400, "127.0.0.1")
+
+
+def test_a_worker_is_replaced_without_a_failure(web: Web) -> None:
+    with ExitStack() as opened:
+        kept = [opened.enter_context(closing(web.connect())) for _ in range(4)]
+        for _ in range(3):
+            (before,) = web.workers()
+            for connection in kept:
+                assert ask(connection, "GET", "/version") == 200
+            os.kill(before, signal.SIGHUP)
+            # The connections that it had rest, and are good for one more answer.
+            wait_until(lambda: len(web.workers()) == 2, "another worker is there")
+            assert web.status() == 200
+            for connection in kept:
+                assert ask(connection, "POST", "/api/v1/jobs", b"{}") in (400, 401)
+                assert ask(connection, "GET", "/version") == 200
+            wait_until(lambda b=before: b not in web.workers(), "the old one is gone")
+            assert len(web.workers()) == 1
+
+
+def test_it_stops_when_what_is_asked_is_answered(tmp_path: Path) -> None:
+    with serving(tmp_path) as web, ExitStack() as opened:
+        resting = opened.enter_context(closing(web.connect()))
+        assert ask(resting, "GET", "/version") == 200
+        line = web.begin(opened, BEGUN["json"])
+        assert web.status() == 200
+        web.process.terminate()
+        wait_until(lambda: not answers(web), "no connection is taken any more")
+        line.sendall(b"x" * (99 - len(b'{"kind')))
+        answer = line.recv(65536)
+        assert answer.startswith((b"HTTP/1.1 401", b"HTTP/1.1 400")), answer
+        assert b"Connection: close" in answer
+        assert web.process.wait(10) == 0
