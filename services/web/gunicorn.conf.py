@@ -9,7 +9,7 @@ from logging import getLogger
 
 from gunicorn.glogging import Logger
 
-from timestack import logs, server
+from timestack import deadline, logs, queue, server
 from timestack.series import catalog
 from timestack.settings import WEB_SECRETS, Settings, SettingsError
 
@@ -47,6 +47,12 @@ def pre_fork(server, worker):
     """Keep the collector off the pages that parent and children share."""
     gc.collect()
     gc.freeze()
+
+
+def post_fork(server, worker):
+    """Let no request wait without end for a neighbour that hangs."""
+    deadline.watch(settings.database_host, settings.database_port)
+    queue.be_brief()
 
 
 def child_exit(server, worker):

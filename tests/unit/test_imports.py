@@ -20,6 +20,7 @@ ALLOWED = {
     "settings": set(),
     "logs": {"settings"},
     "db": FOUNDATION,
+    "deadline": DATA,
     "models": DATA,
     "queue": FOUNDATION,
     "series": {"models", *DATA},

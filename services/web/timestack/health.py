@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("health", __name__)
 
 LIVE, READY = PROBES = ("/health/live", "/health/ready")
-# Seconds that readiness waits for all of its checks together, and for which their outcome is told
-# to whoever asks next: what hangs is waited for once, however many ask.
+# Seconds that readiness waits for all of its checks together, and for which a failure is told to
+# whoever asks next: what hangs is waited for once, however many ask.
 TIMEOUT = 1.5
-FRESH = 1.0
+REMEMBERED = 1.0
 
 
 class Readiness:
@@ -48,9 +48,10 @@ class Readiness:
     def check(self) -> dict[str, str]:
         """Return ``ok`` or ``failed`` for each dependency by name, within TIMEOUT seconds."""
         with self._turn:
-            if time.monotonic() > self._until:
+            if time.monotonic() >= self._until:
                 self._outcomes = self._ask()
-                self._until = time.monotonic() + FRESH
+                if "failed" in self._outcomes.values():
+                    self._until = time.monotonic() + REMEMBERED
             return self._outcomes
 
     def _ask(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ lives in this process's memory alone.
 from __future__ import annotations
 
 import logging
+import time
 
 from celery import Celery
 from celery.schedules import crontab
@@ -30,8 +31,11 @@ TIME_LIMIT = 30 * 60
 # Redis hands an unacknowledged message to another worker after this time: were it shorter than
 # the longest task, a task still running would be started a second time.
 VISIBILITY_TIMEOUT = 2 * TIME_LIMIT
-# How long a web request may hang on a broker that is away before it goes on without.
 BROKER_TIMEOUT = 3
+# Seconds that a request waits for a broker that hangs, and for which the next ones go on without
+# it at once: the sweeper sends what they could not.
+BRIEF = 1.5
+AWAY = 2.0
 REFRESH_PERIOD = 5 * 60
 SWEEP_PERIOD = 60
 # When usage is taken in (UTC): the platform has had two hours to count what ended at midnight.
@@ -109,6 +113,17 @@ def _daily(task: str, hour: int) -> dict:
 
 
 app.add_defaults(_configuration)
+_brief = False
+_away_until = 0.0
+
+
+def be_brief() -> None:
+    """From here on, wait for Redis no longer than a request may; workers have more patience."""
+    global _brief
+    _brief = True
+    transport = {"socket_timeout": BRIEF, "socket_connect_timeout": BRIEF, "max_retries": 0}
+    app.conf.broker_transport_options = {**app.conf.broker_transport_options, **transport}
+    app.conf.task_publish_retry = False
 
 
 def send(
@@ -116,8 +131,13 @@ def send(
 ) -> bool:
     """Send a task by name; False, and a log line, when Redis took no message.
 
-    The arguments of a ``hidden`` one show in no log and in no monitor.
+    The arguments of a ``hidden`` one show in no log and in no monitor. Where requests wait
+    (``be_brief``), Redis is left alone for AWAY seconds after it took none.
     """
+    global _away_until
+    if time.monotonic() < _away_until:
+        log.warning("Redis took no message a moment ago: %s is not sent", task)
+        return False
     try:
         app.send_task(
             task,
@@ -130,6 +150,7 @@ def send(
     except OperationalError as error:
         # Not the arguments: the text of a mail may let somebody in.
         log.warning("Redis took no message for %s: %s", task, error)
+        _away_until = time.monotonic() + AWAY if _brief else 0.0
         return False
     return True
 

@@ -18,8 +18,9 @@ import pytest
 
 from tests.stack import free_port, wait_until
 from tests.unit.web.conftest import set_up
-from timestack import logs
-from timestack.app import LARGEST_BODY
+from timestack import deadline, logs
+from timestack.app import LARGEST_BODY, create_app
+from timestack.auth import security
 
 ROOT = Path(__file__).resolve().parents[3]
 WEB = ROOT / "services" / "web"
@@ -193,16 +194,30 @@ def test_large_bodies_for_which_there_is_no_room_are_refused_and_small_ones_are_
     wait_until(lambda: not refused(), "the room is free again")
 
 
-def test_liveness_and_readiness_wait_for_no_thread(tmp_path: Path) -> None:
+def test_a_database_that_hangs_costs_some_seconds_and_liveness_none(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as hung:
         port = str(hung.getsockname()[1])
         with serving(tmp_path, DATABASE_PORT=port) as web, ExitStack() as opened:
-            for _ in range(3 * THREADS):
-                web.begin(opened, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            began, page = time.monotonic(), page_of_somebody()
+            pages = [web.begin(opened, page) for _ in range(3 * THREADS)]
             for path, expected, seconds in (("/health/live", 200, 1), ("/health/ready", 503, 2)):
                 started = time.monotonic()
                 assert web.status(path) == expected
                 assert time.monotonic() - started < seconds
+            # The first to ask find out that the database hangs, and the others need not.
+            for line in pages:
+                line.settimeout(20)
+                assert line.recv(65536).startswith(b"HTTP/1.1 503"), "the outage page"
+            assert time.monotonic() - began < 2 * (deadline.PATIENCE + deadline.ANSWER)
+
+
+def page_of_somebody() -> bytes:
+    """A request for a page by somebody whom only the database knows."""
+    app = create_app()
+    sign = app.session_interface.get_signing_serializer(app)
+    session = sign.dumps({"_user_id": "x" * 64, security.TOKEN: "x" * 43})
+    cookie = f"{app.config['SESSION_COOKIE_NAME']}={session}"
+    return f"GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\nCookie: {cookie}\r\n\r\n".encode()
 
 
 def test_a_request_that_cannot_be_read_is_answered_and_logged(web: Web) -> None:

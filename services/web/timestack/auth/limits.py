@@ -29,6 +29,8 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user, user_logged_in
 from flask_security.signals import password_changed
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from timestack import db
 from timestack.auth import browsers
@@ -56,7 +58,12 @@ def init_app(app: Flask, settings: Settings) -> None:
         get_remote_address,
         app=app,
         storage_uri=settings.redis_url(REDIS_DATABASE),
-        storage_options={"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT},
+        storage_options={
+            "socket_timeout": TIMEOUT,
+            "socket_connect_timeout": TIMEOUT,
+            # Its own default tries four times.
+            "retry": Retry(NoBackoff(), 0),
+        },
         # The one of its strategies in which a place can be given back.
         strategy="sliding-window-counter",
         in_memory_fallback_enabled=True,
