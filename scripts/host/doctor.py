@@ -177,6 +177,8 @@ def _database(compose: Compose) -> list[Finding]:
     ).split()
     if doubt:
         findings.append(_settle(compose, doubt))
+    if outside := _provision(compose, "bounds"):
+        findings.append(Finding("fail", "rows out of bounds", outside))
     return findings
 
 
@@ -201,13 +203,18 @@ def database_port(port: str) -> Finding:
     return Finding("fail", "database port", f"no PostgreSQL at localhost:{port}\n-> make up")
 
 
+def _provision(compose: Compose, *command: str) -> str:
+    """What a command of the provision container prints."""
+    return compose.read(
+        *("--progress=quiet", "run", "--rm", "--no-deps", "-T", "provision"),
+        *("python", "-m", "scripts.provision", *command),
+    ).strip()
+
+
 def _settle(compose: Compose, doubt: list[str]) -> Finding:
     """End what killed loads left prepared: it holds locks, and keeps vacuum from its work."""
-    settled = compose.read(
-        *("--progress=quiet", "run", "--rm", "--no-deps", "-T", "provision"),
-        *("python", "-m", "scripts.provision", "indoubt", "--settle"),
-    )
-    if settled.strip():
-        return Finding("ok", "prepared transactions", f"left by a killed load\n{settled.strip()}")
+    settled = _provision(compose, "indoubt", "--settle")
+    if settled:
+        return Finding("ok", "prepared transactions", f"left by a killed load\n{settled}")
     detail = f"{len(doubt)} of somebody else, or of a load at work: {', '.join(doubt)}"
     return Finding("warn", "prepared transactions", f"{detail}\n-> make psql: rollback prepared")

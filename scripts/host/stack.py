@@ -205,7 +205,7 @@ def check_schema(compose: Compose, phase: Phase) -> None:
         check=False,
     )
     if done.returncode:
-        text = (done.stderr or done.stdout).strip().replace("/app/schema/", "")
+        text = (done.stderr or done.stdout).strip()
         raise Refused([Fault(str(file.relative_to(compose.root)), text, "correct the file")])
     phase.result = done.stdout.strip()
 
@@ -229,6 +229,7 @@ def start(compose: Compose, phases: Phases) -> None:
             # It takes as long as the data do: a migration of a large table may run for hours.
             _bring(compose, phase, log, {PROVISIONER}, seconds=math.inf)
             phase.result = "the database is what the code expects"
+        _warnings(compose, phase)
         with phases.phase("start") as phase:
             # With the database again: the others are told to wait for it.
             _bring(compose, phase, log, {DATABASE, *others}, "--remove-orphans")
@@ -237,6 +238,15 @@ def start(compose: Compose, phases: Phases) -> None:
     except Refused as refused:
         refused.stopped = sorted(before - _serving(compose))
         raise
+
+
+def _warnings(compose: Compose, phase: Phase) -> None:
+    """Show what the provisioner warned of in this phase, which is over."""
+    since = f"{math.ceil(phase.seconds)}s"
+    said = compose.read("logs", "--no-log-prefix", "--since", since, PROVISIONER)
+    for line in said.splitlines():
+        if line.startswith("warning: "):
+            warn(line.removeprefix("warning: "))
 
 
 def _serving(compose: Compose) -> set[str]:

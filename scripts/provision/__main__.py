@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from scripts.provision import apply as applying
-from scripts.provision import indoubt, lock, migrate, roles, target
+from scripts.provision import bounds, indoubt, lock, migrate, roles, target
 from scripts.provision import plan as planning
 from scripts.provision import seed as seeding
 from scripts.provision.console import say, step
@@ -194,6 +194,7 @@ def parser() -> argparse.ArgumentParser:
     )
     drift = command("drift", "exit with 2 when the database differs from the schema file")
     drift.add_argument("--json", action="store_true", help="for a program")
+    command("bounds", "list rows from before that are outside of the declared bounds")
     doubt = command("indoubt", "exit with 2 when killed loads left something in doubt")
     doubt.add_argument("--settle", action="store_true", help="commit or roll it back")
     for name, (_, text) in CHANGING.items():
@@ -237,6 +238,9 @@ def run(command: str, file: Path | None, options: dict) -> int:
     if command in ("plan", "drift"):
         plan = run_plan(engine, settings, **options)
         return 2 if command == "drift" and plan.steps else 0
+    if command == "bounds":
+        bounds.run(engine, catalog.current(settings.schema_file))
+        return 0
     if command == "indoubt":
         return indoubt.run(engine, **options)
     with lock.provisioning(engine):

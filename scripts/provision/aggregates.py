@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from timestack.series.catalog import Hypertable, Rollup
-from timestack.series.sql import fill, interval_text, literal
+from timestack.series.catalog import DAY, Hypertable, Rollup, divides
+from timestack.series.sql import fill, finite, interval_text, literal
 
-# From rows. A null counts in n alone.
+# From rows. A null counts in n alone, and so does NaN or an infinity, which no sum would survive.
 FROM_ROWS = (
-    ("{v_n}", "count({v})"),
-    ("{v_sum}", "sum({v})"),
-    ("{v_min}", "min({v})"),
-    ("{v_max}", "max({v})"),
-    ("{v_first}", "first({v}, {time}) filter (where {v} is not null)"),
-    ("{v_last}", "last({v}, {time}) filter (where {v} is not null)"),
+    ("{v_n}", "count({v}) filter (where {sql_finite})"),
+    ("{v_sum}", "sum({v}) filter (where {sql_finite})"),
+    ("{v_min}", "min({v}) filter (where {sql_finite})"),
+    ("{v_max}", "max({v}) filter (where {sql_finite})"),
+    ("{v_first}", "first({v}, {time}) filter (where {sql_finite})"),
+    ("{v_last}", "last({v}, {time}) filter (where {sql_finite})"),
 )
 # From the level below, which stands for the same rows.
 FROM_LEVEL = (
@@ -26,6 +26,8 @@ FROM_LEVEL = (
     ("{v_first}", "first({v_first}, {time}) filter (where {v_first} is not null)"),
     ("{v_last}", "last({v_last}, {time}) filter (where {v_last} is not null)"),
 )
+# What the comment says of a rollup that leaves NaN and infinities out, as older ones did not.
+FINITE = ", finite ones"
 PARTS = ("n", "sum", "min", "max", "first", "last")
 
 
@@ -41,6 +43,21 @@ class Level:
     rollup: Rollup
     hypertable: Hypertable
     hypertable_name: str
+    zone: str | None
+
+    def bucket(self, time: str) -> str:
+        """SQL of the start of the bucket that holds ``time``, which is SQL as well."""
+        zone = f", {literal(self.zone)}" if self.zone else ""
+        return f"time_bucket({literal(self.width)}, {time}{zone})"
+
+    def after(self, time: str) -> str:
+        """SQL of the start of the bucket after the one that holds ``time``."""
+        if self.zone is None:
+            return f"{self.bucket(time)} + {literal(self.width)}"
+        # A local day has 23 or 25 hours twice a year, so it is added to the local time.
+        zone = literal(self.zone)
+        local = f"{self.bucket(time)} at time zone {zone} + {literal(self.width)}"
+        return f"({local}) at time zone {zone}"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -54,22 +71,25 @@ class Level:
         return (
             f"timestack rollup of {self.hypertable_name}: {interval_text(self.width)} "
             f"from {self.source}, keys ({', '.join(self.rollup.keys)}), "
-            f"values ({', '.join(self.rollup.values)})"
+            f"values ({', '.join(self.rollup.values)}){FINITE}"
+            + (f", days of {self.zone}" if self.zone else "")
         )
+
+    @property
+    def former_comment(self) -> str:
+        """What the comment was when NaN and infinities still counted as values."""
+        return self.comment.replace(FINITE, "")
 
     def select(self, where: str = "") -> str:
         """The query that computes the level; ``where`` is SQL put before GROUP BY."""
-        bucket = fill(
-            "time_bucket({sql_width}, {time})",
-            sql_width=literal(self.width),
-            time=self.source_time,
-        )
+        bucket = self.bucket(fill("{time}", time=self.source_time))
         keys = "".join(", " + fill("{key}", key=key) for key in self.rollup.keys)
         count = "count(*)" if self.from_rows else "sum(n)::bigint"
         outputs = [f"{bucket} as bucket{keys}", f"{count} as n"]
         for value in self.rollup.values:
             names = {"v": value, "time": self.source_time}
             names |= {f"v_{part}": f"{value}_{part}" for part in PARTS}
+            names["sql_finite"] = finite(value)
             outputs += [
                 fill(f"{expression} as {output}", **names)
                 for output, expression in (FROM_ROWS if self.from_rows else FROM_LEVEL)
@@ -89,8 +109,13 @@ def levels(name: str, hypertable: Hypertable) -> list[Level]:
     """Every rollup table of a hypertable, each after the one it is computed from."""
     result = []
     for rollup in hypertable.rollups:
-        source, time, from_rows = name, hypertable.time, True
+        below: Level | None = None
         for width, table in rollup.tables(name).items():
-            result.append(Level(table, width, source, time, from_rows, rollup, hypertable, name))
-            source, time, from_rows = table, "bucket", False
+            zone = rollup.timezone if width >= DAY else None
+            if below and zone and not below.zone and not divides(below.width, zone):
+                # Its buckets lie across the zone's midnight, so the days are made of rows.
+                below = None
+            source, time = (below.table, "bucket") if below else (name, hypertable.time)
+            below = Level(table, width, source, time, below is None, rollup, hypertable, name, zone)
+            result.append(below)
     return result

@@ -14,7 +14,7 @@ from scripts.provision.hypertables import create_index
 from scripts.provision.state import State, Trigger
 from scripts.provision.steps import Step
 from timestack.series.catalog import Catalog, Hypertable
-from timestack.series.sql import fill, interval_text, literal
+from timestack.series.sql import fill, finite, interval_text, literal
 
 # Rollup rows are fewer than the rows they stand for, so a chunk of them spans more time.
 CHUNKS = 10
@@ -69,8 +69,8 @@ declare
 begin
   {sql_clip}for span in
     select unnest(range_agg(tstzrange(
-             time_bucket({sql_width}, lower(touched)),
-             time_bucket({sql_width}, upper(touched) - interval '1 microsecond') + {sql_width})))
+             {sql_first},
+             {sql_next})))
       from unnest(spans) as touched
   loop
     since := coalesce(lower(span), '-infinity');
@@ -86,10 +86,12 @@ begin
 end
 """
 # Buckets that reach behind the retention have lost rows: computing them again would lose them too.
-CLIP = (
-    "spans := spans * tstzmultirange(tstzrange("
-    "time_bucket({sql_width}, now() - {sql_retention}) + {sql_width}, null));\n  "
-)
+CLIP = "spans := spans * tstzmultirange(tstzrange({sql_next}, null));\n  "
+
+LOOK_AGAIN = """
+insert into timestack.changes (table_name, ranges)
+select {sql_name}, '{{(,)}}' where exists (select from public.{table} where not ({sql_finite}))
+"""
 
 DROP_EXPIRED = """
   select count(*) from drop_chunks({sql_name}, older_than => now() - {sql_retention})
@@ -105,15 +107,18 @@ EVENTS = {
 
 
 def refresh_body(level: Level) -> str:
-    width = literal(level.width)
     clip = ""
     if level.hypertable.retention:
-        clip = fill(CLIP, sql_width=width, sql_retention=literal(level.hypertable.retention))
-    where = fill("where {time} >= since and {time} < until", time=level.source_time)
+        clip = fill(CLIP, sql_next=level.after(f"now() - {literal(level.hypertable.retention)}"))
+    # A time without end is in no bucket.
+    where = fill(
+        "where {time} >= since and {time} < until and isfinite({time})", time=level.source_time
+    )
     return fill(
         REFRESH,
         sql_clip=clip,
-        sql_width=width,
+        sql_first=level.bucket("lower(touched)"),
+        sql_next=level.after("upper(touched) - interval '1 microsecond'"),
         table=level.table,
         columns=level.columns,
         sql_select=level.select(where).replace("\n", "\n    "),
@@ -182,11 +187,25 @@ def create_rollup(level: Level) -> tuple[str, ...]:
             sql_chunk=literal(level.hypertable.chunk_interval * CHUNKS),
         ),
         *(create_index(level.table, columns, unique) for columns, unique in rollup_indexes(level)),
-        fill(
-            "comment on table public.{table} is {sql_text}",
-            table=level.table,
-            sql_text=literal(level.comment),
-        ),
+        _describe(level),
+    )
+
+
+def _describe(level: Level) -> str:
+    return fill(
+        "comment on table public.{table} is {sql_text}",
+        table=level.table,
+        sql_text=literal(level.comment),
+    )
+
+
+def _look_again(level: Level) -> str:
+    """Have the rollups computed from all rows if one of these was counted and should not be."""
+    return fill(
+        LOOK_AGAIN,
+        sql_name=literal(level.hypertable_name),
+        table=level.hypertable_name,
+        sql_finite=" and ".join(f"({finite(value)})" for value in level.rollup.values),
     )
 
 
@@ -203,13 +222,20 @@ def same_rollup(level: Level, state: State) -> bool:
     return (
         level.table in state.hypertables
         and level.table not in state.continuous_aggregates
-        and relation.comment == level.comment
+        and relation.comment in (level.comment, level.former_comment)
         and relation.columns == level.columns
     )
 
 
 def rollup_details(level: Level, state: State) -> Iterator[Step]:
-    """What may be missing of a level that is there: its indexes."""
+    """What may be missing of a level that is there: its indexes, a look for NaN and infinities."""
+    if state.relations[level.table].comment != level.comment:
+        yield Step(
+            "change",
+            f"rollup {level.table}",
+            "without NaN and infinities; computed again at the next refresh where there are any",
+            (_describe(level), _look_again(level)),
+        )
     actual = {(index.columns, index.unique) for index in state.indexes[level.table].values()}
     for columns, unique in rollup_indexes(level):
         if (columns, unique) not in actual:

@@ -21,13 +21,18 @@ def apply(
 ) -> tuple[Step, ...]:
     """Make the database what the file declares. Returns the steps taken; empty when it was so.
 
+    The plan's notes are reported, and what a person must decide; that is left as it is.
+
     Runs of steps that PostgreSQL can undo together are one transaction. Where a step cannot be
     part of one, what came before it stays: the next apply plans anew and goes on from there.
     Raises Refused before anything is changed when a destructive step is not allowed, and
     Unfinished when differences are left.
     """
     with engine.begin() as connection:
-        steps = plan(catalog, connection).steps
+        found = plan(catalog, connection)
+        for line in (*found.notes, *(step.line() for step in found.steps if step.by_hand)):
+            report(line)
+        steps = tuple(step for step in found.steps if not step.by_hand)
         dangerous = [step for step in steps if step.destructive]
         if dangerous and not allow_destructive:
             raise Refused(
@@ -53,7 +58,7 @@ def _require_done(catalog: Catalog, engine: Engine) -> None:
     the owner's REVOKE with a warning.
     """
     with engine.connect() as connection:
-        left = plan(catalog, connection).steps
+        left = [step for step in plan(catalog, connection).steps if not step.by_hand]
     if left:
         raise Unfinished(
             "applied, but these differences are still there, which the server does not let the "

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 
+from sqlalchemy import Connection
+
 from scripts.provision.errors import Refused
-from scripts.provision.state import Dimensions, State
+from scripts.provision.state import Dimensions, State, is_rollup
 from scripts.provision.steps import Step
-from timestack.series.catalog import Hypertable, descends, name_of
+from timestack.series.catalog import IN_CLONE, Catalog, Hypertable, descends, name_of
 from timestack.series.sql import fill, interval_text, literal
 
 CREATE = (
     "select create_hypertable({sql_name}, by_range({sql_time}, {sql_interval}), "
     "create_default_indexes => false, migrate_data => true)"
 )
+# Each query opens the chunks it reads, and a transaction's locks are counted in thousands.
+MANY = 1000
+CHUNKS_TO_BE = """
+select count(distinct time_bucket({sql_interval}, {time})) from public.{table}
+"""
 ADD_PARTITION = "select add_dimension({sql_name}, by_hash({sql_column}, {sql_count}))"
 
 
@@ -87,6 +95,56 @@ def _dimensions(
                 ),
             ),
         )
+
+
+def undeclared(catalog: Catalog, state: State) -> Iterator[Step]:
+    """Hypertables that the file does not name, made by hand or removed from it: told, never undone.
+
+    TimescaleDB has no way back to a plain table, and whose rows they are the file does not say.
+    """
+    for name in sorted(set(state.hypertables) - set(catalog.hypertables)):
+        if is_rollup(state.relations[name]):
+            continue
+        todo = f"declare it there, or keep its rows elsewhere and `drop table {name}`"
+        yield Step("drop", f"hypertable {name}", f"not in {IN_CLONE}: {todo}", (), by_hand=True)
+
+
+def notes(catalog: Catalog, state: State) -> Iterator[str]:
+    """Tables whose chunks are so many that plans and loads take long and run out of locks."""
+    for name, table in catalog.hypertables.items():
+        chunks = _chunks(name, table, state)
+        if chunks >= MANY:
+            yield (
+                f"warning: {catalog.where('hypertables', name, 'chunk_interval')}: "
+                f"`{interval_text(table.chunk_interval)}` makes {chunks:,} chunks of the rows of "
+                f"{name}: a longer one makes fewer, and each should have 10,000 rows or more"
+            )
+
+
+def _chunks(name: str, table: Hypertable, state: State) -> int:
+    """How many chunks a table has, or will have once it is as declared and its rows are in it."""
+    actual = state.hypertables.get(name)
+    if actual is None:
+        return state.chunks_to_be.get(name, 0)
+    chunks = state.chunks[name]
+    if actual.chunk_interval == table.chunk_interval:
+        return len(chunks)
+    widths = (chunk.end - chunk.start for chunk in chunks)
+    return sum(math.ceil(width / table.chunk_interval.total_seconds())
+               for width in widths if math.isfinite(width))  # fmt: skip
+
+
+def chunks_to_be(connection: Connection, catalog: Catalog, state: State) -> dict[str, int]:
+    """How many chunks will be made of the rows of each table that is not a hypertable yet."""
+    found = {}
+    for name in state.with_rows - set(state.hypertables):
+        table = catalog.hypertables[name]
+        statement = fill(
+            CHUNKS_TO_BE, table=name, time=table.time, sql_interval=literal(table.chunk_interval)
+        )
+        partitions = table.partition.count if table.partition else 1
+        found[name] = connection.exec_driver_sql(statement).scalar() * partitions
+    return found
 
 
 def _create(name: str, table: Hypertable, has_rows: bool) -> Step:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from scripts.provision import apache, grants, hypertables, roles, rollups, timescale
+from scripts.provision import apache, bounds, grants, hypertables, roles, rollups, timescale
 from scripts.provision.errors import Refused
 from scripts.provision.state import Relation, State, read
 from scripts.provision.steps import Step
@@ -33,6 +33,8 @@ def plan(catalog: Catalog, connection: Connection) -> Plan:
     """
     state = read(connection, catalog.hypertables)
     require_known(catalog, state)
+    state.outside = bounds.outside(connection, catalog, state)
+    state.chunks_to_be = hypertables.chunks_to_be(connection, catalog, state)
     return _plan(catalog, state, connection.engine.url.database)
 
 
@@ -51,10 +53,18 @@ def _plan(catalog: Catalog, state: State, database: str) -> Plan:
         yield from roles.diff(state, database)
         for name, table in catalog.hypertables.items():
             yield from hypertables.diff(name, table, state)
+        yield from hypertables.undeclared(catalog, state)
+        yield from bounds.diff(catalog, state)
         yield from rollups.diff(catalog, state, edition)
         yield from grants.diff(catalog, state)
 
-    return Plan(state.edition, tuple(steps()), (*roles.notes(state), *edition.notes(catalog)))
+    notes = (
+        *roles.notes(state),
+        *edition.notes(catalog),
+        *bounds.notes(catalog, state),
+        *hypertables.notes(catalog, state),
+    )
+    return Plan(state.edition, tuple(steps()), notes)
 
 
 def require_known(catalog: Catalog, state: State) -> None:
@@ -67,7 +77,7 @@ def require_known(catalog: Catalog, state: State) -> None:
             if relation is None:
                 faults.append(
                     f"{catalog.where(section, name)}: the database has no such table: "
-                    "a migration makes it; run `python -m scripts.provision migrate`"
+                    "a migration makes it, and `make up` runs those"
                 )
                 continue
             faults += [

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from scripts.provision.aggregates import Level, levels
 from scripts.provision.functions import diff_functions, diff_triggers
-from scripts.provision.state import State, is_rollup
+from scripts.provision.state import State, day, is_rollup
 from scripts.provision.steps import Step
 from timestack.series.catalog import Catalog
 from timestack.series.policies import REFRESH
@@ -42,6 +42,8 @@ def diff(catalog: Catalog, state: State, edition: ModuleType) -> Iterator[Step]:
                 yield _make(level, state, edition)
             else:
                 yield from edition.rollup_details(level, state)
+    for name in sorted(set(state.triggers) - set(catalog.hypertables)):
+        yield from diff_triggers(name, {}, state)
     yield from diff_functions(list(edition.functions(catalog, state)), state)
     for name, table in catalog.hypertables.items():
         yield from diff_triggers(name, edition.triggers(table), state)
@@ -64,23 +66,24 @@ def _make(level: Level, state: State, edition: ModuleType) -> Step:
         f"rollup {level.table}",
         f"{detail}, made again",
         (drop(level.table, state), *create),
-        destructive=_lost(level, state),
+        destructive=lost(level, state),
     )
 
 
-def _lost(level: Level, state: State) -> str:
+def lost(level: Level, state: State) -> str:
     """What cannot be computed again because its rows are gone, as a sentence; often empty."""
     oldest = state.oldest_bucket.get(level.table)
     if oldest is None:
         return ""
-    kept = state.oldest_chunk.get(level.hypertable_name)
-    if kept and level.hypertable.retention:
+    chunks = state.chunks[level.hypertable_name]
+    kept = chunks[0].start if chunks else None
+    if kept is not None and level.hypertable.retention:
         # A late row may have made an old chunk again, without the rows that it had.
-        kept = max(kept, datetime.now(UTC) - level.hypertable.retention)
-    if kept and oldest + level.width > kept:
+        kept = max(kept, (datetime.now(UTC) - level.hypertable.retention).timestamp())
+    if kept is not None and oldest + level.width.total_seconds() > kept:
         return ""
-    since = f"{kept:%Y-%m-%d}" if kept else "now"
-    return f"its buckets from {oldest:%Y-%m-%d} to {since} have no rows to be computed from"
+    since = "now" if kept is None else day(kept)
+    return f"its buckets from {day(oldest)} to {since} have no rows to be computed from"
 
 
 def drop(table: str, state: State) -> str:

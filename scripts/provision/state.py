@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 from sqlalchemy import Connection, text
 
 from scripts.provision.errors import Refused
@@ -120,9 +122,27 @@ select c.relname as table, coalesce(s.segmentby, '') as segment_by,
  where s.segmentby is not null or s.orderby is not null
 """
 
+# In seconds since 1970: a chunk may begin before the first time that Python has, and need not end.
 CHUNKS = """
-select hypertable_name as table, min(range_start) as oldest, array_agg(range_end) as ends
-  from timescaledb_information.chunks where hypertable_schema = 'public' group by 1
+select hypertable_name as table,
+       array_agg(format('%I.%I', chunk_schema, chunk_name) order by range_start) as names,
+       array_agg(extract(epoch from range_start)::float8 order by range_start) as starts,
+       array_agg(extract(epoch from range_end)::float8 order by range_start) as ends,
+       bool_or(is_compressed) as in_columnstore
+  from timescaledb_information.chunks
+ where hypertable_schema = 'public' and range_start is not null group by 1
+"""
+
+HAS_ROWS = "select exists (select from {sql_relation})"
+OLDEST_BUCKET = "select extract(epoch from min(bucket))::float8 from public.{name}"
+
+BOUNDS = """
+select t.relname as table, k.conname as name, k.convalidated as validated, d.description as comment
+  from pg_constraint k
+  join pg_class t on t.oid = k.conrelid
+  join pg_description d on d.objoid = k.oid and d.classoid = 'pg_constraint'::regclass
+ where t.relnamespace = 'public'::regnamespace and k.contype = 'c'
+   and d.description like 'timestack bounds: %'
 """
 
 ROLES = """
@@ -193,6 +213,26 @@ class Index:
 
 
 @dataclass(frozen=True)
+class Check:
+    """A declared bound as the database has it; not ``validated`` it holds for new rows alone."""
+
+    comment: str
+    validated: bool
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """From when to before when a chunk has rows: seconds since 1970, infinite where it is open.
+
+    ``name`` is with its schema, and quoted.
+    """
+
+    name: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
 class Trigger:
     function: str
     arguments: tuple[str, ...]
@@ -232,9 +272,16 @@ class State:
     edition: Edition
     relations: dict[str, Relation] = field(default_factory=dict)
     hypertables: dict[str, Dimensions] = field(default_factory=dict)
-    oldest_chunk: dict[str, datetime] = field(default_factory=dict)
-    chunk_ends: dict[str, list[datetime]] = field(default_factory=dict)
-    oldest_bucket: dict[str, datetime | None] = field(default_factory=dict)
+    # In order of time.
+    chunks: dict[str, list[Chunk]] = field(default_factory=lambda: defaultdict(list))
+    in_columnstore: set[str] = field(default_factory=set)
+    # Of tables with rows that are no hypertables yet, when a plan has looked.
+    chunks_to_be: dict[str, int] = field(default_factory=dict)
+    # In seconds since 1970, as those of a chunk.
+    oldest_bucket: dict[str, float | None] = field(default_factory=dict)
+    bounds: dict[str, dict[str, Check]] = field(default_factory=lambda: defaultdict(dict))
+    # Tables and columns that have rows outside of what is declared, when a plan has looked.
+    outside: set[tuple[str, str]] = field(default_factory=set)
     indexes: dict[str, dict[str, Index]] = field(default_factory=lambda: defaultdict(dict))
     # None for a function that no longer runs as its owner.
     functions: dict[str, str | None] = field(default_factory=dict)
@@ -271,8 +318,8 @@ class State:
 
     def expired(self, table: str, retention: timedelta) -> str:
         """What a retention would drop at once, as a sentence; empty when nothing."""
-        before = datetime.now(UTC) - retention
-        count = sum(end <= before for end in self.chunk_ends.get(table, ()))
+        before = (datetime.now(UTC) - retention).timestamp()
+        count = sum(chunk.end <= before for chunk in self.chunks[table])
         return f"drops {count} chunks that are older already" if count else ""
 
 
@@ -303,7 +350,11 @@ def read(connection: Connection, tables: Iterable[str]) -> State:
             partition = (row.column, row.count)
             state.hypertables[row.name] = Dimensions(known.time, known.chunk_interval, partition)
     for row in rows(CHUNKS):
-        state.oldest_chunk[row.table], state.chunk_ends[row.table] = row.oldest, row.ends
+        state.chunks[row.table] = list(map(Chunk, row.names, row.starts, row.ends))
+        if row.in_columnstore:
+            state.in_columnstore.add(row.table)
+    for row in rows(BOUNDS):
+        state.bounds[row.table][row.name] = Check(row.comment, row.validated)
     for row in rows(INDEXES):
         columns = tuple(row.columns) if row.plain else None
         state.indexes[row.table][row.name] = Index(
@@ -346,21 +397,34 @@ def read(connection: Connection, tables: Iterable[str]) -> State:
     state.delegable = {row.name for row in rows(DELEGABLE)}
     state.backup_functions = {row.role: set(row.functions) for row in rows(BACKUP_FUNCTIONS)}
     state.oldest_bucket = {
-        name: connection.exec_driver_sql(
-            fill("select min(bucket) from public.{name}", name=name)
-        ).scalar()
+        name: connection.exec_driver_sql(fill(OLDEST_BUCKET, name=name)).scalar()
         for name, relation in state.relations.items()
         if is_rollup(relation) and "bucket" in relation.columns
     }
     state.with_rows = {
         table
         for table in tables
-        if table in state.relations
-        and connection.exec_driver_sql(
-            fill("select exists (select from public.{table})", table=table)
-        ).scalar()
+        if table in state.relations and _has_rows(connection, table, state)
     }
     return state
+
+
+def _has_rows(connection: Connection, table: str, state: State) -> bool:
+    # Chunk by chunk, and the first one tells: a plan over all of thousands takes seconds.
+    relations = [chunk.name for chunk in reversed(state.chunks[table])]
+    if table not in state.hypertables:
+        relations = [fill("public.{table}", table=table)]
+    return any(
+        connection.exec_driver_sql(fill(HAS_ROWS, sql_relation=relation)).scalar()
+        for relation in relations
+    )
+
+
+def day(seconds: float) -> str:
+    """The day of a time in seconds since 1970, which may be one that Python has not."""
+    if not math.isfinite(seconds):
+        return "-infinity" if seconds < 0 else "infinity"
+    return str(np.datetime64(int(seconds // 86400), "D"))
 
 
 def is_rollup(relation: Relation) -> bool:

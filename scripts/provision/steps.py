@@ -15,6 +15,7 @@ class Step:
 
     ``destructive`` says what is lost; empty when nothing is. Steps of one plan are in dependency
     order. ``transactional`` is False for what PostgreSQL or TimescaleDB refuses in a transaction.
+    What is ``by_hand`` a person must decide: apply leaves it alone, and drift goes on naming it.
     """
 
     action: Action
@@ -23,6 +24,7 @@ class Step:
     statements: tuple[str, ...]
     destructive: str = ""
     transactional: bool = True
+    by_hand: bool = False
 
     def line(self) -> str:
         """One line for a person."""

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from scripts.provision.aggregates import Level, levels
 from scripts.provision.functions import Function
+from scripts.provision.rollups import lost
 from scripts.provision.state import Policy, State, Trigger
 from scripts.provision.steps import Step
 from timestack.series.catalog import Catalog, Hypertable, descends, name_of
@@ -74,9 +75,19 @@ def same_rollup(level: Level, state: State) -> bool:
     relation = state.relations[level.table]
     return (
         level.table in state.continuous_aggregates
-        and relation.comment == level.comment
+        and (relation.comment == level.comment or _may_stay(level, state))
         and relation.columns == level.columns
     )
+
+
+def _may_stay(level: Level, state: State) -> bool:
+    """Whether a level from before NaN and infinities were left out need not be made again.
+
+    The bounds refuse new ones; where there are some, making it again must lose no other bucket.
+    """
+    former = state.relations[level.table].comment == level.former_comment
+    found = any((level.hypertable_name, value) in state.outside for value in level.rollup.values)
+    return former and (not found or bool(lost(level, state)))
 
 
 def rollup_details(level: Level, state: State) -> Iterator[Step]:
@@ -120,6 +131,19 @@ def policies(catalog: Catalog, state: State) -> Iterator[Step]:
             yield from _refresh(level, state)
         yield from _columnstore(name, table, state)
         yield from _retention(name, table, state)
+    yield from _undeclared(catalog, state)
+
+
+def _undeclared(catalog: Catalog, state: State) -> Iterator[Step]:
+    """Policies left on hypertables that are no longer in the file would go on dropping rows."""
+    procedures = {
+        "policy_retention": "select remove_retention_policy({sql_name})",
+        "policy_compression": "call remove_columnstore_policy({sql_name})",
+    }
+    for table, kind in sorted(state.policies):
+        if kind in procedures and table not in catalog.hypertables:
+            statement = fill(procedures[kind], sql_name=literal(f"public.{table}"))
+            yield Step("drop", f"{kind.replace('_', ' ')} of {table}", "not declared", (statement,))
 
 
 def _refresh(level: Level, state: State) -> Iterator[Step]:

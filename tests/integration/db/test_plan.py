@@ -316,3 +316,65 @@ def test_a_hypertable_s_time_column_and_its_partition_cannot_be_undone(filled: D
     apply(filled, declare("partition: {column: sensor_id, count: 3}"))
     with pytest.raises(Refused, match="partitioned by `sensor_id` as well, which cannot be undone"):
         apply(filled, declare())
+
+
+def test_a_hypertable_that_the_file_does_not_name_is_a_difference_that_apply_leaves(
+    filled: Database, command, capsys
+) -> None:
+    apply(filled, declare(ROLLUP))
+    filled.sql(
+        "create table mine (time timestamptz not null);"
+        "alter table mine owner to timestack_owner; set role timestack_owner;"
+        "select create_hypertable('mine', by_range('time'))"
+    )
+    nothing = catalog.parse("hypertables: {}")
+    found = drift(filled, nothing)
+    for table in ("mine", "readings"):
+        [line] = [each for each in found if each.startswith(f"- hypertable {table}:")]
+        assert "not in services/timescaledb/schema/hypertables.yaml: declare it there" in line
+    # Its triggers would go on writing into a list that nobody takes from.
+    assert any(each.startswith("- trigger timestack_insert on readings") for each in found)
+    apply(filled, nothing, allow_destructive=True)
+    assert [line.split(":")[0] for line in drift(filled, nothing)] == [
+        "- hypertable mine",
+        "- hypertable readings",
+    ]
+    assert filled.sql("select count(*) from pg_trigger where tgname ~ '^timestack_'") == "0"
+    assert content(filled).startswith("100|")
+
+
+def test_what_the_database_lacks_is_named_in_the_file_with_the_verb_that_makes_it(
+    filled: Database, tmp_path, command, capsys
+) -> None:
+    file = tmp_path / "hypertables.yaml"
+    file.write_text(READINGS + "  power:\n    time: time\n    chunk_interval: 1 day\n")
+    assert command(filled, "plan", "--file", str(file)) == 2
+    said = capsys.readouterr().err
+    assert f"{file}:7: hypertables.power: the database has no such table" in said
+    assert "`make up`" in said
+
+
+def test_a_chunk_interval_that_makes_thousands_of_chunks_is_warned_of_with_their_number(
+    filled: Database,
+) -> None:
+    filled.sql(
+        "insert into readings select timestamptz '2000-01-01' + n * interval '1 day', 1, n"
+        " from generate_series(1, 1200) n"
+    )
+
+    def warnings(declared: catalog.Catalog) -> list[str]:
+        with filled.engine().connect() as connection:
+            found = planning.plan(declared, connection).notes
+        return [note for note in found if "chunk_interval" in note]
+
+    shorter = catalog.parse(READINGS.replace("1 day", "1 hour"))
+    longer = catalog.parse(READINGS.replace("1 day", "90 days"))
+    [warning] = warnings(declare())
+    assert "`1 day` makes 1,205 chunks of the rows of readings" in warning
+    assert warnings(longer) == []
+    apply(filled, longer)
+    assert warnings(longer) == []
+    # Each chunk of 90 days has room for 2,160 of an hour.
+    [warning] = warnings(shorter)
+    chunks = int(filled.sql("select count(*) from show_chunks('readings')"))
+    assert f"makes {chunks * 2160:,} chunks" in warning

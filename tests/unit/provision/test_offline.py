@@ -43,6 +43,7 @@ def statements(edition: str) -> list[str]:
     return [re.sub(r"\s+", " ", text) for step in plan.steps for text in step.statements]
 
 
+FINITE = 'filter (where "usage" >= -1e300 and "usage" <= 1e300)'
 TIMESCALE = {
     "hypertable": (
         "select create_hypertable('public.cpu', by_range('time', interval '1 day'), "
@@ -55,10 +56,10 @@ TIMESCALE = {
         'create materialized view public."cpu_1m" '
         "with (timescaledb.continuous, timescaledb.materialized_only = true) as "
         'select time_bucket(interval \'1 minute\', "time") as bucket, "host", count(*) as n, '
-        'count("usage") as "usage_n", sum("usage") as "usage_sum", min("usage") as "usage_min", '
-        'max("usage") as "usage_max", '
-        'first("usage", "time") filter (where "usage" is not null) as "usage_first", '
-        'last("usage", "time") filter (where "usage" is not null) as "usage_last" '
+        f'count("usage") {FINITE} as "usage_n", sum("usage") {FINITE} as "usage_sum", '
+        f'min("usage") {FINITE} as "usage_min", max("usage") {FINITE} as "usage_max", '
+        f'first("usage", "time") {FINITE} as "usage_first", '
+        f'last("usage", "time") {FINITE} as "usage_last" '
         'from public."cpu" group by time_bucket(interval \'1 minute\', "time"), "host" with no data'
     ),
     "continuous aggregate on the one below": (
@@ -77,10 +78,10 @@ TIMESCALE = {
         'create materialized view public."cpu_total_1h" '
         "with (timescaledb.continuous, timescaledb.materialized_only = true) as "
         "select time_bucket(interval '1 hour', \"time\") as bucket, count(*) as n, "
-        'count("usage") as "usage_n", sum("usage") as "usage_sum", min("usage") as "usage_min", '
-        'max("usage") as "usage_max", '
-        'first("usage", "time") filter (where "usage" is not null) as "usage_first", '
-        'last("usage", "time") filter (where "usage" is not null) as "usage_last" '
+        f'count("usage") {FINITE} as "usage_n", sum("usage") {FINITE} as "usage_sum", '
+        f'min("usage") {FINITE} as "usage_min", max("usage") {FINITE} as "usage_max", '
+        f'first("usage", "time") {FINITE} as "usage_first", '
+        f'last("usage", "time") {FINITE} as "usage_last" '
         'from public."cpu" group by time_bucket(interval \'1 hour\', "time") with no data'
     ),
     "first computation": "call refresh_continuous_aggregate('public.cpu_1m', null, null)",

@@ -164,3 +164,81 @@ def test_the_json_schema_beside_the_file_is_current():
         "write it anew: python -m scripts.provision json-schema > "
         "services/timescaledb/schema/hypertables.schema.json"
     )
+
+
+@pytest.mark.parametrize(
+    ("bounds", "fault"),
+    [
+        ("{time: [2000-01-01]}", "bounds.time: is not a range: write two days"),
+        ("{time: [0, 1]}", "bounds.time: must be two days"),
+        ("{value: [2000-01-01, 2001-01-01]}", "bounds.value: must be two numbers or `finite`"),
+        ("{time: finite}", "bounds.time: must be two days"),
+        ("{value: [1, 1]}", "bounds.value: must begin with the lesser"),
+        ("{value: [0, .inf]}", "bounds.value: is not a range"),
+        ("{value: [0, 2000-01-01]}", "bounds.value: is not a range"),
+        ("{value: infinite}", "bounds.value: is not a range"),
+        ("{time: [0001-01-01, 9999-12-31]}", "must be days from 0100-01-01 to 9900-01-01"),
+    ],
+)
+def test_bounds_that_make_no_sense_are_refused(bounds, fault):
+    text = changed("    chunk_interval", f"    bounds: {bounds}\n    chunk_interval")
+    [found] = faults(text)
+    assert found.startswith("file.yaml:5: hypertables.readings.bounds")
+    assert fault in found
+
+
+def test_bounds_are_conditions_for_the_database():
+    text = changed(
+        "    chunk_interval",
+        "    bounds: {time: [1900-01-01, 2200-01-01], value: [-1e12, 0.5]}\n    chunk_interval",
+    )
+    bounds = catalog.parse(text).hypertables["readings"].bounds
+    assert bounds["time"].condition("time") == (
+        "\"time\" >= '1900-01-01 00:00:00+00' and \"time\" < '2200-01-01 00:00:00+00'"
+    )
+    assert bounds["value"].condition("value") == '"value" >= -1000000000000 and "value" <= 0.5'
+
+
+def test_pages_look_within_the_bounds_or_where_python_has_times():
+    bounded = changed(
+        "    chunk_interval", "    bounds: {time: [1900-01-01, 2200-01-01]}\n    chunk_interval"
+    )
+    first, last = catalog.parse(bounded).span("readings")
+    assert (first.isoformat(), last.isoformat()) == (
+        "1900-01-01T00:00:00+00:00",
+        "2200-01-01T00:00:00+00:00",
+    )
+    for name in ("readings", "no such table"):
+        first, last = catalog.parse(GOOD).span(name)
+        assert last - timedelta(days=30000) > first + timedelta(days=30000)
+
+
+def test_a_table_that_is_named_twice_is_one_fault():
+    again = GOOD[GOOD.index("  readings:") : GOOD.index("tables:\n  s")]
+    assert faults(GOOD.replace("tables:\n  s", f"{again}tables:\n  s")) == [
+        "file.yaml:14: hypertables.readings: is written twice, first in line 3"
+    ]
+
+
+def test_messages_name_the_file_of_the_clone_and_not_its_copy_in_the_image(monkeypatch, tmp_path):
+    file = tmp_path / "hypertables.yaml"
+    file.write_text(GOOD.replace("sensors:", "Sensors:"))
+    monkeypatch.setattr(catalog, "IN_IMAGE", file)
+    with pytest.raises(catalog.CatalogError) as error:
+        catalog.load(file)
+    assert str(error.value).startswith("services/timescaledb/schema/hypertables.yaml:15: tables.S")
+    assert (ROOT / catalog.IN_CLONE).is_file()
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ("levels: [1 hour], timezone: Europe/Paris", "says nothing without a level of a day"),
+        ("levels: [1 day], timezone: Europe/Pariz", "is not a time zone, such as"),
+        ("levels: [1 day], timezone: ../etc/passwd", "is not a time zone, such as"),
+        ("levels: [12 hours, 36 hours], timezone: Asia/Kolkata", "must be whole days"),
+    ],
+)
+def test_a_time_zone_that_cannot_be_is_refused(lines, fault):
+    text = changed("levels: [1 hour]\n", lines.replace(", timezone", "\n        timezone") + "\n")
+    assert any(fault in each for each in faults(text))

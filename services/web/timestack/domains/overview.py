@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session
 
 from timestack.domains import sensors
 from timestack.domains.sensors import Sensor
+from timestack.series import catalog
 from timestack.series.query import MICROSECOND, Series, UnknownSeries, query
 
 # The row count is the planner's estimate, chunk by chunk. First and last time are looked up per
-# sensor at both ends of the index (sensor_id, time desc): the table itself is never read.
+# sensor at both ends of the index (sensor_id, time desc): the table itself is never read. A time
+# outside of the declared bounds, from before they were, is one that Python may not have.
 FIGURES = text("""
     select count(*) as sensors,
            approximate_row_count('readings') as readings,
@@ -21,10 +23,12 @@ FIGURES = text("""
            max(last.time) as last
     from sensors
     left join lateral (
-        select time from readings where sensor_id = sensors.id order by time limit 1
+        select time from readings where sensor_id = sensors.id and time >= :since and time < :until
+         order by time limit 1
     ) as first on true
     left join lateral (
-        select time from readings where sensor_id = sensors.id order by time desc limit 1
+        select time from readings where sensor_id = sensors.id and time >= :since and time < :until
+         order by time desc limit 1
     ) as last on true
 """)
 
@@ -62,7 +66,8 @@ def read(session: Session) -> Overview:
     Raises sqlalchemy.exc.DBAPIError when one of them cannot be had within a second.
     """
     session.execute(text("set local statement_timeout = '1s'"))
-    row = session.execute(FIGURES).one()
+    since, until = catalog.current().span("readings")
+    row = session.execute(FIGURES, {"since": since, "until": until}).one()
     trend = _trend(session) if row.last else None
     return Overview(row.sensors, _rounded(row.readings), row.first, row.last, trend)
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from timestack.models.sensors import Reading
 from timestack.models.sensors import Sensor as Row
+from timestack.series import catalog
 
 
 class UnknownSensorError(LookupError):
@@ -93,9 +94,12 @@ def catalogue(session: Session) -> Catalogue:
 def extent(session: Session, sensor_id: int) -> Extent | None:
     """Return the times of the first and last reading, or None while there is none.
 
-    Each is one step in the index on (sensor_id, time desc), read from either end.
+    A reading outside of the table's declared bounds, from before they were declared, does not
+    count. Each is one step in the index on (sensor_id, time desc), read from either end.
     """
-    times = select(Reading.time).where(Reading.sensor_id == sensor_id).limit(1)
+    since, until = catalog.current().span("readings")
+    shown = Reading.sensor_id == sensor_id, Reading.time >= since, Reading.time < until
+    times = select(Reading.time).where(*shown).limit(1)
     first, last = session.execute(
         select(
             times.order_by(Reading.time).scalar_subquery(),

@@ -6,14 +6,17 @@ must know the rollups. ``load`` reports every fault at once.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
@@ -28,13 +31,18 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from timestack.series.sql import interval_text
+from timestack.series.sql import fill, finite, interval_text, literal
 
+DAY = timedelta(days=1)
 SUFFIXES = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 INTERVAL = r"^[1-9][0-9]* (second|minute|hour|day|week)s?$"
 IDENTIFIER = r"^[a-z_][a-z0-9_]*$"
 ORDERED_COLUMN = r"^[a-z_][a-z0-9_]*( (asc|desc))?$"
+
+# Messages name the file where a person can change it, not its copy in the image.
+IN_IMAGE = Path("/app/schema/hypertables.yaml")
+IN_CLONE = "services/timescaledb/schema/hypertables.yaml"
 
 # The function that refreshes it is named `refresh_<rollup>`, and a name has 63 bytes at most.
 LONGEST_ROLLUP = 55
@@ -60,6 +68,98 @@ def _interval(value: object) -> timedelta:
     return timedelta(seconds=int(count) * _SECONDS[unit.removesuffix("s")])
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What the database takes in a column: ``low <= value <= high``, of times ``low <= t < high``.
+
+    Both are UTC days of a time column, numbers of another. Both are None where only NaN, infinities
+    and what cannot be added up are refused. A null is never refused.
+    """
+
+    low: date | float | None
+    high: date | float | None
+
+    @property
+    def of_time(self) -> bool:
+        return isinstance(self.low, date)
+
+    def condition(self, column: str) -> str:
+        """The bounds as SQL, for a CHECK."""
+        if self.low is None:
+            return finite(column)
+        if self.of_time:
+            low, high = (literal(f"{day} 00:00:00+00") for day in (self.low, self.high))
+            comparison = "{column} >= {sql_low} and {column} < {sql_high}"
+        else:
+            low, high = _number(self.low), _number(self.high)
+            comparison = "{column} >= {sql_low} and {column} <= {sql_high}"
+        return fill(comparison, column=column, sql_low=low, sql_high=high)
+
+    def __str__(self) -> str:
+        if self.low is None:
+            return "finite"
+        if self.of_time:
+            return f"from {self.low} to before {self.high}"
+        return f"from {_number(self.low)} to {_number(self.high)}"
+
+
+def _number(value: float) -> str:
+    # A whole number is compared with whole numbers as one, not by way of numeric.
+    return str(int(value)) if value.is_integer() and abs(value) < 2**63 else repr(value)
+
+
+# What no page reaches beyond, declared or not: Python's own times end at the years 1 and 9999, and
+# a range needs room to either side.
+EARLIEST_DAY, LATEST_DAY = date(100, 1, 1), date(9900, 1, 1)
+BOUNDS = (
+    "write two days of a time, such as `[1900-01-01, 2200-01-01]`, two numbers of a value, such as "
+    "`[0, 100]`, or `finite` to refuse NaN and infinities alone"
+)
+
+
+def _bounds(value: object) -> Bounds:
+    if value == "finite":
+        return Bounds(None, None)
+    ends = [_end(each) for each in value] if isinstance(value, list) else []
+    if len(ends) != 2 or None in ends or isinstance(ends[0], date) != isinstance(ends[1], date):
+        raise ValueError(f"is not a range: {BOUNDS}")
+    low, high = ends
+    if not low < high:
+        raise ValueError("must begin with the lesser of its two ends")
+    if isinstance(low, date) and not EARLIEST_DAY <= low < high <= LATEST_DAY:
+        raise ValueError(f"must be days from {EARLIEST_DAY} to {LATEST_DAY}")
+    return Bounds(low, high)
+
+
+def _end(value: object) -> date | float | None:
+    """A day, or a finite number as YAML gives it, which reads `1e9` as text; else None."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not a time zone, such as `Europe/Paris`") from None
+    return name
+
+
+@lru_cache(maxsize=64)
+def divides(width: timedelta, zone: str) -> bool:
+    """Whether buckets of a width in UTC never lie across a zone's midnight, since 1970."""
+    local = ZoneInfo(zone)
+    days = (datetime(1970, 1, 1, tzinfo=UTC) + n * DAY for n in range(365 * 70))
+    return not any(offset % width for offset in {day.astimezone(local).utcoffset() for day in days})
+
+
 def _distinct(values: list[str]) -> list[str]:
     twice = [value for value, count in Counter(values).items() if count > 1]
     if twice:
@@ -72,8 +172,28 @@ Interval = Annotated[
     BeforeValidator(_interval),
     WithJsonSchema({"type": "string", "pattern": INTERVAL, "examples": ["1 hour", "7 days"]}),
 ]
+Range = Annotated[
+    Bounds,
+    BeforeValidator(_bounds),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "finite"},
+                {
+                    "type": "array",
+                    "items": {"type": "string", "format": "date"},
+                    "minItems": 2,
+                    "maxItems": 2,
+                },
+                {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+            ],
+            "examples": [["1900-01-01", "2200-01-01"], [0, 100], "finite"],
+        }
+    ),
+]
 Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER, max_length=63)]
 OrderedColumn = Annotated[str, StringConstraints(pattern=ORDERED_COLUMN, max_length=68)]
+Zone = Annotated[str, AfterValidator(_zone)]
 Columns = Annotated[list[Identifier], AfterValidator(_distinct)]
 OrderedColumns = Annotated[list[OrderedColumn], Field(min_length=1), AfterValidator(_distinct)]
 Privilege = Literal["select", "insert", "update", "delete", "truncate"]
@@ -102,8 +222,10 @@ class Columnstore(_Entry):
 class Rollup(_Entry):
     """Aggregates per bucket and key set, on one or more levels, each computed from the one below.
 
+    Days are UTC days, and weeks those of Mondays at 00:00 UTC, unless there is a ``timezone``.
     Columns: ``bucket`` (its start, UTC), the keys, ``n`` (rows), and for each value ``v``:
-    ``v_n`` (not null), ``v_sum``, ``v_min``, ``v_max``, ``v_first``, ``v_last``.
+    ``v_n`` (neither null nor NaN nor infinite), and of those ``v_sum``, ``v_min``, ``v_max``,
+    ``v_first``, ``v_last``.
     """
 
     name: Identifier | None = Field(
@@ -113,7 +235,16 @@ class Rollup(_Entry):
     )
     keys: Columns = Field(description="a row per bucket and value of these; [] is the total")
     values: Annotated[Columns, Field(min_length=1)]
-    levels: Annotated[list[Interval], Field(min_length=1), AfterValidator(_distinct)]
+    levels: Annotated[list[Interval], Field(min_length=1), AfterValidator(_distinct)] = Field(
+        description="the width of each level's buckets; a day is a UTC day, see `timezone`"
+    )
+    timezone: Zone | None = Field(
+        None,
+        description="levels of a day and more begin at this zone's midnight, such as that of "
+        "Europe/Paris, and a day has 23 or 25 hours where its clocks change; default: UTC. Where "
+        "the zone's offset since 1970 is no multiple of the level below, as of Asia/Kolkata's half "
+        "hour above a level of hours, days are computed from the rows instead",
+    )
 
     def table(self, source: str, level: timedelta) -> str:
         """Name of one level's table, such as ``readings_1d``."""
@@ -151,6 +282,13 @@ class Hypertable(_Entry):
     grants: Grants = Field(default_factory=dict)
     time: Identifier
     chunk_interval: Interval
+    bounds: dict[Identifier, Range] = Field(
+        default_factory=dict,
+        description="what the database itself takes in a column, whoever writes: of the time "
+        "column two UTC days, from the first to before the second; of a value two numbers, both "
+        "inclusive, or `finite`, which refuses NaN and infinities; rows that are there already "
+        "stay, and `make doctor` names them",
+    )
     partition: Partition | None = None
     unique: OrderedColumns | None = Field(None, description="holds the time column")
     indexes: list[OrderedColumns] = Field(default_factory=list)
@@ -166,6 +304,8 @@ class Hypertable(_Entry):
     def columns(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Each column that is named, with the place in the file that names it."""
         yield ("time",), self.time
+        for column in self.bounds:
+            yield ("bounds", column), column
         if self.partition:
             yield ("partition", "column"), self.partition.column
         for column in self.unique or ():
@@ -186,6 +326,10 @@ class Hypertable(_Entry):
 
     def faults(self) -> Iterator[Fault]:
         """What each key alone cannot show: keys that contradict one another."""
+        for column, bounds in self.bounds.items():
+            if bounds.of_time != (column == self.time):
+                kind = "two days" if column == self.time else "two numbers or `finite`"
+                yield ("bounds", column), f"must be {kind}"
         unique = [name_of(column) for column in self.unique or ()]
         if unique and self.time not in unique:
             yield (
@@ -228,6 +372,12 @@ class Hypertable(_Entry):
 
     def _rollup_faults(self, number: int, rollup: Rollup) -> Iterator[Fault]:
         place = ("rollups", number)
+        if rollup.timezone:
+            whole = [level for level in rollup.levels if level >= DAY]
+            if not whole:
+                yield (*place, "timezone"), "says nothing without a level of a day or more"
+            elif any(level % DAY for level in whole):
+                yield (*place, "levels"), "of a day or more must be whole days with a `timezone`"
         for lower, upper in zip(rollup.levels, rollup.levels[1:], strict=False):
             if upper <= lower or upper % lower:
                 yield (
@@ -257,6 +407,17 @@ class Catalog(_Entry):
         if not self._lines:
             return key
         return f"{self._file}:{_line(self._lines, path)}: {key}"
+
+    def span(self, name: str) -> tuple[datetime, datetime]:
+        """From when to before when a hypertable's rows have a time that pages show, in UTC.
+
+        It is the declared bounds, else what Python's own times hold with room to spare.
+        """
+        table = self.hypertables.get(name)
+        declared = table.bounds.get(table.time) if table else None
+        days = (declared.low, declared.high) if declared else (EARLIEST_DAY, LATEST_DAY)
+        first, last = (datetime.combine(day, time(), UTC) for day in days)
+        return first, last
 
     def faults(self) -> Iterator[Fault]:
         """Names that more than one entry claims."""
@@ -346,9 +507,12 @@ def parse(text: str, file: str = "hypertables.yaml") -> Catalog:
     places = list(_places(node))
     faults: list[tuple[int, tuple, str]] = []
     lines: dict[tuple, int] = {}
+    twice: set[tuple] = set()
     for path, line in places:
-        if path in lines:
+        # What stands below a key that is written twice is written twice for that reason.
+        if path in lines and not any(path[:end] in twice for end in range(1, len(path))):
             faults.append((line, path, f"is written twice, first in line {lines[path]}"))
+            twice.add(path)
         lines.setdefault(path, line)
 
     def add(path: tuple, message: str) -> None:
@@ -392,7 +556,7 @@ def load(path: Path) -> Catalog:
         raise CatalogError([why]) from None
     except UnicodeDecodeError as error:
         raise CatalogError([f"{path}: byte {error.start}: not UTF-8"]) from None
-    return parse(text, str(path))
+    return parse(text, IN_CLONE if path == IN_IMAGE else str(path))
 
 
 @lru_cache(maxsize=8)
@@ -402,7 +566,7 @@ def current(path: Path | None = None) -> Catalog:
     Read once: the file is part of the image and does not change under a running process.
     Raises CatalogError with every fault.
     """
-    return load(path or Path(os.environ.get("SCHEMA_FILE", "/app/schema/hypertables.yaml")))
+    return load(path or Path(os.environ.get("SCHEMA_FILE", IN_IMAGE)))
 
 
 def json_schema() -> dict[str, Any]:

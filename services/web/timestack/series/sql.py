@@ -41,6 +41,15 @@ def fill(template: str, /, **parts: str | Iterable[str]) -> str:
     return template.format(**{name: text(name, part) for name, part in parts.items()})
 
 
+# The largest number that counts: sums of many such still are numbers.
+LARGEST = "1e300"
+
+
+def finite(column: str) -> str:
+    """SQL that is true of a number that can be added up: not NaN, which sorts last, or infinite."""
+    return fill(f"{{column}} >= -{LARGEST} and {{column}} <= {LARGEST}", column=column)
+
+
 UNITS = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 
 

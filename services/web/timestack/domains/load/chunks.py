@@ -21,8 +21,10 @@ from timestack.series.sql import fill
 
 log = logging.getLogger(__name__)
 
+# A chunk may begin and end further out than 64 bits of microseconds since 1970 reach, or nowhere.
 RANGES = """
-select extract(epoch from range_start) * 1000000, extract(epoch from range_end) * 1000000
+select greatest(extract(epoch from range_start) * 1000000, -9223372036854775808)::bigint,
+       least(extract(epoch from range_end) * 1000000, 9223372036854775807)::bigint
   from timescaledb_information.chunks
  where format('%%I.%%I', hypertable_schema, hypertable_name)::regclass = to_regclass(%s)
 """
@@ -105,7 +107,7 @@ class Chunks:
     def _read(self) -> None:
         with self._connection.cursor() as cursor:
             cursor.execute(RANGES, (self._table.name,))
-            ranges = sorted((int(start), int(end)) for start, end in cursor.fetchall())
+            ranges = sorted(cursor.fetchall())
         starts = np.array([start for start, _ in ranges], np.int64)
         if hasattr(self, "_starts"):
             self._made += np.setdiff1d(starts, self._starts).tolist()

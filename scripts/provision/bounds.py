@@ -1,0 +1,140 @@
+"""Differences in the declared bounds of columns, each a CHECK that the database holds rows to.
+
+A CHECK cannot be altered, only made again, so its comment tells what it was made of. Rows that
+were there before and are outside stay: the check then holds for new rows (NOT VALID), and the
+first apply after they are gone makes it hold for all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, Engine
+
+from scripts.provision.console import say
+from scripts.provision.state import Check, State, read
+from scripts.provision.steps import Step
+from timestack.series.catalog import Bounds, Catalog
+from timestack.series.sql import fill, literal
+
+# Rows that are shown of those outside.
+SHOWN = 10
+
+ADD = "alter table public.{table} add constraint {name} check ({sql_condition}){sql_not_valid}"
+COMMENT = "comment on constraint {name} on public.{table} is {sql_text}"
+OUTSIDE = "select exists (select from public.{table} where not ({sql_condition}))"
+# As text: a time of theirs may be one that Python has not.
+ROWS = """
+select row_to_json(rows)::text, count(*) over () from public.{table} as rows
+ where not ({sql_condition}) limit {sql_limit}
+"""
+DELETE = "delete from public.{table} where not ({sql_condition})"
+DROP = "alter table public.{table} drop constraint if exists {name}"
+
+
+def outside(connection: Connection, catalog: Catalog, state: State) -> set[tuple[str, str]]:
+    """Tables and columns that have rows outside their bounds; a check that holds needs no look."""
+    found = set()
+    for table in state.with_rows:
+        for column, bounds in catalog.hypertables[table].bounds.items():
+            actual = state.bounds[table].get(constraint_name(table, column))
+            if actual == Check(comment(bounds), validated=True):
+                continue
+            condition = bounds.condition(column)
+            statement = fill(OUTSIDE, table=table, sql_condition=condition)
+            if connection.exec_driver_sql(statement).scalar():
+                found.add((table, column))
+    return found
+
+
+def diff(catalog: Catalog, state: State) -> Iterator[Step]:
+    """Steps that make, change and drop checks until only the declared bounds are there."""
+    for table, declared in catalog.hypertables.items():
+        for column, bounds in declared.bounds.items():
+            yield from _bounds(table, column, bounds, state)
+    for table, found in sorted(state.bounds.items()):
+        declared = catalog.hypertables.get(table)
+        wanted = {
+            constraint_name(table, column) for column in (declared.bounds if declared else ())
+        }
+        for name in sorted(set(found) - wanted):
+            yield Step(
+                "drop",
+                f"bounds {name}",
+                "not declared",
+                (fill(DROP, table=table, name=name),),
+            )
+
+
+def _bounds(table: str, column: str, bounds: Bounds, state: State) -> Iterator[Step]:
+    name = constraint_name(table, column)
+    actual = state.bounds[table].get(name)
+    is_outside = (table, column) in state.outside
+    same = actual and actual.comment == comment(bounds)
+    if same and (actual.validated or is_outside):
+        return
+    if is_outside and table in state.in_columnstore:
+        # There TimescaleDB looks at the rows whatever NOT VALID says; the note tells of them.
+        return
+    add = fill(
+        ADD,
+        table=table,
+        name=name,
+        sql_condition=bounds.condition(column),
+        sql_not_valid=" not valid" if is_outside else "",
+    )
+    note = fill(COMMENT, table=table, name=name, sql_text=literal(comment(bounds)))
+    # There may be one of the name that somebody made by hand.
+    drop = fill(DROP, table=table, name=name)
+    yield Step(
+        "change" if actual else "create",
+        f"bounds of {table}.{column}",
+        f"{bounds}, for new rows" if is_outside else f"{bounds}",
+        (drop, add, note),
+    )
+
+
+def notes(catalog: Catalog, state: State) -> Iterator[str]:
+    """Columns whose rows are partly outside, which no plan deletes."""
+    for table, column in sorted(state.outside):
+        bounds = catalog.hypertables[table].bounds[column]
+        yield (
+            f"warning: bounds of {table}.{column}: rows that are there are outside ({bounds}) and "
+            "stay: `make doctor` names them, and how to remove them"
+        )
+
+
+def constraint_name(table: str, column: str) -> str:
+    """``readings_time_bounds``; a name that would be cut ends in a hash instead."""
+    name = f"{table}_{column}_bounds"
+    if len(name) <= 63:
+        return name
+    return f"{name[:47]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}_bounds"
+
+
+def comment(bounds: Bounds) -> str:
+    """What a constraint was made of; the next plan compares it with the file."""
+    return f"timestack bounds: {bounds}"
+
+
+def run(engine: Engine, catalog: Catalog) -> None:
+    """List the rows outside the declared bounds, ten of a column at most, and what removes them."""
+    with engine.connect() as connection:
+        found = outside(connection, catalog, read(connection, catalog.hypertables))
+        for table, column in sorted(found):
+            _show(connection, table, column, catalog.hypertables[table].bounds[column])
+
+
+def _show(connection: Connection, table: str, column: str, bounds: Bounds) -> None:
+    condition = bounds.condition(column)
+    statement = fill(ROWS, table=table, sql_condition=condition, sql_limit=str(SHOWN))
+    rows = connection.exec_driver_sql(statement).all()
+    count = rows[0][1] if rows else 0
+    say(f"{table}.{column}: {count:,} {'row is' if count == 1 else 'rows are'} outside ({bounds})")
+    for row, _ in rows:
+        say(f"  {row}")
+    if count > len(rows):
+        say(f"  ... and {count - len(rows):,} more")
+    say("-> make psql, then make apply; the rows go, so look at them first:")
+    say(f"   {fill(DELETE, table=table, sql_condition=condition)};")
