@@ -161,6 +161,44 @@ def test_no_keys_are_the_total_and_come_from_its_own_rollup(cpu, session) -> Non
     assert "cpu_total_1h" in tables_read(session, 96, keys={})
 
 
+def test_a_series_tells_sum_count_first_and_last_of_each_bucket(cpu, session) -> None:
+    for points in (1000, 96, 4):
+        [series] = read(session, points)
+        for place in (0, len(series) // 2, len(series) - 1):
+            since = series.time[place].astype(datetime).replace(tzinfo=UTC)
+            total, n, first, last = cpu.sql(
+                "select sum(usage), count(*), first(usage, time), last(usage, time) from cpu"
+                f" where time >= '{since}' and time < '{since + series.bucket}'"
+                " and site = 'a' and host = 1"
+            ).split("|")
+            assert series.count[place] == int(n)
+            assert series.sum[place] == float(total)
+            assert (series.first[place], series.last[place]) == (float(first), float(last))
+    [rows] = read(session, 100, end=START + timedelta(minutes=10))
+    for aggregate in (rows.sum, rows.first, rows.last):
+        assert (aggregate == rows.mean).all()
+    assert (rows.count == 1).all()
+
+
+@pytest.mark.parametrize("points", [4, 96, 1000, 20_000])
+@pytest.mark.parametrize("keys", [{}, {"site": "a"}])
+def test_keys_are_added_up_when_that_is_asked(session, points, keys) -> None:
+    [total] = read(session, points, keys=keys, over_keys="sum")
+    parts = [
+        read(session, points, keys={"site": site, "host": host})[0]
+        for site, host in KEYS
+        if keys in ({}, {"site": site})
+    ]
+    assert len(total) == len(parts[0])
+    for name in ("mean", "min", "max", "sum", "count", "first", "last"):
+        added = sum(getattr(part, name) for part in parts)
+        assert getattr(total, name) == pytest.approx(added), name
+    # By rows it is their mean instead.
+    [mean] = read(session, points, keys=keys)
+    if len(mean) == len(total):
+        assert total.mean == pytest.approx(mean.mean * len(parts))
+
+
 def test_some_of_the_keys_are_the_total_over_the_others(cpu, session) -> None:
     [series] = read(session, 96, keys={"site": "a"})
     since = series.time[10].astype(datetime).replace(tzinfo=UTC)
@@ -247,6 +285,7 @@ def test_there_are_never_more_than_twice_the_points(cpu, first, length, points, 
         ({"end": START}, ValueError, "is not after start"),
         ({"start": datetime(2024, 1, 1)}, ValueError, "time zone"),  # noqa: DTZ001
         ({"points": 0}, ValueError, "at least 1"),
+        ({"over_keys": "product"}, ValueError, "rows or sum"),
     ],
 )
 def test_what_cannot_be_answered_is_refused(session, changes, error, message) -> None:
