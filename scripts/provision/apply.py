@@ -37,7 +37,7 @@ def apply(
         if dangerous and not allow_destructive:
             raise Refused(
                 *(f"{step.object}: {step.detail}: {step.destructive}" for step in dangerous),
-                "nothing was changed; run apply with --allow-destructive if that is meant",
+                "nothing was changed; if that is meant: make apply ARGS=--allow-destructive",
             )
         together = all(step.transactional for step in steps)
         for step in steps if together else ():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -26,22 +27,29 @@ select count(distinct time_bucket({sql_interval}, {time})) from public.{table}
 ADD_PARTITION = "select add_dimension({sql_name}, by_hash({sql_column}, {sql_count}))"
 
 
-def diff(name: str, table: Hypertable, state: State) -> Iterator[Step]:
+def diff(name: str, catalog: Catalog, state: State) -> Iterator[Step]:
     """Steps that make ``name`` a hypertable with the declared dimensions and indexes.
 
     Raises Refused for what cannot be changed once a table is a hypertable.
     """
-    yield from _dimensions(name, table, state.hypertables.get(name), name in state.with_rows)
+    table = catalog.hypertables[name]
+    yield from _dimensions(name, catalog, state.hypertables.get(name), name in state.with_rows)
     yield from _indexes(name, table, state)
 
 
 def _dimensions(
-    name: str, table: Hypertable, actual: Dimensions | None, has_rows: bool
+    name: str, catalog: Catalog, actual: Dimensions | None, has_rows: bool
 ) -> Iterator[Step]:
-    regclass = literal(f"public.{name}")
+    table, regclass = catalog.hypertables[name], literal(f"public.{name}")
+    where = partial(catalog.where, "hypertables", name)
     if actual is None:
         yield _create(name, table, has_rows)
         return
+    if actual.chunk_interval is None:
+        raise Refused(
+            f"{where('time')}: the table is partitioned by whole numbers, not by time, which "
+            "cannot be changed: copy its rows into a new table; nothing was changed"
+        )
     if actual.chunk_interval != table.chunk_interval:
         yield Step(
             "change",
@@ -58,7 +66,7 @@ def _dimensions(
         )
     if actual.time != table.time:
         raise Refused(
-            f"hypertables.{name}.time: the table is partitioned by `{actual.time}`, which cannot "
+            f"{where('time')}: the table is partitioned by `{actual.time}`, which cannot "
             "be changed: copy its rows into a new table; nothing was changed"
         )
     wanted = (table.partition.column, table.partition.count) if table.partition else None
@@ -66,13 +74,13 @@ def _dimensions(
         return
     if wanted is None or (actual.partition and wanted[0] != actual.partition[0]):
         raise Refused(
-            f"hypertables.{name}.partition: the table is partitioned by `{actual.partition[0]}` as "
+            f"{where('partition')}: the table is partitioned by `{actual.partition[0]}` as "
             "well, which cannot be undone: copy its rows into a new table; nothing was changed"
         )
     if actual.partition is None:
         if has_rows:
             raise Refused(
-                f"hypertables.{name}.partition: a hash partition is added to an empty hypertable "
+                f"{where('partition')}: a hash partition is added to an empty hypertable "
                 "only, and this one has rows: copy them into a new table; nothing was changed"
             )
         yield Step(

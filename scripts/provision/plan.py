@@ -51,8 +51,8 @@ def _plan(catalog: Catalog, state: State, database: str) -> Plan:
 
     def steps() -> Iterator[Step]:
         yield from roles.diff(state, database)
-        for name, table in catalog.hypertables.items():
-            yield from hypertables.diff(name, table, state)
+        for name in catalog.hypertables:
+            yield from hypertables.diff(name, catalog, state)
         yield from hypertables.undeclared(catalog, state)
         yield from bounds.diff(catalog, state)
         yield from rollups.diff(catalog, state, edition)

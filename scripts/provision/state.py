@@ -198,7 +198,8 @@ class Relation:
 @dataclass(frozen=True)
 class Dimensions:
     time: str
-    chunk_interval: timedelta
+    # None where the table is partitioned by whole numbers.
+    chunk_interval: timedelta | None
     partition: tuple[str, int] | None
 
 

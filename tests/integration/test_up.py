@@ -322,6 +322,31 @@ def test_doctor_rolls_back_what_a_killed_load_left_prepared(checkout: Checkout) 
     assert "0" in checkout.make("psql", "ARGS=-At", stdin=left).stdout.split()
 
 
+def test_rows_that_are_out_of_bounds_hurt_no_page_and_doctor_says_what_removes_them(
+    checkout: Checkout,
+) -> None:
+    checkout.make(
+        "psql",
+        stdin="alter table readings drop constraint readings_time_bounds;"
+        " insert into readings values ('infinity', 1, 1), ('12000-01-01', 1, 1);"
+        " insert into readings values ('0044-03-15 BC', 1, 1)",
+    )
+    assert checkout.get("/").status_code == 200
+    applied = checkout.make("apply")
+    assert applied.returncode == 0, applied.stderr
+    assert "readings.time: from 1900-01-01 to before 2200-01-01, for new rows" in applied.stdout
+    done = checkout.make("doctor")
+    assert done.returncode != 0
+    assert "readings.time: 3 rows are outside" in done.stdout
+    assert '"time":"infinity"' in done.stdout
+    delete = re.search(r"delete from .*;", done.stdout)[0]
+    assert checkout.make("psql", stdin=delete).returncode == 0
+    assert checkout.make("apply").returncode == 0
+    drift = checkout.make("drift")
+    assert drift.returncode == 0, drift.stdout
+    assert checkout.get("/").status_code == 200
+
+
 def test_doctor_names_a_service_that_is_away(checkout: Checkout) -> None:
     docker("stop", f"{PROJECT}-beat-1")
     done = checkout.make("doctor")

@@ -343,6 +343,21 @@ def test_a_hypertable_that_the_file_does_not_name_is_a_difference_that_apply_lea
     assert content(filled).startswith("100|")
 
 
+def test_a_table_that_is_partitioned_by_numbers_is_refused_with_its_place(
+    provisioned: Database,
+) -> None:
+    provisioned.sql(
+        "create table numbered (time bigint not null);"
+        "select create_hypertable('numbered', by_range('time', 1000))"
+    )
+    text = READINGS.replace("readings", "numbered").replace(
+        "    unique: [sensor_id, time desc]", ""
+    )
+    with pytest.raises(Refused, match=r"file.yaml:4: hypertables.numbered.time: .* whole numbers"):
+        drift(provisioned, catalog.parse(text, "file.yaml"))
+    provisioned.sql("drop table numbered")
+
+
 def test_what_the_database_lacks_is_named_in_the_file_with_the_verb_that_makes_it(
     filled: Database, tmp_path, command, capsys
 ) -> None:

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from scripts.provision import rollups, timescale
+from scripts.provision import bounds, rollups, timescale
 from scripts.provision.aggregates import levels
-from scripts.provision.state import Policy, Relation, State
+from scripts.provision.state import Chunk, Policy, Relation, State
 from timestack.series import catalog
 from timestack.series.policies import REFRESH
 
@@ -88,3 +88,66 @@ def test_the_order_of_the_columnstore_holds_the_time_which_timescaledb_adds(
         {"compress_after": timedelta(days=7)}, timedelta(hours=12)
     )
     assert statements(columns, state) == []
+
+
+def test_a_level_from_before_nan_was_left_out_is_made_again_only_where_there_is_one() -> None:
+    def found(oldest_bucket: float, outside: set[tuple[str, str]]) -> list[str]:
+        state = as_applied()
+        for level in levels("cpu", ROLLUPS.hypertables["cpu"]):
+            state.relations[level.table] = Relation(False, level.former_comment, level.columns)
+            state.oldest_bucket[level.table] = oldest_bucket
+        state.chunks["cpu"] = [Chunk("public.chunk", 0, 86400)]
+        state.outside = outside
+        return statements(ROLLUPS, state)
+
+    assert found(0, set()) == []
+    again = found(0, {("cpu", "usage")})
+    assert 'drop materialized view if exists public."cpu_1h" cascade' in again
+    # Where rows are gone it stays: a bucket with a NaN is less than a bucket that is lost.
+    assert found(-86400 * 9, {("cpu", "usage")}) == []
+
+
+def test_days_of_a_time_zone_are_buckets_of_the_aggregate() -> None:
+    lines = "rollups: [{keys: [host], values: [usage], levels: [1 hour, 1 day], timezone: %s}]"
+    paris, kolkata = (
+        [
+            text
+            for text in statements(declared(lines % zone), State("timescale"))
+            if "create materialized view" in text
+        ]
+        for zone in ("Europe/Paris", "Asia/Kolkata")
+    )
+    for hourly, daily in (paris, kolkata):
+        assert "time_bucket(interval '1 hour', \"time\") as bucket" in hourly
+        assert "time_bucket(interval '1 day', \"" in daily
+    assert "time_bucket(interval '1 day', \"bucket\", 'Europe/Paris') as bucket" in paris[1]
+    # Its midnight is within an hour of UTC.
+    assert "time_bucket(interval '1 day', \"time\", 'Asia/Kolkata') as bucket" in kolkata[1]
+
+
+def test_a_policy_left_on_a_table_that_is_no_longer_declared_is_removed() -> None:
+    state = as_applied()
+    every = timedelta(days=1)
+    state.policies["gone", "policy_retention"] = Policy({"drop_after": every}, every)
+    state.policies["gone", "policy_compression"] = Policy({"compress_after": every}, every)
+    assert statements(ROLLUPS, state) == [
+        "call remove_columnstore_policy('public.gone')",
+        "select remove_retention_policy('public.gone')",
+    ]
+
+
+def test_bounds_wait_while_rows_in_the_columnstore_are_outside() -> None:
+    catalog = declared("bounds: {usage: [0, 100]}")
+    state = State("timescale")
+    (step,) = bounds.diff(catalog, state)
+    assert step.statements[1] == (
+        'alter table public."cpu" add constraint "cpu_usage_bounds"'
+        ' check ("usage" >= 0 and "usage" <= 100)'
+    )
+    state.outside = {("cpu", "usage")}
+    (step,) = bounds.diff(catalog, state)
+    assert step.statements[1].endswith(" not valid")
+    state.in_columnstore = {"cpu"}
+    assert list(bounds.diff(catalog, state)) == []
+    (note,) = bounds.notes(catalog, state)
+    assert "not refused before" in note

@@ -138,7 +138,7 @@ def query(
     order; one without rows has empty arrays.
 
     Over key columns that are not asked for (no keys at all: over all of them) it aggregates as
-    ``over_keys`` says. By "rows", the rows of all keys are one heap: ``mean`` is the mean of the
+    ``over_keys`` says. By "rows", the rows of all keys count alike: ``mean`` is the mean of the
     rows, so of ten meters of 725 W each it is 725 W. By "sum", each aggregate is taken of each key
     by itself and added up: ``mean`` is then 7,250 W, ``min`` and ``max`` are the least and the
     most that the sum can have been, and a key without a row in a bucket adds nothing to it.
@@ -147,7 +147,8 @@ def query(
 
     ``value`` is the column to read; it may be left out where the table declares only one.
     Raises UnknownSeries for a table, key or value that is not declared or keys that are not known,
-    and ValueError for a time without zone, ``end`` not after ``start`` or ``points`` below 1.
+    and ValueError for a time without zone, ``end`` not after ``start``, ``points`` below 1 or
+    another ``over_keys``.
     """
     _require_sound(start, end, points, over_keys)
     declared = declared or catalog.current()
@@ -169,7 +170,7 @@ def query(
         rows = _rows(session, hypertable, sources[-1], asked, value, start, end, 2 * points)
         if rows is not None:
             return _collect(rows, asked, None)
-    chain = sources[sources.index(fitting[0]) :] if fitting else sources[-1:]
+    chain = _chain(sources, fitting[0]) if fitting else sources[-1:]
     width = _bucket_width(start, end, points, chain[0].width, chain[0].zone)
     span = declared.span(table)
     asking = _Asking(span, asked, summed, value, start, end, width, chain[0].zone)
@@ -233,6 +234,19 @@ def _sources(
         for width, table in rollup.tables(name).items()
     ]
     return [*reversed(levels), rows]
+
+
+def _chain(sources: list[_Source], first: _Source) -> list[_Source]:
+    """The source to read, and those below it for what it does not hold yet.
+
+    Not those whose buckets lie across a midnight of its time zone.
+    """
+
+    def fits(source: _Source) -> bool:
+        across = first.zone and source.width and not source.zone
+        return not across or catalog.divides(source.width, first.zone)
+
+    return [source for source in sources[sources.index(first) :] if fits(source)]
 
 
 def _bucket_width(
