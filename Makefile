@@ -1,7 +1,7 @@
 # Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
 HOST := @python3 -m scripts.host
 .DEFAULT_GOAL := help
-.PHONY: help up down restart ps logs doctor rotate renew user psql plan apply drift refresh load secrets clean test lint sbom audit lock bench-load bench-query
+.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh load secrets clean test lint sbom audit lock bench-load bench-query
 
 ## Stack
 up: ## bring everything up: engine, images, secrets, database, services
@@ -22,8 +22,6 @@ user: ## make or change a user: make user EMAIL=a@example.org ROLE=editor ARGS=-
 	$(HOST) user '$(EMAIL)' $(if $(ROLE),--role '$(ROLE)') $(ARGS)
 rotate: ## a new secret in the running stack: make rotate SECRET=db_app_password
 	$(HOST) rotate '$(SECRET)'
-renew: ## new certificates where they end within a year; fit for a nightly cron
-	$(HOST) renew
 clean: ## delete containers and their data, after asking
 	$(HOST) clean
 

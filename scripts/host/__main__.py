@@ -34,13 +34,6 @@ def secrets(arguments: list[str]) -> int:
     return 0
 
 
-def renew(arguments: list[str]) -> int:
-    """Renew the certificates that end within a year; fit for a nightly job of the host."""
-    made = stack.renew(ROOT)
-    info(f"renewed {', '.join(made)}" if made else "no certificate is due")
-    return 0
-
-
 def compose(arguments: list[str]) -> int:
     return stack.load(ROOT).run(*arguments)
 
@@ -72,7 +65,6 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "logs": logs,
     "secrets": secrets,
     "rotate": rotate_secret,
-    "renew": renew,
     "doctor": lambda arguments: doctor.examine(ROOT),
     "psql": lambda arguments: database.psql(ROOT, arguments),
     "provision": lambda arguments: database.provision(ROOT, arguments),

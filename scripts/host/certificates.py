@@ -2,6 +2,8 @@
 
 Made once and kept. Whoever trusts ``ca.pem`` trusts it by its key, so the authority is never
 replaced without being asked; the server certificates are renewed whenever they no longer serve.
+The proxy's has successors, signed in advance for as long as the authority lasts: it takes them up
+by itself, and the authority's key stays on the host.
 Each file is put in place whole, key before certificate, and a pair is compared before it is used:
 a process killed anywhere leaves what the next run completes.
 """
@@ -23,13 +25,21 @@ from scripts.host.faults import Fault, Refused
 
 MINIMUM_OPENSSL = (1, 1, 1)
 CA_DAYS = 3650
-# Apple's systems refuse a server's certificate that runs longer than 825 days. The 398 days of
-# browsers are for authorities that everybody trusts and not for one of this host's own.
-TLS_DAYS = 825
-# Only the clients of PostgreSQL meet this one, which limit nothing: it lasts as its authority does.
-DB_TLS_DAYS = CA_DAYS
-# Long before it ends, so that whoever runs `make up` now and then never comes near.
-RENEW_BEFORE = timedelta(days=365)
+# Browsers refuse server certificates that run longer than 398 days, and Mozilla's profile for
+# servers allows 366. The database's, which clients of PostgreSQL alone meet, lasts as its authority
+# does: they limit nothing.
+TLS_DAYS = 365
+# A successor is valid for a while before it is served, and that before the one before it ends.
+OVERLAP, LEAD = timedelta(days=60), timedelta(days=30)
+# The successors of tls.pem, each below a line with the seconds (Unix time) from when it is served
+# and when it ends; traefik/entrypoint reads the first.
+LATER = "tls_later.pem"
+SUCCESSOR = re.compile(
+    r"# serve from (\d+) until (\d+)\n"
+    r"(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n)"
+)
+TRUST = "then trust the new ca.pem wherever the old one was trusted"
+ANEW = f"before then remove ca.pem and ca.key from the secrets' folder, run make up, {TRUST}"
 INSTALL = (
     "install the package openssl, 1.1.1 or newer"
     " (apt-get install openssl, dnf install openssl, apk add openssl)"
@@ -61,6 +71,17 @@ extendedKeyUsage = serverAuth
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 subjectAltName = {alternatives}
+[ca]
+default_ca = own
+[own]
+database = {work}/index
+new_certs_dir = {work}
+default_md = sha256
+rand_serial = yes
+unique_subject = no
+policy = any
+[any]
+commonName = supplied
 """
 
 
@@ -99,7 +120,7 @@ def check(directory: Path) -> list[Fault]:
     if barred(directory):
         # One fault rather than one for each file; the folder is judged with the other secrets.
         return faults
-    for name in ("ca.key", "ca.pem", "tls.key", "tls.pem", "db_tls.key", "db_tls.pem"):
+    for name in ("ca.key", "ca.pem", "tls.key", "tls.pem", LATER, "db_tls.key", "db_tls.pem"):
         faults += _file(directory / name)
     return faults or _authority(directory)
 
@@ -122,6 +143,9 @@ def ensure(directory: Path, *, domain: str) -> list[str]:
             for name, alternatives in _leaves(domain).items():
                 if not _serves(directory, name, alternatives):
                     made += _make_leaf(directory, work, name, alternatives)
+            if not (directory / LATER).exists():
+                # Without the authority's key, which some keep elsewhere, there are none.
+                replace(directory / LATER, "", 0o444)
         finally:
             shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
@@ -135,9 +159,15 @@ def ensure(directory: Path, *, domain: str) -> list[str]:
 
 
 def expiries(directory: Path) -> dict[str, datetime]:
-    """When each certificate present ends, in UTC; what is missing or unreadable is left out."""
+    """When each certificate present, or its last successor, ends, in UTC.
+
+    What is missing or unreadable is left out.
+    """
     found = {name: _read(directory / name) for name in ("ca.pem", "tls.pem", "db_tls.pem")}
-    return {name: certificate.ends for name, certificate in found.items() if certificate}
+    ends = {name: certificate.ends for name, certificate in found.items() if certificate}
+    if found["tls.pem"]:
+        ends["tls.pem"] = _lasts(directory, "tls", found["tls.pem"])
+    return ends
 
 
 def _leaves(domain: str) -> dict[str, tuple[str, ...]]:
@@ -189,10 +219,7 @@ def _authority(directory: Path) -> list[Fault]:
     """Faults of the authority: each would need a new one, and that is for a person to decide."""
     key, path = directory / "ca.key", directory / "ca.pem"
     where = shown(path)
-    anew = (
-        f"to have a new one made, remove {where} and {shown(key)} and run `make up`,"
-        " then trust the new ca.pem wherever the old one was trusted"
-    )
+    anew = f"to have a new one made, remove {where} and {shown(key)} and run `make up`, {TRUST}"
     if not path.exists():
         # A key alone is a first run that was interrupted, unless it has signed something.
         if key.exists() and (directory / "tls.pem").exists():
@@ -216,15 +243,34 @@ def _serves(directory: Path, name: str, alternatives: tuple[str, ...]) -> bool:
     certificate, authority = _read(path), _read(directory / "ca.pem")
     if certificate is None or authority is None:
         return False
-    # At the authority's own end a new certificate would not last longer.
-    due = certificate.ends - RENEW_BEFORE
-    renewable = authority.ends - certificate.ends > timedelta(days=1)
+    lasts = _lasts(directory, name, certificate)
+    is_whole = authority.ends - lasts < timedelta(days=1)
+    # Some keep the authority's key elsewhere: then it is asked for when it is needed.
+    is_kept = not (directory / "ca.key").exists() and lasts - LEAD > datetime.now(UTC)
     return (
-        (due > datetime.now(UTC) or not renewable)
+        (is_whole or is_kept)
         and certificate.names >= {_normal(entry) for entry in alternatives}
         and _public_key(directory / f"{name}.key") == certificate.public_key
         and _signed(path, directory / "ca.pem")
     )
+
+
+def _lasts(directory: Path, name: str, certificate: _Certificate) -> datetime:
+    """Until when a certificate and its successors of the same key serve without a gap, in UTC."""
+    ends = certificate.ends
+    if name != "tls":
+        return ends
+    try:
+        text = (directory / LATER).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return ends
+    newest = ""
+    for served, until, block in SUCCESSOR.findall(text):
+        last = datetime.fromtimestamp(int(until), UTC)
+        if datetime.fromtimestamp(int(served), UTC) <= ends < last:
+            ends, newest = last, block
+    found = _parse(newest) if ends != certificate.ends else certificate
+    return ends if found and found.public_key == certificate.public_key else certificate.ends
 
 
 def _signed(path: Path, authority: Path) -> bool:
@@ -239,20 +285,26 @@ def _signed(path: Path, authority: Path) -> bool:
 def _read(path: Path) -> _Certificate | None:
     """What the file says; None when it is missing or no certificate."""
     try:
-        if not path.is_file() or path.stat().st_size == 0:
-            return None
-        said = openssl("x509", "-in", str(path), "-noout", "-enddate", "-ext", "subjectAltName")
-        public_key = openssl("x509", "-in", str(path), "-noout", "-pubkey")
+        return _parse(path.read_text(encoding="ascii")) if path.is_file() else None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _parse(text: str) -> _Certificate | None:
+    try:
+        show = ("x509", "-noout", "-enddate", "-pubkey", "-ext", "subjectAltName")
+        said = openssl(*show, stdin=text)
         ends = re.search(r"^notAfter=(.+)$", said, re.M)
-        if ends is None:
+        key = re.search(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----\n", said, re.S)
+        if ends is None or key is None:
             return None
         names = re.findall(r"(DNS|IP Address):([^,\s]+)", said)
         return _Certificate(
-            public_key=public_key,
+            public_key=key[0],
             ends=datetime.fromtimestamp(ssl.cert_time_to_seconds(ends[1]), UTC),
             names=frozenset(_normal(f"{kind.split()[0]}:{name}") for kind, name in names),
         )
-    except (OSError, OpenSSLError):
+    except OpenSSLError:
         return None
 
 
@@ -301,25 +353,42 @@ def _make_leaf(directory: Path, work: Path, name: str, alternatives: tuple[str, 
     config, request = work / f"{name}.cnf", work / f"{name}.csr"
     # Clients read the alternatives; the CN is for people and holds 64 characters at most.
     common = "timescaledb" if name == "db_tls" else "Timestack"
-    text = LEAF_CONFIG.format(name=common, alternatives=", ".join(alternatives))
+    text = LEAF_CONFIG.format(name=common, alternatives=", ".join(alternatives), work=work)
     config.write_text(text, encoding="utf-8")
+    (work / "index").write_text("")
     _new_key(work / "key", 0o400)
     ask = ("req", "-new", "-sha256", "-key", str(work / "key"), "-config", str(config))
     request.write_text(openssl(*ask), encoding="ascii")
-    made = openssl(
-        *("x509", "-req", "-sha256", "-in", str(request), "-days", str(_days(name, authority))),
-        *("-CA", str(authority), "-CAkey", str(authority_key)),
-        *("-set_serial", str(secrets.randbits(127) + 1)),
-        *("-extfile", str(config), "-extensions", "server"),
-    )
+
+    certificate, now = _read(authority), datetime.now(UTC)
+    last = certificate.ends if certificate else now
+    made, ends = _sign(directory, work, name, now, last)
     replace(directory / f"{name}.key", (work / "key").read_text(encoding="ascii"), 0o444)
+    if name == "tls":
+        replace(directory / LATER, _later(directory, work, ends, last), 0o444)
     replace(directory / f"{name}.pem", made, 0o444)
     return [f"{name}.pem"]
 
 
-def _days(name: str, authority: Path) -> int:
-    """No longer than the authority itself, which clients would refuse."""
-    most = DB_TLS_DAYS if name == "db_tls" else TLS_DAYS
-    certificate = _read(authority)
-    left = (certificate.ends - datetime.now(UTC)).days if certificate else most
-    return max(1, min(most, left))
+def _later(directory: Path, work: Path, ends: datetime, last: datetime) -> str:
+    """What follows the proxy's certificate that ends then, up to the authority's own end."""
+    later = ""
+    while last - ends >= timedelta(days=1):
+        served = int((ends - LEAD).timestamp())
+        successor, ends = _sign(directory, work, "tls", ends - OVERLAP, last)
+        later += f"# serve from {served} until {int(ends.timestamp())}\n{successor}"
+    return later
+
+
+def _sign(
+    directory: Path, work: Path, name: str, begins: datetime, last: datetime
+) -> tuple[str, datetime]:
+    """A certificate for the request of this name, and its end: never after the authority's own."""
+    ends = min(begins + timedelta(days=TLS_DAYS if name == "tls" else CA_DAYS), last)
+    text = openssl(
+        *("ca", "-batch", "-notext", "-config", str(work / f"{name}.cnf"), "-extensions", "server"),
+        *("-cert", str(directory / "ca.pem"), "-keyfile", str(directory / "ca.key")),
+        *("-startdate", f"{begins:%Y%m%d%H%M%SZ}", "-enddate", f"{ends:%Y%m%d%H%M%SZ}"),
+        *("-in", str(work / f"{name}.csr")),
+    )
+    return text, ends

@@ -82,7 +82,8 @@ def _secrets(root: Path, compose: Compose) -> list[Finding]:
         if left > SOON:
             findings.append(Finding("ok", name, text))
         else:
-            findings.append(Finding("warn", name, f"{text}\n-> make renew"))
+            todo = certificates.ANEW if name == "ca.pem" else "make up"
+            findings.append(Finding("warn", name, f"{text}\n-> {todo}"))
     return findings
 
 

@@ -372,21 +372,6 @@ def make_secrets(root: Path) -> list[str]:
     return made + certificates.ensure(directory, domain=values["TIMESTACK_DOMAIN"])
 
 
-def renew(root: Path) -> list[str]:
-    """Renew the certificates that are due and replace the containers that hold them.
-
-    Returns the names of those made; with none nothing is touched, so that it may run every night.
-    """
-    with only_one(root):
-        compose = load(root, environment.NAMES)
-        directory = secrets_folder(root, compose.values)
-        refuse(credentials.check(directory, in_use=True))
-        made = certificates.ensure(directory, domain=compose.values["TIMESTACK_DOMAIN"])
-        if made and _serving(compose):
-            start(load(root, environment.NAMES), Phases())
-    return made
-
-
 def down(root: Path) -> int:
     """Stop the stack; volumes, secrets and images stay."""
     return load(root).down()

@@ -179,7 +179,7 @@ def test_nothing_of_the_host_is_in_the_container_but_its_secrets(
 
 
 def test_no_secret_stands_in_a_container_or_an_image(stack: Stack) -> None:
-    public = {"ca.pem", "tls.pem", "db_tls.pem"}
+    public = {"ca.pem", "tls.pem", "tls_later.pem", "db_tls.pem"}
     secrets = {
         file.name: text
         for file in stack.secrets.iterdir()
@@ -225,7 +225,7 @@ def test_each_service_mounts_only_the_secrets_it_needs(stack: Stack) -> None:
     assert holders("flower_proxy_secret") == {"web", "flower"}
     assert holders("smtp_password") == {"worker"}
     assert holders("platform_password") == {"worker", "platform"}
-    assert mounted["traefik"] == {"tls.pem", "tls.key"}
+    assert mounted["traefik"] == {"tls.pem", "tls_later.pem", "tls.key"}
 
 
 def test_the_database_and_the_broker_have_no_way_out(stack: Stack) -> None:

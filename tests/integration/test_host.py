@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import ssl
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from scripts.host import environment, images, stack
+from scripts.host import certificates, environment, images, stack
 from scripts.host.compose import Compose
 from scripts.host.console import Phase
-from tests.stack import ROOT, docker
+from tests.stack import ROOT, docker, free_port, wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -156,6 +159,42 @@ def test_images_are_built_by_the_engine_whatever_builder_is_chosen(
     finally:
         docker("buildx", "rm", builder)
         subprocess.run(["docker", "rmi", "--force", tag], capture_output=True, check=False)
+
+
+def test_the_proxy_takes_up_the_next_certificate_by_itself(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    certificates.ensure(secrets, domain="localhost")
+    secrets.chmod(0o755)
+    # The first successor is due in a moment instead of in two years.
+    later = (secrets / certificates.LATER).read_text()
+    due = int(time.time()) + 6
+    soon = re.sub(r"(# serve from) \d+", rf"\1 {due}", later, count=1)
+    (secrets / certificates.LATER).unlink()
+    (secrets / certificates.LATER).write_text(soon)
+    first = (secrets / "tls.pem").read_text().strip()
+    second = re.search(r"-----BEGIN.+?END CERTIFICATE-----", soon, re.S)[0]
+    port = free_port()
+    name = f"timestack-host-{uuid.uuid4().hex[:8]}"
+    docker(
+        *("run", "-d", "--name", name, "--restart=unless-stopped", "--init", "--read-only"),
+        *("--label", "com.docker.compose.project=", "--tmpfs", "/tmp:mode=1777"),
+        *("-v", f"{secrets}:/run/secrets:ro", "-p", f"127.0.0.1:{port}:8443"),
+        *("-e", "TIMESTACK_DOMAIN=localhost", "-e", f"HTTPS_PORT={port}", "timestack/traefik"),
+    )
+
+    def served() -> str:
+        try:
+            return ssl.get_server_certificate(("127.0.0.1", port), timeout=2).strip()
+        except OSError:
+            return ""
+
+    try:
+        seen = wait_until(served, "the proxy serves", deadline=60)
+        assert seen == first or time.time() > due
+        wait_until(lambda: served() == second, "the successor is served", deadline=60)
+        assert time.time() >= due
+    finally:
+        docker("rm", "--force", name)
 
 
 def test_a_one_off_run_is_not_a_service_and_a_container_that_is_gone_is_left_out(

@@ -530,21 +530,6 @@ def test_the_token_of_a_platform_of_ones_own_is_not_rotated(checkout: Checkout) 
     assert file.read_text() == old
 
 
-def test_certificates_are_renewed_when_they_are_due_and_not_before(checkout: Checkout) -> None:
-    before = running(checkout)
-    done = checkout.make("renew")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "no certificate is due"
-    assert running(checkout) == before
-    # One that does not serve any more is due.
-    (checkout.folder / ".secrets" / "tls.pem").unlink()
-    done = checkout.make("renew")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "renewed tls.pem" in done.stdout
-    own = (checkout.folder / ".secrets" / "tls.pem").read_text()
-    assert ssl.get_server_certificate(("127.0.0.1", checkout.https_port)).strip() == own.strip()
-
-
 def test_a_secret_that_does_not_exist_is_not_rotated(checkout: Checkout) -> None:
     done = checkout.make("rotate", "SECRET=ca.key")
     assert done.returncode != 0

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -15,7 +16,8 @@ import pytest
 from scripts.host import certificates
 from scripts.host.faults import Fault, Refused
 
-FILES = ("ca.key", "ca.pem", "tls.key", "tls.pem", "db_tls.key", "db_tls.pem")
+LATER = "tls_later.pem"
+FILES = ("ca.key", "ca.pem", "tls.key", "tls.pem", LATER, "db_tls.key", "db_tls.pem")
 ALL = ["ca.pem", "tls.pem", "db_tls.pem"]
 
 
@@ -189,9 +191,59 @@ def test_the_ends_are_told_in_utc_and_are_what_browsers_take(made):
     ends = certificates.expiries(made)
     assert list(ends) == ALL
     assert timedelta(days=3649) < ends["ca.pem"] - now <= timedelta(days=3650)
-    # As long as Apple's systems take one, and as long as its authority lasts.
-    assert timedelta(days=824) < ends["tls.pem"] - now <= timedelta(days=825)
-    assert timedelta(0) <= ends["ca.pem"] - ends["db_tls.pem"] < timedelta(days=1, minutes=1)
+    for name in ("tls.pem", "db_tls.pem"):
+        assert timedelta(0) <= ends["ca.pem"] - ends[name] < timedelta(days=1)
+
+
+def dates(text: str) -> tuple[datetime, datetime]:
+    """From when to when a certificate is valid."""
+    said = subprocess.run(
+        ["openssl", "x509", "-noout", "-startdate", "-enddate"],
+        input=text, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    begins, ends = (ssl.cert_time_to_seconds(each) for each in re.findall("=(.+)", said))
+    return datetime.fromtimestamp(begins, UTC), datetime.fromtimestamp(ends, UTC)
+
+
+def test_the_proxy_s_certificate_has_successors_for_as_long_as_its_authority(made):
+    last = certificates.expiries(made)["ca.pem"]
+    _, ends = dates((made / "tls.pem").read_text())
+    later = re.findall(
+        r"# serve from (\d+) until (\d+)\n(-----BEGIN.+?END CERTIFICATE-----)",
+        (made / LATER).read_text(),
+        re.S,
+    )
+    assert len(later) > 8
+    for served, until, text in later:
+        begins, then = dates(text)
+        # Valid a while before it is served, and that before the one before it ends.
+        assert begins < datetime.fromtimestamp(int(served), UTC) < ends
+        assert then - begins <= timedelta(days=366), "what browsers take"
+        assert datetime.fromtimestamp(int(until), UTC) == then
+        (made.parent / "successor.pem").write_text(text)
+        openssl(
+            "verify", "-no_check_time", "-CAfile", made / "ca.pem", made.parent / "successor.pem"
+        )
+        ends = then
+    assert last - ends < timedelta(days=1)
+
+
+def test_successors_of_another_key_or_too_few_are_made_again(made):
+    assert certificates.ensure(made, domain="localhost") == []
+    whole = (made / LATER).read_text()
+    overwrite(made / LATER, whole[: whole.rindex("# serve")].encode())
+    assert certificates.ensure(made, domain="localhost") == ["tls.pem"]
+    overwrite(made / LATER, whole.encode())
+    assert certificates.ensure(made, domain="localhost") == ["tls.pem"]
+    assert certificates.ensure(made, domain="localhost") == []
+
+
+def test_a_set_from_before_the_successors_is_kept_where_the_authoritys_key_is_away(made):
+    (made / LATER).unlink()
+    (made / "ca.key").unlink()
+    before = contents(made)
+    assert certificates.ensure(made, domain="localhost") == []
+    assert contents(made) == {**before, LATER: b""}
 
 
 def test_the_ends_of_what_is_missing_or_broken_are_left_out(made):
@@ -205,25 +257,28 @@ def test_another_domain_renews_the_proxys_certificate_alone(made):
     assert certificates.ensure(made, domain="data.example.org") == ["tls.pem"]
     after = contents(made)
     changed = {name for name in FILES if before[name] != after[name]}
-    assert changed == {"tls.key", "tls.pem"}
+    assert changed == {"tls.key", "tls.pem", LATER}
 
 
-@pytest.mark.parametrize("days", [1, 29, 364])
-def test_a_certificate_that_ends_within_a_year_is_renewed(made, days):
+@pytest.mark.parametrize("days", [1, 31, 3000])
+def test_a_certificate_that_ends_before_its_authority_is_renewed(made, days):
     sign_again(made, "db_tls", in_days(days))
     assert certificates.ensure(made, domain="localhost") == ["db_tls.pem"]
     assert certificates.ensure(made, domain="localhost") == []
 
 
 def test_an_expired_certificate_is_renewed(made):
-    sign_again(made, "tls", datetime(2021, 1, 1, tzinfo=UTC))
-    assert certificates.expiries(made)["tls.pem"] == datetime(2021, 1, 1, tzinfo=UTC)
-    assert certificates.ensure(made, domain="localhost") == ["tls.pem"]
+    for name in ("tls", "db_tls"):
+        sign_again(made, name, datetime(2021, 1, 1, tzinfo=UTC))
+        assert certificates.expiries(made)[f"{name}.pem"] == datetime(2021, 1, 1, tzinfo=UTC)
+    assert certificates.ensure(made, domain="localhost") == ["tls.pem", "db_tls.pem"]
 
 
-def test_a_certificate_with_more_than_a_year_left_is_kept(made):
-    sign_again(made, "db_tls", in_days(366))
+def test_a_certificate_is_kept_while_the_authoritys_key_is_away_and_it_serves(made):
+    sign_again(made, "db_tls", in_days(31))
+    (made / "ca.key").unlink()
     assert certificates.ensure(made, domain="localhost") == []
+    assert certificates.expiries(made)["db_tls.pem"] < in_days(32)
 
 
 def test_a_certificate_outlives_its_authority_never(made):

@@ -57,6 +57,20 @@ def test_the_one_that_ends_first_is_named_first_and_what_is_no_certificate_not(
     assert [each.name for each in found] == ["ca.pem", "tls.pem"]
 
 
+def test_a_certificate_with_a_successor_does_not_end(tmp_path: Path) -> None:
+    write(tmp_path / "tls.pem", NOW + timedelta(days=9))
+    write(tmp_path / "tls_later.pem", NOW + timedelta(days=800))
+    later = (tmp_path / "tls_later.pem").read_text()
+    (tmp_path / "tls_later.pem").write_text(f"# serve from 1\n{later}")
+    assert certificates.ending(tmp_path, NOW) == []
+
+
+def test_of_the_authority_it_is_told_that_the_new_one_wants_trust(tmp_path: Path) -> None:
+    write(tmp_path / "ca.pem", NOW + timedelta(days=9))
+    (found,) = certificates.ending(tmp_path, NOW)
+    assert "trust the new ca.pem" in found.todo
+
+
 def test_the_log_names_it_with_its_end_and_what_to_do(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -65,7 +79,7 @@ def test_the_log_names_it_with_its_end_and_what_to_do(
     with caplog.at_level(logging.WARNING):
         assert certificates.warn(tmp_path) == 1
     assert f"db_tls.pem ends on {ends:%Y-%m-%d}, in 12 days" in caplog.text
-    assert "make renew" in caplog.text
+    assert "run `make up` on the host" in caplog.text
 
 
 @pytest.mark.parametrize(("role", "told"), [("admin", True), ("editor", False)])
@@ -76,5 +90,5 @@ def test_the_landing_page_tells_administrators(
     folder = app.config["SETTINGS"].secrets_dir
     write(folder / "tls.pem", datetime.now(UTC) + timedelta(days=12))
     page = signed_in(app, person(role)).get("/").text
-    assert ("make renew" in page) is told
+    assert ("run `make up` on the host" in page) is told
     assert ("tls.pem" in page) is told

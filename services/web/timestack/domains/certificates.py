@@ -11,8 +11,18 @@ from cryptography import x509
 
 log = logging.getLogger(__name__)
 
-# The proxy's, the database's, and the authority's that signed both: as `make up` calls them.
-NAMES = ("tls.pem", "db_tls.pem", "ca.pem")
+# The proxy's with its successors, the database's, and the authority's that signed them.
+FILES = {
+    "tls.pem": ("tls.pem", "tls_later.pem"),
+    "db_tls.pem": ("db_tls.pem",),
+    "ca.pem": ("ca.pem",),
+}
+RENEW = "run `make up` on the host"
+# Nothing that it has signed outlives it, and who trusts it must be asked to trust another.
+REPLACE = (
+    "move ca.pem and ca.key out of the secrets' folder on the host, run `make up`, and trust the"
+    " new ca.pem wherever the old one was"
+)
 SOON = timedelta(days=30)
 
 
@@ -24,6 +34,11 @@ class Ending:
     ends: datetime
     days: int
 
+    @property
+    def todo(self) -> str:
+        """What the person who looks after the host does about it."""
+        return REPLACE if self.name == "ca.pem" else RENEW
+
 
 def ending(directory: Path, now: datetime) -> list[Ending]:
     """Return the certificates in ``directory`` that end within SOON, the first one first.
@@ -31,15 +46,19 @@ def ending(directory: Path, now: datetime) -> list[Ending]:
     What is not there, or is not a certificate, is left out: who needs it says so itself.
     """
     found = []
-    for name in NAMES:
-        try:
-            certificate = x509.load_pem_x509_certificate((directory / name).read_bytes())
-        except (OSError, ValueError):
-            continue
-        left = certificate.not_valid_after_utc - now
-        if left <= SOON:
-            found.append(Ending(name, certificate.not_valid_after_utc, left.days))
+    for name, files in FILES.items():
+        ends = [end for file in files for end in _ends(directory / file)]
+        if ends and max(ends) - now <= SOON:
+            found.append(Ending(name, max(ends), (max(ends) - now).days))
     return sorted(found, key=lambda each: each.ends)
+
+
+def _ends(file: Path) -> list[datetime]:
+    try:
+        loaded = x509.load_pem_x509_certificates(file.read_bytes())
+    except (OSError, ValueError):
+        return []
+    return [each.not_valid_after_utc for each in loaded]
 
 
 def warn(directory: Path) -> int:
@@ -47,7 +66,7 @@ def warn(directory: Path) -> int:
     found = ending(directory, datetime.now(UTC))
     for each in found:
         log.warning(
-            "certificate %s ends on %s, in %d days: run `make renew` on the host",
-            *(each.name, f"{each.ends:%Y-%m-%d}", each.days),
+            "certificate %s ends on %s, in %d days: %s",
+            *(each.name, f"{each.ends:%Y-%m-%d}", each.days, each.todo),
         )
     return len(found)
