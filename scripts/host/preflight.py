@@ -16,8 +16,9 @@ from pathlib import Path
 from scripts.host.environment import MEBIBYTE, size
 from scripts.host.faults import Fault
 
-# The oldest releases that the stack's files are written for.
-MINIMUMS = {"engine": "25.0", "compose": "2.20", "buildx": "0.11"}
+# The oldest releases that the stack's files are written for: `start_interval` of a health check is
+# an engine's since 25.0 and Compose's since 2.20.2.
+MINIMUMS = {"engine": "25.0", "compose": "2.20.2", "buildx": "0.11"}
 _NAMES = {"engine": "Docker Engine", "compose": "Docker Compose", "buildx": "Docker buildx"}
 
 # Mebibytes of the web: what its processes share, and what each takes beside that, 128 of them for
@@ -56,9 +57,9 @@ def older(version: str, minimum: str) -> bool:
     return found is None or (least is not None and found < least)
 
 
-def _numbers(version: str) -> tuple[int, int] | None:
-    match = re.search(r"(\d+)\.(\d+)", version)
-    return (int(match[1]), int(match[2])) if match else None
+def _numbers(version: str) -> tuple[int, ...] | None:
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    return tuple(int(number or 0) for number in match.groups()) if match else None
 
 
 def ports(environment: Mapping[str, str], own: set[int]) -> list[Fault]:

@@ -304,3 +304,14 @@ def test_doing_what_a_fault_says_removes_it(changes: dict[str, str]) -> None:
         for key, value in advice.items():
             left = [each.where for each in grown(**{**changes, key: value})]
             assert fault.where not in left
+
+
+@pytest.mark.parametrize("compose", ["2.20", "v2.20.1", "2.20.0+ds1"])
+def test_a_compose_that_does_not_know_every_key_of_our_files_is_refused(compose: str) -> None:
+    (fault,) = preflight.versions("26.1.5", compose)
+    assert fault.what == f"{compose} is too old, 2.20.2 is needed"
+
+
+@pytest.mark.parametrize("compose", ["2.20.2", "v2.20.3", "2.21.0"])
+def test_a_compose_that_lists_containers_in_either_form_is_taken(compose: str) -> None:
+    assert preflight.versions("26.1.5", compose) == []
