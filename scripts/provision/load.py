@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg2
@@ -26,10 +26,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
 from scripts.provision import target
+from scripts.provision.client import Client, Ending
 from scripts.provision.errors import Refused
 from timestack import db
 from timestack.domains.load.errors import BadRowsError, LoadError
 from timestack.domains.load.run import CONNECTIONS, Options, Report, load
+from timestack.series import catalog
 from timestack.settings import SettingsError
 
 # Bad rows that are printed; a quarantine holds them all.
@@ -44,32 +46,57 @@ def main(arguments: list[str] | None = None) -> int:
     # Arrow's own allocator keeps what it freed for a next time that is no larger.
     pa.set_memory_pool(pa.system_memory_pool())
     given = parser().parse_args(arguments)
+    ending = None
     try:
         settings = target.settings(given.url, given.password_file, None)
+        require_offered(catalog.current(settings.schema_file), given.table)
         room = {"database_pool_size": given.connections + CONNECTIONS}
         settings = settings.model_copy(update=room)
         engine = db.engine_from(settings, application_name="load", statement_timeout=0)
-        return run(engine, given)
-    except (Refused, SettingsError) as error:
-        _say(str(error))
+        ending = Ending(engine)
+        return run(engine, given, ending)
+    except (Refused, SettingsError, catalog.CatalogError) as error:
+        _say(f"{error}\nnothing was loaded")
         return 2
     except KeyboardInterrupt:
         _say("interrupted: nothing was loaded")
         return 130
     except (SQLAlchemyError, psycopg2.Error) as error:
+        if ending and ending.asked:
+            _say("interrupted: nothing was loaded")
+            return 130
         _say(f"{getattr(error, 'orig', None) or error}\nnothing was loaded")
         return 1
+    finally:
+        if ending:
+            ending.over()
+
+
+def require_offered(declared: catalog.Catalog, table: str) -> None:
+    """Raise Refused for a table that the schema file does not offer for loading."""
+    offered = declared.loadable()
+    if table not in offered:
+        names = ", ".join(sorted(offered))
+        raise Refused(
+            f"{table!r} is not offered for loading; these tables are: {names}. Of the others,"
+            " hypertables.yaml offers a hypertable by having it, and a plain table by `load: true`"
+        )
 
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "load", description="Load a CSV or Parquet file into a table: all of it or nothing."
+        "make load",
+        usage="make load FILE=cpu.csv.gz TABLE=cpu ARGS='OPTION ...'",
+        description="Load a CSV or Parquet file into a table: all of it or nothing.",
+        allow_abbrev=False,
     )
     target.add_arguments(parser)
     parser.add_argument(
-        "source", metavar="FILE", help='CSV, CSV.gz or Parquet; "-" reads standard input'
+        "source",
+        metavar="FILE",
+        help='CSV, also in gzip, xz or bzip2, or Parquet; "-" reads standard input',
     )
-    parser.add_argument("--table", required=True)
+    parser.add_argument("--table", required=True, metavar="TABLE", help="one of hypertables.yaml")
     parser.add_argument(
         "--map",
         action="append",
@@ -97,18 +124,23 @@ def parser() -> argparse.ArgumentParser:
         default="auto",
         help="auto: ask the terminal",
     )
+    # What `make load` says of itself and its file.
+    parser.add_argument("--attached", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--name", type=_name, help=argparse.SUPPRESS)
+    parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
     return parser
 
 
-def run(engine: Engine, given: argparse.Namespace) -> int:
+def run(engine: Engine, given: argparse.Namespace, ending: Ending) -> int:
     """Load one file; returns 0 when it is in, 2 when it is refused."""
     start = time.monotonic()
     try:
         with _quarantine(given.quarantine) as quarantine, _progress(given.progress) as progress:
-            report = load(engine, _options(given, quarantine), sys.stdin.buffer, progress)
+            options = _options(given, quarantine)
+            report = load(engine, options, _stdin(given, ending), progress, ending.held)
     except BadRowsError as error:
         for row in error.rows[:SHOWN]:
-            _say(f"{given.source}: {row}")
+            _say(f"{given.name or given.source}: {row}")
         if len(error.rows) > SHOWN:
             _say(f"... and {len(error.rows) - SHOWN} more")
         _say(
@@ -123,6 +155,15 @@ def run(engine: Engine, given: argparse.Namespace) -> int:
     return 0
 
 
+def _stdin(given: argparse.Namespace, ending: Ending) -> BinaryIO:
+    if not given.attached:
+        return sys.stdin.buffer
+    client = Client(ending)
+    if given.source != "-":
+        client.watch()
+    return client
+
+
 def _options(given: argparse.Namespace, quarantine: TextIO | None) -> Options:
     bounds = {
         name: bound
@@ -132,6 +173,8 @@ def _options(given: argparse.Namespace, quarantine: TextIO | None) -> Options:
     return Options(
         table=given.table,
         file=given.source,
+        shown=given.name,
+        size=given.size,
         renamed=dict(given.map),
         zone=given.tz,
         on_conflict=given.on_conflict,
@@ -213,6 +256,11 @@ def _plain() -> Progress:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def _name(text: str) -> str:
+    """A file's name may hold bytes that are no UTF-8."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -50,6 +50,8 @@ create table if not exists imports (id text primary key, table_name text not nul
 checkpoint;
 """
 
+SCHEMA = "hypertables: {cpu: {time: time, chunk_interval: 1 day}}\n"
+
 # Runs in the client's container: a command's exit code, seconds, peak memory and what it said.
 TIMED = """
 import json, resource, subprocess, sys, time
@@ -102,6 +104,8 @@ class Bench:
     def __init__(self, client: docker.DockerClient, network: Network, folder: Path):
         secrets = folder / "secrets"
         make_secrets(secrets)
+        schema = folder / "hypertables.yaml"
+        schema.write_text(SCHEMA)
         common = {"network": network.name, "detach": True, "init": True, "remove": True}
         self.api = client.api
         self.database: Container = client.containers.run(
@@ -128,6 +132,7 @@ class Bench:
             volumes={
                 **_secrets(secrets, "db_owner_password", "ca.pem"),
                 str(folder / "cpu.csv"): {"bind": "/data/cpu.csv", "mode": "ro"},
+                str(schema): {"bind": "/app/schema/hypertables.yaml", "mode": "ro"},
                 # The code as it is now, not as it was when the image was built.
                 str(ROOT / "services/web/timestack"): {"bind": "/app/timestack", "mode": "ro"},
                 str(ROOT / "scripts/provision"): {"bind": "/app/scripts/provision", "mode": "ro"},

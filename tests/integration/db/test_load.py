@@ -533,8 +533,13 @@ def command(database: Database, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "scripts.provision.load", "--table", "measures", *arguments]
 
 
+OFFERED = "hypertables: {measures: {time: time, chunk_interval: 1 day}}\n"
+
+
 def environment(database: Database) -> dict[str, str]:
     secrets = database.server.secrets
+    offered = secrets.parent / "measures.yaml"
+    offered.write_text(OFFERED)
     return {
         **os.environ,
         "PYTHONPATH": f"{ROOT}:{ROOT / 'services' / 'web'}",
@@ -545,6 +550,7 @@ def environment(database: Database) -> dict[str, str]:
         "DATABASE_NAME": database.name,
         "DATABASE_ROLE": "timestack_owner",
         "DATABASE_CA": str(secrets / "ca.pem"),
+        "SCHEMA_FILE": str(offered),
     }
 
 

@@ -257,13 +257,16 @@ class Rollup(_Entry):
 
 
 class Table(_Entry):
-    """A plain table: it comes from a migration; only who may use it is declared here."""
+    """A plain table: it comes from a migration; who may use it, and how, is declared here."""
 
     grants: Grants = Field(default_factory=dict)
     account_column: Identifier | None = Field(
         None,
         description="row-level security: a role sees the rows whose column equals the setting "
         "timestack.account, and no others",
+    )
+    load: bool = Field(
+        False, description="`make load` may fill it, as it may every hypertable; default: no"
     )
 
     def columns(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -400,6 +403,10 @@ class Catalog(_Entry):
     # Where each key stands, for faults that only show beside a database; none when not parsed.
     _file: str = PrivateAttr("")
     _lines: dict[tuple[str | int, ...], int] = PrivateAttr(default_factory=dict)
+
+    def loadable(self) -> set[str]:
+        """The tables that files may be loaded into."""
+        return {*self.hypertables, *(name for name, table in self.tables.items() if table.load)}
 
     def where(self, *path: str | int) -> str:
         """``file:line: key`` of an entry; only the key where no file was read."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import psycopg2
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from timestack.domains.load.lanes import Lane
 from timestack.domains.load.records import Block
@@ -33,6 +34,9 @@ delete from {sql_table}
  where {time} = 'epoch'::timestamptz + %s * interval '1 microsecond'
    and xmin = pg_current_xact_id()::xid
 """
+# Nothing changed: without this a refresh would compute the buckets of every chunk made here.
+RECORDED = "select to_regclass('timestack.changes') is not null"
+FORGET = "delete from timestack.changes where xmin = pg_current_xact_id()::xid"
 CHUNK = """
 select format('%%I.%%I', chunk_schema, chunk_name)
   from timescaledb_information.chunks
@@ -41,6 +45,8 @@ select format('%%I.%%I', chunk_schema, chunk_name)
 """
 LOCK = "lock table {sql_chunk} in access exclusive mode"
 EMPTY = "select not exists (select from {sql_chunk})"
+# Seconds that another's lock on a chunk is waited for.
+PATIENCE = 10
 DROP = "drop table {sql_chunk}"
 
 
@@ -74,17 +80,28 @@ class Chunks:
                 return
 
     def undo(self) -> None:
-        """Drop the chunks made here that are still empty, after a load that failed."""
+        """Drop the chunks made here that are still empty, after a load that failed.
+
+        One that cannot be dropped, because somebody works on it or it went away, keeps no other.
+        """
         with self._connection.cursor() as cursor:
             for start in self._made:
                 cursor.execute(CHUNK, (self._table.name, start))
                 for (chunk,) in cursor.fetchall():
-                    cursor.execute("begin")
-                    cursor.execute(fill(LOCK, sql_chunk=chunk))
-                    cursor.execute(fill(EMPTY, sql_chunk=chunk))
-                    if cursor.fetchone()[0]:
-                        cursor.execute(fill(DROP, sql_chunk=chunk))
-                    cursor.execute("commit")
+                    try:
+                        self._drop(cursor, chunk)
+                    except psycopg2.Error as error:
+                        cursor.execute("rollback")
+                        log.warning("the empty chunk %s stays: %s", chunk, error)
+
+    def _drop(self, cursor: Cursor, chunk: str) -> None:
+        cursor.execute("begin")
+        cursor.execute(f"set local lock_timeout = '{PATIENCE}s'")
+        cursor.execute(fill(LOCK, sql_chunk=chunk))
+        cursor.execute(fill(EMPTY, sql_chunk=chunk))
+        if cursor.fetchone()[0]:
+            cursor.execute(fill(DROP, sql_chunk=chunk))
+        cursor.execute("commit")
 
     def _covered(self, times: np.ndarray) -> np.ndarray:
         if not len(self._starts):
@@ -99,6 +116,9 @@ class Chunks:
             lane.cursor.execute(
                 fill(DELETE, sql_table=self._table.name, time=self._table.time), (time,)
             )
+            lane.cursor.execute(RECORDED)
+            if lane.cursor.fetchone()[0]:
+                lane.cursor.execute(FORGET)
             lane.cursor.execute("commit")
         except psycopg2.Error:
             lane.cursor.execute("rollback")

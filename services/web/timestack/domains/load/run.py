@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 from psycopg2 import errors
 from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
 from sqlalchemy import Engine
 
 from timestack.domains.load import commit
@@ -24,9 +23,15 @@ from timestack.domains.load.errors import LoadError
 from timestack.domains.load.intake import Intake
 from timestack.domains.load.lanes import Fleet, Lane, connections, reason_of
 from timestack.domains.load.records import Block, Reader
-from timestack.domains.load.source import open_source
+from timestack.domains.load.source import Source, open_source
 from timestack.domains.load.staging import Staging
-from timestack.domains.load.table import Column, Table, choose_columns, read_table
+from timestack.domains.load.table import (
+    Column,
+    Table,
+    advance_sequences,
+    choose_columns,
+    read_table,
+)
 from timestack.domains.load.times import EARLIEST, FAR, Columnar, Rules
 from timestack.series.sql import fill, quote
 
@@ -42,6 +47,7 @@ Progress = Callable[[int, int | None, int], None]
 class Options:
     """What is to be loaded and how. ``file`` is a path or "-" for standard input.
 
+    ``shown`` is what messages call the file, ``size`` the bytes of standard input if known.
     ``renamed`` maps a column's name in the file to the table's. ``zone`` is the one that times
     without an offset are in. Rows that are refused go to ``quarantine`` instead of ending the
     load. ``import_id`` makes the load one that is never done twice.
@@ -49,6 +55,8 @@ class Options:
 
     table: str
     file: str
+    shown: str | None = None
+    size: int | None = None
     renamed: dict[str, str] = field(default_factory=dict)
     zone: ZoneInfo | None = None
     on_conflict: Literal["error", "skip", "update"] = "error"
@@ -82,12 +90,14 @@ def load(
     options: Options,
     stdin: BinaryIO,
     progress: Progress = lambda position, size, rows: None,
+    committing: Callable[[], AbstractContextManager] = nullcontext,
 ) -> Report:
     """Load a file into a table, all of it or nothing.
 
     ``progress`` is called with the bytes read, the size of the file (None if unknown) and the
-    rows read so far. The engine's role must own the table, and its pool have room for
-    ``CONNECTIONS`` and a lane's each.
+    rows read so far. The commit runs within ``committing()``: once that is entered, nothing must
+    end the load. The engine's role must own the table, and its pool have room for ``CONNECTIONS``
+    and a lane's each.
 
     Raises BadRowsError for rows that are refused, LoadError for everything else that the caller
     can repair, psycopg2.Error when the database fails.
@@ -99,8 +109,8 @@ def load(
         commit.lock(control, key)
         table = read_table(control, options.table)
         if _happened(control, import_id):
-            return Report(import_id, options.file, already=True, settled=settled)
-        source = open_source(options.file, stdin)
+            return Report(import_id, options.shown or options.file, already=True, settled=settled)
+        source = open_source(options.file, stdin, options.shown, options.size)
         reader = Reader(source.stream)
         first = reader.peek()
         if first is None:
@@ -116,7 +126,9 @@ def load(
             Diagnosis(control, columns, dialect.delimiter, rules, table.time),
             lambda rows: progress(source.position(), source.size, rows),
         )
-        run = _Load(engine, options, table, columns, dialect.delimiter, control, other)
+        run = _Load(
+            engine, options, table, columns, dialect.delimiter, control, other, source, committing
+        )
         way = run.straight if options.on_conflict == "error" else run.staged
         written = way(intake, reader.blocks(), import_id)
     return Report(
@@ -148,6 +160,8 @@ class _Load:
         delimiter: str,
         control: Connection,
         other: Connection,
+        source: Source,
+        committing: Callable[[], AbstractContextManager],
     ):
         self._engine = engine
         self._options = options
@@ -156,6 +170,8 @@ class _Load:
         self._delimiter = delimiter
         self._control = control
         self._other = other
+        self._source = source
+        self._committing = committing
 
     def straight(self, intake: Intake, blocks: Iterator[Block], import_id: str) -> int:
         """COPY into the table itself; a conflict is a bad row. Returns the rows written."""
@@ -164,8 +180,7 @@ class _Load:
             lanes = [self._lane(each, self._table.name) for each in opened]
             self._feed(intake, blocks, lanes, chunks)
             written = intake.read - intake.rejected
-            self._record(lanes[0].cursor, import_id, written)
-            commit.commit(lanes, commit.key_of(import_id))
+            self._commit(lanes, import_id, written)
         return written
 
     def staged(self, intake: Intake, blocks: Iterator[Block], import_id: str) -> int:
@@ -180,8 +195,7 @@ class _Load:
                 with connections(self._engine, count) as opened:
                     lanes = [self._lane(each, self._table.name) for each in opened]
                     written = self._merge(staging, lanes, intake)
-                    self._record(lanes[0].cursor, import_id, written)
-                    commit.commit(lanes, key)
+                    self._commit(lanes, import_id, written)
         finally:
             staging.drop()
         return written
@@ -250,11 +264,14 @@ class _Load:
                 scratch = self._lane(connection, "pg_temp.scratch")
                 intake.feed(blocks, Fleet(lanes, self._other), chunks, scratch)
         if not intake.read:
-            raise LoadError(f"{self._options.file} has a header and no row")
+            raise LoadError(f"{self._source.name} has a header and no row")
 
-    def _record(self, cursor: Cursor, import_id: str, rows: int) -> None:
-        source = "standard input" if self._options.file == "-" else Path(self._options.file).name
-        cursor.execute(
+    def _commit(self, lanes: Sequence[Lane], import_id: str, rows: int) -> None:
+        lanes[0].cursor.execute(
             "insert into imports (id, table_name, source, rows) values (%s, %s, %s, %s)",
-            (import_id, self._options.table, source, rows),
+            (import_id, self._options.table, Path(self._source.name).name, rows),
         )
+        for lane in lanes:
+            advance_sequences(lane.cursor, self._table, self._columns)
+        with self._committing():
+            commit.commit(lanes, commit.key_of(import_id))

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from timestack.domains.load.errors import LoadError
-from timestack.series.sql import quote
+from timestack.series.sql import fill, literal, quote
 
 COLUMNS = """
 select attname, format_type(atttypid, atttypmod), typname, attnotnull,
-       attnotnull and not atthasdef and attidentity = '', attgenerated <> '' or attidentity = 'a'
+       attnotnull and not atthasdef and attidentity = '', attgenerated <> '' or attidentity = 'a',
+       pg_get_serial_sequence(attrelid::regclass::text, attname)
   from pg_attribute join pg_type on pg_type.oid = atttypid
  where attrelid = %s and attnum > 0 and not attisdropped
  order by attnum
@@ -53,11 +55,21 @@ select exists (select from timescaledb_information.chunks
 """
 
 
+# To the largest number in the table, as this transaction sees it, and never back.
+ADVANCE = """
+select setval(seqrelid::regclass, least(largest, seqmax))
+  from pg_sequence, (select max({column}) as largest from {sql_table}) as filled
+ where seqrelid = {sql_sequence}::regclass and seqincrement > 0
+   and largest > coalesce(pg_sequence_last_value(seqrelid), seqstart - 1)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """``type`` is PostgreSQL's full spelling (``numeric(10,2)``), ``base`` its internal name.
 
-    A ``required`` column must stand in the file: it is not null and has no default.
+    A ``required`` column must stand in the file: it is not null and has no default. ``sequence``
+    is what numbers the rows that are inserted without a value.
     """
 
     name: str
@@ -66,6 +78,7 @@ class Column:
     not_null: bool
     required: bool
     generated: bool
+    sequence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +126,20 @@ def read_table(connection: Connection, name: str) -> Table:
     time, type = dimensions[0] if dimensions else (None, None)
     foreseeable = len(dimensions) == 1 and type == "timestamp with time zone"
     return Table(quoted, columns, keys, time, foreseeable, has_triggers, in_columns)
+
+
+def advance_sequences(cursor: Cursor, table: Table, filled: Sequence[Column]) -> None:
+    """Have the rows inserted next numbered past those that a transaction wrote with a number."""
+    for column in filled:
+        if column.sequence:
+            cursor.execute(
+                fill(
+                    ADVANCE,
+                    column=column.name,
+                    sql_table=table.name,
+                    sql_sequence=literal(column.sequence),
+                )
+            )
 
 
 def choose_columns(
