@@ -1,7 +1,12 @@
 # Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
-HOST := @python3 -m scripts.host
+override HOST := @python3 -m scripts.host
 .DEFAULT_GOAL := help
 .PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh load secrets clean test lint sbom audit lock bench-load bench-query
+
+# What is typed as NAME=value reaches the scripts by the environment, letter for letter: neither
+# make nor a shell reads it, whatever stands in the name of a file.
+$(foreach each,$(.VARIABLES),$(if $(filter command line,$(origin $(each))),\
+  $(eval override export $(each) := $$(value $(each)))))
 
 ## Stack
 up: ## bring everything up: engine, images, secrets, database, services
@@ -9,39 +14,39 @@ up: ## bring everything up: engine, images, secrets, database, services
 down: ## stop it; data, settings and secrets stay
 	$(HOST) down
 restart: ## restart a service: make restart S=web
-	$(HOST) compose restart $(S)
+	$(HOST) restart
 ps: ## what runs, and how it is
-	$(HOST) compose ps -a
+	$(HOST) ps
 logs: ## follow the logs: make logs S=web
-	$(HOST) logs $(S)
+	$(HOST) logs
 doctor: ## examine host, settings, secrets, images and services
 	$(HOST) doctor
 secrets: ## generate what is missing of the secrets
 	$(HOST) secrets
 user: ## make or change a user: make user EMAIL=a@example.org ROLE=editor ARGS=--reset
-	$(HOST) user '$(EMAIL)' $(if $(ROLE),--role '$(ROLE)') $(ARGS)
+	$(HOST) user
 rotate: ## a new secret in the running stack: make rotate SECRET=db_app_password
-	$(HOST) rotate '$(SECRET)'
+	$(HOST) rotate
 clean: ## delete containers and their data, after asking
 	$(HOST) clean
 
 ## Database
 psql: ## a session, or SQL from standard input: make psql < query.sql
-	$(HOST) psql $(ARGS)
+	$(HOST) psql
 plan: ## how the database differs from hypertables.yaml: make plan ARGS=--sql
-	$(HOST) provision plan $(ARGS)
+	$(HOST) provision plan
 apply: ## make it what the file says
-	$(HOST) provision apply $(ARGS)
+	$(HOST) provision apply
 drift: ## exit code 2 when they differ
-	$(HOST) provision drift $(ARGS)
+	$(HOST) provision drift
 refresh: ## bring the rollups up to date
-	$(HOST) provision refresh $(ARGS)
+	$(HOST) provision refresh
 load: ## a file into a table: make load FILE=cpu.csv.gz TABLE=cpu ARGS='--tz UTC'
-	$(HOST) load '$(FILE)' '$(TABLE)' $(ARGS)
+	$(HOST) load
 
 ## Project
 test: ## everything: lint, unit, integration and browser tests
-	$(HOST) test $(ARGS)
+	$(HOST) test
 lint: ## Python, Dockerfiles and Compose files, each by its linter
 	$(HOST) lint
 sbom: ## what is in every image, as CycloneDX: build/sbom/*.cdx.json
@@ -51,9 +56,9 @@ audit: ## that against the advisories in reach; says which were not
 lock: ## write the lock files anew
 	$(HOST) lock
 bench-load: ## rows per second of `make load` against psql \copy
-	$(HOST) bench load $(ARGS)
+	$(HOST) bench load
 bench-query: ## series.query against the raw SQL
-	$(HOST) bench query $(ARGS)
+	$(HOST) bench query
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,5 +1,7 @@
 """`python3 -m scripts.host VERB`: what the Makefile's targets call.
 
+What was typed as NAME=value after `make` is in the environment under its name.
+
 Exit code 0: done; 1: refused or failed, the reason on standard error; 130: interrupted. `audit`
 has one more, 3: nothing found, but not everything could be checked.
 """
@@ -7,11 +9,12 @@ has one more, 3: nothing found, but not everything could be checked.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.host import audit, database, doctor, lint, rotate, sbom, stack, tests
+from scripts.host import audit, database, doctor, lint, load, rotate, sbom, stack, tests
 from scripts.host.console import info, show, warn
 from scripts.host.faults import Fault, Refused
 
@@ -34,48 +37,83 @@ def secrets(arguments: list[str]) -> int:
     return 0
 
 
-def compose(arguments: list[str]) -> int:
-    return stack.load(ROOT).run(*arguments)
+def restart(arguments: list[str]) -> int:
+    return stack.load(ROOT).run("restart", *words("S"))
+
+
+def ps(arguments: list[str]) -> int:
+    return stack.load(ROOT).run("ps", "-a")
 
 
 def logs(arguments: list[str]) -> int:
-    return compose(["logs", "--follow", "--tail", "100", *arguments])
+    return stack.load(ROOT).run("logs", "--follow", "--tail", "100", *words("S"))
 
 
 def rotate_secret(arguments: list[str]) -> int:
-    rotate.rotate(ROOT, "".join(arguments))
+    rotate.rotate(ROOT, given("SECRET"))
     return 0
 
 
+def provision(arguments: list[str]) -> int:
+    return database.provision(ROOT, [*arguments, *words("ARGS")])
+
+
 def user(arguments: list[str]) -> int:
-    """Make or change a user; `arguments` are an e-mail and the provisioner's own options."""
-    if not arguments or "@" not in arguments[0]:
+    """Make or change a user; ARGS holds the provisioner's own options."""
+    email, role = given("EMAIL"), given("ROLE")
+    if "@" not in email or email.startswith("-"):
         fault = Fault(
             "make user", "needs EMAIL", "make user EMAIL=somebody@example.org ROLE=viewer"
         )
         raise Refused([fault], untouched=True)
-    return database.provision(ROOT, ["user", *arguments])
+    chosen = [f"--role={role}"] if role else []
+    return database.provision(ROOT, ["user", email, *chosen, *words("ARGS")])
+
+
+def given(name: str) -> str:
+    """What was typed as NAME=value after `make`, letter for letter; empty when nothing was."""
+    return os.environ.get(name, "")
+
+
+def words(name: str) -> list[str]:
+    """The same, cut into words as a shell would; raises Refused where a quote stays open."""
+    try:
+        return shlex.split(given(name))
+    except ValueError as error:
+        fault = Fault(f"{name}={given(name)}", str(error), "close the quote, or escape it: \\'")
+        raise Refused([fault], untouched=True) from None
 
 
 VERBS: dict[str, Callable[[list[str]], int]] = {
     "up": up,
     "down": down,
     "clean": lambda arguments: stack.clean(ROOT),
-    "compose": compose,
+    "restart": restart,
+    "ps": ps,
     "logs": logs,
     "secrets": secrets,
     "rotate": rotate_secret,
     "doctor": lambda arguments: doctor.examine(ROOT),
-    "psql": lambda arguments: database.psql(ROOT, arguments),
-    "provision": lambda arguments: database.provision(ROOT, arguments),
+    "psql": lambda arguments: database.psql(ROOT, words("ARGS")),
+    "provision": provision,
     "user": user,
-    "load": lambda arguments: database.load(ROOT, arguments),
-    "test": lambda arguments: tests.test(ROOT, arguments),
-    "bench": lambda arguments: tests.bench(ROOT, arguments),
+    "load": lambda arguments: load.load(ROOT, given("FILE"), given("TABLE"), words("ARGS")),
+    "test": lambda arguments: tests.test(ROOT, words("ARGS")),
+    "bench": lambda arguments: tests.bench(ROOT, [*arguments, *words("ARGS")]),
     "lint": lambda arguments: lint.lint(ROOT),
     "sbom": lambda arguments: sbom.sbom(ROOT),
     "audit": lambda arguments: audit.audit(ROOT),
     "lock": lambda arguments: tests.lock(ROOT),
+}
+
+# What is true after Ctrl-C, where it is not plain: what a verb that is not here did, it has done.
+INTERRUPTED = {
+    "up": "run `make up` again, it goes on where this one ended",
+    "down": "run `make down` again to stop the rest",
+    "clean": "run `make clean` again to delete the rest",
+    "rotate": "run `make up`: it sets the database to what the files of secrets say",
+    "provision": "what was not finished is undone or goes on when the command is run again",
+    "load": "nothing was loaded",
 }
 
 
@@ -102,7 +140,7 @@ def main(arguments: list[str]) -> int:
         show([Fault(str(error.filename), "this user may not read or write it", todo)])
         return 1
     except KeyboardInterrupt:
-        warn("interrupted; run the same command again, it goes on where this one ended")
+        warn("; ".join(filter(None, ("interrupted", INTERRUPTED.get(arguments[0])))))
         return 130
 
 

@@ -18,6 +18,7 @@ from scripts.host import certificates, credentials, engine, environment, images,
 from scripts.host.compose import ONE_SHOTS, Compose, Service, docker, one_off
 from scripts.host.console import Phase, Phases, columns, confirm, info, warn
 from scripts.host.faults import Fault, Refused
+from scripts.host.mounts import bind
 
 GIB = 1024**3
 # What all images and their build cache take, and what a running stack needs at the least.
@@ -196,10 +197,10 @@ def schema(root: Path) -> Path:
 def check_schema(compose: Compose, phase: Phase) -> None:
     """Refuse a broken hypertables.yaml while everything still runs as before."""
     file = compose.root / SCHEMA / "hypertables.yaml"
-    mount = f"{schema(compose.root)}:/app/schema:ro"
+    mount = bind(schema(compose.root), "/app/schema")
     check = ("python", "-m", "scripts.provision", "check")
     done = subprocess.run(
-        one_off("timestack/web", *check, options=("-v", mount)),
+        one_off("timestack/web", *check, options=mount),
         capture_output=True,
         text=True,
         check=False,

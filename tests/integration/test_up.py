@@ -10,10 +10,13 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.stack import (
@@ -393,6 +396,96 @@ def test_load_takes_a_file_whole_and_sets_bad_rows_aside(checkout: Checkout) -> 
     piped = "time,sensor_id,value\n2015-01-01T12:30:00Z,1,7\n"
     assert checkout.make("load", "FILE=-", "TABLE=readings", stdin=piped).returncode == 0
     assert "25" in checkout.make("psql", "ARGS=-At", stdin=count).stdout.split()
+
+
+# What a shell, make, Compose or `-v` would each read in its own way.
+ANY_NAME = 'it\'s "r_2026-01-31T12:00:00", $(touch pwned) $(shell touch pwned) `x` ${y}; #.csv'
+
+
+def readings(checkout: Checkout, day: str) -> str:
+    """How many readings there are of one day."""
+    count = f"select count(*) from readings where time::date = '{day}'"
+    return checkout.make("psql", "ARGS=-At", stdin=count).stdout.strip().splitlines()[-1]
+
+
+def test_load_takes_a_file_of_any_name_mode_and_kind(checkout: Checkout) -> None:
+    rows = "time,sensor_id,value\n2016-01-0{}T00:00:00Z,1,7\n"
+    file = checkout.folder / ANY_NAME
+    for day, mode in ((1, 0o644), (4, 0o600)):
+        file.write_text(rows.format(day))
+        file.chmod(mode)
+        done = checkout.make("load", f"FILE={ANY_NAME}", "TABLE=readings")
+        assert done.returncode == 0, done.stderr
+        assert f"from {ANY_NAME}" in done.stderr
+        assert not (checkout.folder / "pwned").exists()
+        assert readings(checkout, f"2016-01-0{day}") == "1"
+
+    times = pa.array([datetime(2016, 1, 2, tzinfo=UTC)])
+    pq.write_table(pa.table({"time": times, "sensor_id": [1], "value": [7.0]}), file)
+    done = checkout.make("load", f"FILE={ANY_NAME}", "TABLE=readings")
+    assert done.returncode == 0, done.stderr
+    assert readings(checkout, "2016-01-02") == "1"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list((checkout.folder / "build").glob("mounts-*")) == []
+
+    printed = rows.format(3).replace("\n", "\\n")
+    piped = subprocess.run(
+        ["bash", "-c", f"make --silent load FILE=<(printf '{printed}') TABLE=readings"],
+        cwd=checkout.folder,
+        env=checkout.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert piped.returncode == 0, piped.stderr
+    assert readings(checkout, "2016-01-03") == "1"
+
+
+def test_load_refuses_what_is_not_offered_and_prints_its_options(checkout: Checkout) -> None:
+    (checkout.folder / "row.csv").write_text("email\nx@example.org\n")
+    for table in ("users", "alembic_version", "x'; touch pwned; '"):
+        done = checkout.make("load", "FILE=row.csv", f"TABLE={table}")
+        assert done.returncode != 0
+        assert "is not offered for loading" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (checkout.folder / "pwned").exists()
+    aside = checkout.make(
+        "load", "FILE=row.csv", "TABLE=readings", "ARGS=--quarantine nowhere/bad.csv"
+    )
+    assert "--quarantine nowhere/bad.csv: No such file" in aside.stderr
+    options = checkout.make("load", "ARGS=--help")
+    assert options.returncode == 0, options.stderr
+    assert "--on-conflict" in options.stdout
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_a_load_ends_with_make_and_commits_nothing(checkout: Checkout, end: int) -> None:
+    pipe = checkout.folder / f"pipe{end}"
+    os.mkfifo(pipe)
+    load = subprocess.Popen(
+        ["make", "--silent", "load", f"FILE={pipe.name}", "TABLE=readings"],
+        cwd=checkout.folder,
+        env=checkout.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    running = ("ps", "-q", "--filter", f"name={PROJECT}-provision-run")
+    with pipe.open("w") as writer:
+        writer.write("time,sensor_id,value\n2016-02-01T00:00:00Z,1,7\n")
+        writer.flush()
+        wait_until(lambda: docker(*running), "the load runs")
+        if end == signal.SIGKILL:
+            load.kill()
+        else:
+            os.killpg(load.pid, end)
+        wait_until(lambda: not docker(*running), "its container is gone")
+    said = load.communicate(timeout=60)[1]
+    assert load.returncode != 0
+    assert "nothing was loaded" in said
+    assert "goes on where" not in said
+    assert readings(checkout, "2016-02-01") == "0"
 
 
 def test_up_does_not_take_a_load_that_runs_for_a_service(checkout: Checkout) -> None:
