@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
-from tests.stack import free_port, wait_until
+from tests.served import THREADS, Web, answers, ask, serving
+from tests.stack import wait_until
 from tests.unit.web.conftest import set_up
 from timestack import deadline, logs
 from timestack.app import LARGEST_BODY, create_app
 from timestack.auth import security
 
-ROOT = Path(__file__).resolve().parents[3]
-WEB = ROOT / "services" / "web"
-THREADS = 8
 # One that says nothing, one that stops within its head, and ones that stop within their bodies.
 BEGUN = {
     "silent": b"",
@@ -36,92 +31,18 @@ BEGUN = {
 }
 
 
-class Web:
-    """gunicorn with our configuration."""
-
-    def __init__(self, port: int, process: subprocess.Popen, log: Path):
-        self.port, self.process, self._log = port, process, log
-
-    def connect(self) -> HTTPConnection:
-        return HTTPConnection("127.0.0.1", self.port, timeout=10)
-
-    def status(self, path: str = "/version") -> int:
-        with closing(self.connect()) as connection:
-            return ask(connection, "GET", path)
-
-    def begin(self, opened: ExitStack, sent: bytes) -> socket.socket:
-        line = opened.enter_context(socket.create_connection(("127.0.0.1", self.port), 10))
-        line.sendall(sent)
-        return line
-
-    def lines(self) -> list[dict]:
-        return [json.loads(line) for line in self._log.read_text().splitlines()]
-
-    def workers(self) -> list[int]:
-        done = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return sorted(int(pid) for pid in done.stdout.split())
-
-
-def ask(connection: HTTPConnection, method: str, path: str, body: bytes | None = None) -> int:
-    """The status of one request; what is answered is read to its end."""
-    kind = {"Content-Type": "application/json"} if body is not None else {}
-    connection.request(method, path, body, kind)
-    answer = connection.getresponse()
-    answer.read()
-    return answer.status
-
-
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    with serving(tmp_path_factory.mktemp("web")) as running:
+    with web_with(tmp_path_factory.mktemp("web")) as running:
         yield running
 
 
 @contextmanager
-def serving(folder: Path, **variables: str) -> Iterator[Web]:
+def web_with(folder: Path, **variables: str) -> Iterator[Web]:
     with pytest.MonkeyPatch.context() as environment:
         set_up(environment, folder)
-        for name, value in {
-            "SCHEMA_FILE": str(ROOT / "services/timescaledb/schema/hypertables.yaml"),
-            "PYTHONPATH": str(WEB),
-            "WEB_THREADS": str(THREADS),
-            **variables,
-        }.items():
-            environment.setenv(name, value)
-        with started(folder / "log") as running:
+        with serving(folder / "log", variables) as running:
             yield running
-
-
-@contextmanager
-def started(log: Path) -> Iterator[Web]:
-    port = free_port()
-    command = ["-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}"]
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, *command, "timestack.wsgi:app"],
-            cwd=WEB,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    web = Web(port, process, log)
-    try:
-        wait_until(lambda: answers(web), "the web answers")
-        yield web
-    finally:
-        process.terminate()
-        process.wait(40)
-
-
-def answers(web: Web) -> bool:
-    try:
-        return web.status() == 200
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize("begun", BEGUN.values(), ids=BEGUN)
@@ -197,7 +118,7 @@ def test_large_bodies_for_which_there_is_no_room_are_refused_and_small_ones_are_
 def test_a_database_that_hangs_costs_some_seconds_and_liveness_none(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as hung:
         port = str(hung.getsockname()[1])
-        with serving(tmp_path, DATABASE_PORT=port) as web, ExitStack() as opened:
+        with web_with(tmp_path, DATABASE_PORT=port) as web, ExitStack() as opened:
             began, page = time.monotonic(), page_of_somebody()
             pages = [web.begin(opened, page) for _ in range(3 * THREADS)]
             for path, expected, seconds in (("/health/live", 200, 1), ("/health/ready", 503, 2)):
@@ -248,7 +169,7 @@ def test_a_worker_is_replaced_without_a_failure(web: Web) -> None:
 
 
 def test_it_stops_when_what_is_asked_is_answered(tmp_path: Path) -> None:
-    with serving(tmp_path) as web, ExitStack() as opened:
+    with web_with(tmp_path) as web, ExitStack() as opened:
         resting = opened.enter_context(closing(web.connect()))
         assert ask(resting, "GET", "/version") == 200
         line = web.begin(opened, BEGUN["json"])

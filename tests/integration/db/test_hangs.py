@@ -1,0 +1,154 @@
+"""A neighbour that hangs: its network takes what is sent, and nothing comes back."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from http.client import HTTPResponse
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+from testcontainers.core.container import DockerContainer
+
+from tests.integration.db.conftest import Broker, Database, web_secrets
+from tests.served import Web, serving
+from tests.stack import TOKEN_FIELD, wait_until
+from timestack.app import create_app
+from timestack.domains import accounts
+
+pytestmark = pytest.mark.database
+
+# Seconds that a neighbour that hangs may add to a page, a job or log-in, and readiness: twice what
+# they take on a machine that has nothing else to do.
+PAGE, JOB, READY = 10, 5, 4
+EMAIL, PASSWORD = "hangs@example.org", "correct horse battery staple"
+BASE = "https://localhost"
+
+
+class Visitor:
+    """Somebody who is logged in, and asks over one connection after the other."""
+
+    def __init__(self, web: Web, headers: dict[str, str]):
+        self._web, self._headers = web, headers
+
+    def send(self, method: str, path: str, body: dict | None = None) -> tuple[int, str]:
+        """Status and text of an answer."""
+        with closing(self._web.connect()) as connection:
+            headers = {**self._headers, "Content-Type": "application/json"}
+            connection.request(method, path, json.dumps(body) if body else None, headers)
+            answer: HTTPResponse = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+
+@pytest.fixture(scope="module")
+def web(provisioned: Database, broker: Broker, tmp_path_factory) -> Iterator[Web]:
+    environment = {
+        **provisioned.environment,
+        "DATABASE_ROLE": "timestack_app",
+        "REDIS_HOST": "127.0.0.1",
+        "REDIS_PORT": str(broker.port),
+    }
+    log: Path = tmp_path_factory.mktemp("web") / "log"
+    with serving(log, environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def admin(web: Web, provisioned: Database, broker: Broker) -> Visitor:
+    """An administrator; the log-in is made by the same application in this process."""
+    with Session(provisioned.engine()) as session, session.begin():
+        accounts.put(session, EMAIL, "admin", password=PASSWORD)
+    changes = {"redis_host": "127.0.0.1", "redis_port": broker.port, **web_secrets(provisioned)}
+    settings = provisioned.settings("app", **changes)
+    app = create_app(settings)
+    client = app.test_client()
+    form = client.get("/login", base_url=BASE).text
+    words = {"csrf_token": TOKEN_FIELD.search(form)[1], "email": EMAIL, "password": PASSWORD}
+    assert client.post("/login", data=words, base_url=BASE).status_code == 302
+    client.get("/account", base_url=BASE)
+    names = (app.config["SESSION_COOKIE_NAME"], app.config["SECURITY_CSRF_COOKIE_NAME"])
+    cookies = [client.get_cookie(name, domain="localhost") for name in names]
+    app.extensions["engine"].dispose()
+    return Visitor(
+        web,
+        {
+            "Accept": "text/html",
+            "Cookie": "; ".join(f"{cookie.key}={cookie.value}" for cookie in cookies),
+            "X-CSRFToken": cookies[1].value,
+        },
+    )
+
+
+@contextmanager
+def paused(container: DockerContainer) -> Iterator[None]:
+    wrapped = container.get_wrapped_container()
+    wrapped.pause()
+    try:
+        yield
+    finally:
+        wrapped.unpause()
+
+
+def at_once(count: int, send: Callable[[], tuple[int, str]]) -> tuple[set[int], float]:
+    """The statuses that answered `count` requests, and after how many seconds the last came."""
+    began = time.monotonic()
+    with ThreadPoolExecutor(count) as clients:
+        answers = [clients.submit(send) for _ in range(count)]
+        statuses = {answer.result()[0] for answer in answers}
+    return statuses, time.monotonic() - began
+
+
+@pytest.mark.parametrize("count", [8, 24])
+def test_a_database_that_hangs_is_an_outage_of_seconds(
+    web: Web, admin: Visitor, provisioned: Database, count: int
+) -> None:
+    page = lambda: admin.send("GET", "/account")  # noqa: E731
+    statuses, usual = at_once(count, page)
+    assert statuses == {200}
+    with paused(provisioned.server.container), ThreadPoolExecutor(1) as beside:
+        pages = beside.submit(at_once, count, page)
+        alive = at_once(1, lambda: (web.status("/health/live"), ""))
+        ready = at_once(1, lambda: (web.status("/health/ready"), ""))
+        statuses, took = pages.result()
+        assert (statuses, alive[0], ready[0]) == ({503}, {200}, {503})
+        assert took < PAGE + usual
+        assert alive[1] < 2 + usual
+        assert ready[1] < READY + usual
+        # It is known to hang: nobody waits any more.
+        statuses, took = at_once(count, page)
+        assert statuses == {503}
+        assert took < 2 + usual
+        assert "The database does not answer" in page()[1]
+    wait_until(lambda: page()[0] == 200, "the pages are back", 10)
+    wait_until(lambda: web.status("/health/ready") == 200, "it is ready", 10)
+
+
+@pytest.mark.parametrize("count", [8, 24])
+def test_a_broker_that_hangs_holds_no_job_and_no_log_in_back(
+    web: Web, admin: Visitor, broker: Broker, count: int
+) -> None:
+    job = lambda: admin.send("POST", "/api/v1/jobs", {"kind": "rollups.refresh"})  # noqa: E731
+    guess = lambda: admin.send("POST", "/login", {"email": "x@example.org", "password": "x"})  # noqa: E731
+    statuses, usual = at_once(count, job)
+    assert statuses == {202}
+    with paused(broker.container):
+        statuses, took = at_once(count, job)
+        assert statuses == {202}
+        assert took < JOB + usual
+        statuses, took = at_once(1, guess)
+        assert max(statuses) < 500
+        assert took < JOB + usual
+        ready = at_once(1, lambda: (web.status("/health/ready"), ""))
+        assert ready[0] == {503}
+        assert ready[1] < READY + usual
+    wait_until(lambda: web.status("/health/ready") == 200, "it is ready", 10)
+    before = broker.redis.llen("jobs")
+
+    def sent() -> bool:
+        return job()[0] == 202 and broker.redis.llen("jobs") > before
+
+    wait_until(sent, "messages are sent again", 10)
