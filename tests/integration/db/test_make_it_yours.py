@@ -212,6 +212,14 @@ def test_the_suite_s_walk_of_the_routes_takes_its_endpoint_too(copy: Copy) -> No
     assert "2 passed" in copy.run("-m", "pytest", "-q", f"tests/unit/web/test_gate.py::{walk}")
 
 
-def test_sensors_and_readings_are_made_as_it_tells(applied: Copy) -> None:
+def test_sensors_and_readings_are_made_as_it_tells(applied: Copy, tmp_path: Path) -> None:
     statement = re.search(r"<<'SQL'\n(.+?)SQL\n", GUIDE, re.DOTALL)[1]
     assert applied.database.sql(statement) == "1|north wall\n2|south wall"
+    told = dict(zip(("sensors", "readings"), re.findall(r"file of `(\S+)`", GUIDE), strict=True))
+    for table, row in (("sensors", "wind,roof,mast,m/s"), ("readings", "2024-01-01 00:00Z,3,4.5")):
+        file = tmp_path / f"{table}.csv"
+        file.write_text(f"{told[table]}\n{row}\n")
+        applied.run("-m", "scripts.provision.load", str(file), "--table", table, **applied.reach)
+    assert applied.database.sql(
+        "select name, value from readings join sensors on id = sensor_id"
+    ) == ("mast|4.5")
