@@ -134,8 +134,6 @@ def test_the_doctor_tells_whether_postgresql_answers_there(prefixed_stack: Stack
     assert doctor.database_port(prefixed_stack.database_port).grade == "ok"
     found = doctor.database_port(str(free_port()))
     assert (found.grade, found.detail.splitlines()[-1]) == ("fail", "-> make up")
-    # A server that is not PostgreSQL.
-    assert doctor.database_port(str(prefixed_stack.https_port)).grade == "fail"
 
 
 def told(stack: Stack, language: str) -> str:
