@@ -393,3 +393,20 @@ def test_a_chunk_interval_that_makes_thousands_of_chunks_is_warned_of_with_their
     [warning] = warnings(shorter)
     chunks = int(filled.sql("select count(*) from show_chunks('readings')"))
     assert f"makes {chunks * 2160:,} chunks" in warning
+
+
+def test_a_plan_opens_a_few_chunks_and_not_all_of_them(filled: Database) -> None:
+    declared = declare("bounds: {time: [1900-01-01, 2200-01-01], value: finite}")
+    filled.sql(
+        "insert into readings select timestamptz '2020-01-01' + n * interval '1 day', 1, n"
+        " from generate_series(1, 200) n"
+    )
+    apply(filled, declared)
+    with filled.engine().connect() as connection:
+        assert planning.plan(declared, connection).steps == ()
+        # Each relation that a query is planned over is locked until the transaction ends.
+        opened = "select count(*) from pg_locks l join pg_class c on c.oid = l.relation"
+        chunks = connection.exec_driver_sql(
+            f"{opened} where pid = pg_backend_pid() and c.relname like '\\_hyper%%chunk'"
+        ).scalar()
+    assert 0 < chunks < 10
