@@ -29,13 +29,12 @@ from scripts.provision import target
 from scripts.provision.client import Client, Ending
 from scripts.provision.errors import Refused
 from timestack import db
-from timestack.domains.load.errors import BadRowsError, LoadError
+from timestack.domains.load.errors import BadRowsError, LoadError, listed
 from timestack.domains.load.run import CONNECTIONS, Options, Report, load
+from timestack.domains.load.times import UNITS
 from timestack.series import catalog
 from timestack.settings import SettingsError
 
-# Bad rows that are printed; a quarantine holds them all.
-SHOWN = 20
 # Seconds between two lines of progress where there is no terminal.
 PLAIN_PERIOD = 5.0
 
@@ -106,16 +105,52 @@ def parser() -> argparse.ArgumentParser:
         help="a column that has another name in the table; may be repeated",
     )
     parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="a column of the file to leave out, by name or by number from 1; may be repeated",
+    )
+    parser.add_argument(
+        "--no-header",
+        action="store_true",
+        help="the first line is a row: all columns of the table, in its order",
+    )
+    parser.add_argument(
+        "--escape",
+        type=_character,
+        metavar="CHARACTER",
+        help="what stands before a quote within quotes, where it is not doubled: a backslash",
+    )
+    parser.add_argument(
+        "--decimal", choices=(".", ","), default=".", help="what stands before a number's fraction"
+    )
+    parser.add_argument(
+        "--epoch", choices=UNITS, help="times are numbers of this unit since 1970 (UTC)"
+    )
+    parser.add_argument(
+        "--date-order",
+        choices=("dmy", "mdy"),
+        help="what dates begin with whose year is last: the day or the month",
+    )
+    parser.add_argument(
         "--tz", type=_zone, metavar="ZONE", help="the zone of times without offset: Europe/Paris"
     )
-    parser.add_argument("--on-conflict", choices=("error", "skip", "update"), default="error")
+    parser.add_argument(
+        "--on-conflict",
+        choices=("error", "skip", "update"),
+        default="error",
+        help="of a row whose key is in the table: refuse the file, keep that row, or replace it",
+    )
     parser.add_argument(
         "--quarantine",
         metavar="FILE",
         help='set bad rows aside, with line, column and reason; "-" is standard output',
     )
     parser.add_argument("--import-id", metavar="ID", help="load nothing twice under this id")
-    parser.add_argument("--connections", type=_count, default=2, metavar="N")
+    parser.add_argument(
+        "--connections", type=_count, default=2, metavar="N", help="how many COPY at once, 1 to 8"
+    )
     parser.add_argument("--earliest", type=_day, metavar="DAY", help="refuse times before it")
     parser.add_argument("--latest", type=_day, metavar="DAY", help="refuse times after it")
     parser.add_argument(
@@ -137,12 +172,10 @@ def run(engine: Engine, given: argparse.Namespace, ending: Ending) -> int:
     try:
         with _quarantine(given.quarantine) as quarantine, _progress(given.progress) as progress:
             options = _options(given, quarantine)
-            report = load(engine, options, _stdin(given, ending), progress, ending.held)
+            report = load(engine, options, _stdin(given, ending), progress, _say, ending.held)
     except BadRowsError as error:
-        for row in error.rows[:SHOWN]:
-            _say(f"{given.name or given.source}: {row}")
-        if len(error.rows) > SHOWN:
-            _say(f"... and {len(error.rows) - SHOWN} more")
+        for line in listed([f"{given.name or given.source}: {row}" for row in error.rows]):
+            _say(line)
         _say(
             f"{error}: nothing was loaded. Correct the file,"
             " or set bad rows aside with --quarantine FILE"
@@ -176,6 +209,12 @@ def _options(given: argparse.Namespace, quarantine: TextIO | None) -> Options:
         shown=given.name,
         size=given.size,
         renamed=dict(given.map),
+        ignored=tuple(given.ignore),
+        has_header=not given.no_header,
+        escape=given.escape,
+        decimal=given.decimal,
+        epoch=given.epoch,
+        order=given.date_order,
         zone=given.tz,
         on_conflict=given.on_conflict,
         quarantine=quarantine,
@@ -193,6 +232,10 @@ def _summarize(given: argparse.Namespace, report: Report, seconds: float) -> Non
         return
     accepted = report.read - report.rejected
     _say(f"accepted {accepted:,} + rejected {report.rejected:,} = read {report.read:,}")
+    for number in report.omitted:
+        _say(f"column {number} has no name and was left out")
+    if report.rounded:
+        _say(f"{report.rounded:,} times were finer than a microsecond and were rounded to it")
     skipped = f", {report.skipped:,} skipped" if report.skipped else ""
     rate = report.read / seconds
     _say(
@@ -255,7 +298,9 @@ def _plain() -> Progress:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    # Above the bar, if there is one.
+    tqdm.write(text, file=sys.stderr)
+    sys.stderr.flush()
 
 
 def _name(text: str) -> str:
@@ -268,6 +313,12 @@ def _pair(text: str) -> tuple[str, str]:
     if not (old and separator and new):
         raise argparse.ArgumentTypeError(f"{text!r}: write FILE_COLUMN=TABLE_COLUMN")
     return old, new
+
+
+def _character(text: str) -> str:
+    if len(text) != 1 or not text.isascii() or text in '",;|\t\r\n':
+        raise argparse.ArgumentTypeError(f"{text!r} is not one character, such as \\")
+    return text
 
 
 def _zone(text: str) -> ZoneInfo:

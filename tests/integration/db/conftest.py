@@ -20,12 +20,27 @@ from scripts.provision import apply as applying
 from scripts.provision import lock, migrate, roles
 from tests.stack import ROOT, free_port, make_secrets, wait_until
 from timestack import db
+from timestack.models import Base, Import
 from timestack.series import catalog
 from timestack.settings import Settings
 
 IMAGE = os.environ.get("TIMESCALEDB_IMAGE", "timestack/timescaledb")
 SCHEMA_FILE = ROOT / "services" / "timescaledb" / "schema" / "hypertables.yaml"
 PORT = 5432
+MEASURES = """
+drop table if exists measures cascade;
+create table measures (
+  time timestamptz not null,
+  key integer not null,
+  value double precision,
+  note text,
+  amount numeric(6, 2) check (amount >= 0)
+);
+select create_hypertable('measures', by_range('time', interval '1 day'),
+                         create_default_indexes => false);
+create unique index on measures (key, time desc);
+truncate imports;
+"""
 
 
 class Server:
@@ -277,3 +292,42 @@ def command(monkeypatch: pytest.MonkeyPatch, server: Server):
         return cli.main(list(arguments))
 
     return run
+
+
+@pytest.fixture(scope="module")
+def loaded(make_database) -> Database:
+    """A database with the table of completed imports and nothing else of ours."""
+    made = make_database()
+    Base.metadata.create_all(made.engine(), tables=[Import.__table__])
+    return made
+
+
+@pytest.fixture
+def measures(loaded: Database) -> Database:
+    """The database with an empty hypertable ``measures``, a chunk a day."""
+    loaded.sql(MEASURES.replace("create table", "set role timestack_owner; create table", 1))
+    return loaded
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    """Writes a file and returns its path."""
+
+    def to(data: str | bytes, name: str = "rows.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        return path
+
+    return to
+
+
+@pytest.fixture
+def known_keys(measures: Database) -> Database:
+    """The same, but a key must be in another table, which holds 0 to 9 only."""
+    measures.sql(
+        "drop table if exists keys; set role timestack_owner;"
+        " create table keys (key int primary key);"
+        " insert into keys select generate_series(0, 9);"
+        " alter table measures add foreign key (key) references keys"
+    )
+    return measures

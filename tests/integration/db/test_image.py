@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import zoneinfo
 from pathlib import Path
 
 import psycopg2
@@ -198,3 +199,9 @@ def test_it_stops_fast_and_cleanly(secrets: Path) -> None:
         container.stop(timeout=20)
         assert container.wait()["StatusCode"] == 0
         assert b"database system is shut down" in container.logs()
+
+
+def test_every_time_zone_that_python_knows_the_database_knows(server: Server) -> None:
+    names = zoneinfo.available_timezones() | {"US/Eastern", "Asia/Calcutta", "Europe/Kiev", "GB"}
+    known = set(server.sql("select name from pg_timezone_names").splitlines())
+    assert names - known - {"localtime", "Factory"} == set()

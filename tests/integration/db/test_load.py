@@ -26,54 +26,12 @@ from timestack.domains.load.errors import BadRowsError, LoadError
 from timestack.domains.load.lanes import Lane, connections
 from timestack.domains.load.records import Block
 from timestack.domains.load.run import Options, Report, load
-from timestack.models import Base, Import
 from timestack.series import catalog, rollups
 
 pytestmark = pytest.mark.database
 
-MEASURES = """
-drop table if exists measures cascade;
-create table measures (
-  time timestamptz not null,
-  key integer not null,
-  value double precision,
-  note text,
-  amount numeric(6, 2) check (amount >= 0)
-);
-select create_hypertable('measures', by_range('time', interval '1 day'),
-                         create_default_indexes => false);
-create unique index on measures (key, time desc);
-truncate imports;
-"""
 HEADER = "time,key,value,note,amount\n"
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def loaded(make_database) -> Database:
-    """A database with the table of completed imports and nothing else of ours."""
-    made = make_database()
-    Base.metadata.create_all(made.engine(), tables=[Import.__table__])
-    return made
-
-
-@pytest.fixture
-def measures(loaded: Database) -> Database:
-    """The database with an empty hypertable ``measures``, a chunk a day."""
-    loaded.sql(MEASURES.replace("create table", "set role timestack_owner; create table", 1))
-    return loaded
-
-
-@pytest.fixture
-def write(tmp_path: Path):
-    """Writes a file and returns its path."""
-
-    def to(data: str | bytes, name: str = "rows.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(data if isinstance(data, bytes) else data.encode())
-        return path
-
-    return to
 
 
 def run(database: Database, file: Path | str, stdin: bytes = b"", **options) -> Report:
@@ -160,9 +118,17 @@ def test_a_column_of_another_name_is_mapped(measures: Database, write) -> None:
     assert measures.sql("select key, value from measures") == "3|7"
 
 
-def test_a_file_without_header_holds_the_columns_of_the_table(measures: Database, write) -> None:
-    run(measures, write(row(0) + row(1)))
+def test_a_file_that_is_said_to_have_no_header_holds_the_columns_of_the_table(
+    measures: Database, write
+) -> None:
+    run(measures, write(row(0) + row(1)), has_header=False)
     assert count(measures) == 2
+
+
+def test_a_file_without_a_header_is_not_loaded_unasked(measures: Database, write) -> None:
+    with pytest.raises(LoadError, match=r"line 1 names no column .*--no-header .*time, key, value"):
+        run(measures, write(row(0) + row(1)))
+    assert count(measures) == 0
 
 
 def test_an_empty_cell_is_null_and_a_quoted_one_is_text(measures: Database, write) -> None:
@@ -242,9 +208,9 @@ BAD = {
     "too many digits": (row(1, amount="12345.6"), "amount: numeric field overflow"),
     "too few cells": ("2026-01-01T00:00:00Z,1\n", "2 cells, the header has 5"),
     "too many cells": (row(1, amount="1,2"), "6 cells, the header has 5"),
-    "NaN": (row(1, value="NaN"), "value: 'NaN' is no number"),
-    "infinity": (row(1, value="-Infinity"), "value: '-Infinity' is no number"),
-    "NaN as a decimal": (row(1, amount="nan"), "amount: 'nan' is no number"),
+    "NaN": (row(1, value="NaN"), "value: 'NaN' is not a number"),
+    "infinity": (row(1, value="-Infinity"), "value: '-Infinity' is not a number"),
+    "NaN as a decimal": (row(1, amount="nan"), "amount: 'nan' is not a number"),
     "a missing key": (row(1, key=""), "key: is empty and must have a value"),
     "a NUL byte": (row(1, note="a\0b"), "a NUL byte at byte"),
     "no time": (row(1, time="yesterday"), "time: 'yesterday' is not a time in ISO 8601"),
@@ -333,7 +299,6 @@ def test_bad_rows_without_end_stop_the_reading(measures: Database, write) -> Non
     ("data", "message"),
     [
         ("", "is empty"),
-        (HEADER, "has a header and no row"),
         ("time,key,colour\n2026-01-01T00:00:00Z,1,red\n", "column 3 'colour' is not in the table"),
         ("time,value\n2026-01-01T00:00:00Z,1\n", "column 'key' must have a value"),
         ("time,key,Time\n2026-01-01T00:00:00Z,1,2\n", "column 3 'time' stands in the file twice"),
@@ -405,7 +370,7 @@ def test_bounds_of_time_can_be_moved(measures: Database, write) -> None:
 
 
 def test_a_key_that_is_in_the_table_is_an_error_by_default(measures: Database, write) -> None:
-    run(measures, write(row(5, note="old")))
+    run(measures, write(HEADER + row(5, note="old")))
     with pytest.raises(BadRowsError) as caught:
         run(measures, write(rows(20)))
     (bad,) = caught.value.rows
@@ -438,7 +403,7 @@ def test_a_quarantine_takes_the_second_row_of_a_key(measures: Database, write) -
 
 
 def test_skip_keeps_what_is_there_and_the_first_of_the_file(measures: Database, write) -> None:
-    run(measures, write(row(0, note="there")))
+    run(measures, write(HEADER + row(0, note="there")))
     file = write(
         HEADER + row(0, note="new") + row(1, note="first") + row(1, note="second") + row(2)
     )
@@ -448,7 +413,7 @@ def test_skip_keeps_what_is_there_and_the_first_of_the_file(measures: Database, 
 
 
 def test_update_takes_the_last_of_the_file(measures: Database, write) -> None:
-    run(measures, write(row(0, note="there")))
+    run(measures, write(HEADER + row(0, note="there")))
     file = write(
         HEADER + row(0, note="new") + row(1, note="first") + row(1, note="second") + row(2)
     )
@@ -479,24 +444,11 @@ def test_a_table_without_a_key_cannot_skip(measures: Database, write) -> None:
         run(measures, write(rows(2)), on_conflict="skip")
 
 
-@pytest.fixture
-def known_keys(measures: Database) -> Database:
-    """The same, but a key must be in another table, which holds 0 to 9 only."""
-    measures.sql(
-        "drop table if exists keys; set role timestack_owner;"
-        " create table keys (key int primary key);"
-        " insert into keys select generate_series(0, 9);"
-        " alter table measures add foreign key (key) references keys"
-    )
-    return measures
-
-
 @pytest.mark.parametrize("on_conflict", ["error", "skip", "update"])
 def test_a_reference_to_nothing_is_named(known_keys: Database, write, on_conflict: str) -> None:
     file = write(rows(50) + row(50, key=77))
-    with pytest.raises(LoadError, match=r"Key \(key\)=\(77\) is not present in table \"keys\""):
-        run(known_keys, file, on_conflict=on_conflict)
-    assert count(known_keys) == 0
+    found = refused(known_keys, file, on_conflict=on_conflict)
+    assert found == {52: 'key: 77 is not present in table "keys"'}
 
 
 def test_a_quarantine_finds_the_rows_that_refer_to_nothing(known_keys: Database, write) -> None:
@@ -558,7 +510,7 @@ def environment(database: Database) -> dict[str, str]:
 def test_kill_9_in_the_middle_leaves_the_table_as_it_was(
     measures: Database, write, on_conflict: str
 ) -> None:
-    run(measures, write(row(0, time="2025-06-01T00:00:00Z")))
+    run(measures, write(HEADER + row(0, time="2025-06-01T00:00:00Z")))
     loader = subprocess.Popen(
         command(measures, "--on-conflict", on_conflict, "-"),
         env=environment(measures),
@@ -719,3 +671,44 @@ def test_a_wrong_option_is_refused_with_an_example(
     done = program(measures, *arguments, str(write(rows(1))))
     assert done.returncode == 2
     assert arguments[1].encode() in done.stderr
+
+
+# Chunks
+
+HOURLY = "select set_chunk_time_interval('measures', interval '1 hour')"
+
+
+def test_a_load_that_makes_thousands_of_chunks_warns_before_it_writes(
+    measures: Database, write
+) -> None:
+    measures.sql(HOURLY)
+    warned: list[tuple[str, str]] = []
+
+    def warn(text: str) -> None:
+        chunks = measures.sql("select count(*) from timescaledb_information.chunks")
+        warned.append((text, chunks))
+
+    times = [(T0 + timedelta(hours=number)).isoformat() for number in range(1_200)]
+    file = write("time,key\n" + "".join(f"{time},1\n" for time in times))
+    engine = measures.engine()
+    report = load(engine, Options("measures", str(file)), io.BytesIO(), warn=warn)
+    engine.dispose()
+    ((text, before),) = warned
+    assert "1,200 or more chunks of 1 hour" in text
+    assert before == "0"
+    assert report.written == 1_200
+    assert measures.sql("select count(*) from timescaledb_information.chunks") == "1200"
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_more_chunks_than_the_server_has_locks_for_are_refused(
+    measures: Database, write, lanes: int
+) -> None:
+    measures.sql("select set_chunk_time_interval('measures', interval '1 minute')")
+    file = write(
+        "time,key\n"
+        + "".join(f"{(T0 + timedelta(minutes=n)).isoformat()},1\n" for n in range(30_000))
+    )
+    with pytest.raises(LoadError, match=r"in more than [\d,]+ chunks of 1 minute, .* in parts"):
+        run(measures, file, lanes=lanes)
+    assert measures.sql("select count(*) from timescaledb_information.chunks") == "0"

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from timestack.domains.load import records
 from timestack.domains.load.errors import LoadError
-from timestack.domains.load.records import Block, Reader, cells
+from timestack.domains.load.records import (
+    Block,
+    Reader,
+    cells,
+    is_misquoted,
+    joined,
+    quotes_are_sound,
+)
 
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=6)
 ROWS = st.lists(st.lists(CELL, min_size=2, max_size=4), max_size=30)
@@ -94,3 +101,43 @@ def test_a_record_that_does_not_end_stops_the_reading(monkeypatch: pytest.Monkey
     monkeypatch.setattr(records, "LONGEST", 1000)
     with pytest.raises(LoadError, match="line 2"):
         blocks_of(b'a,b\n"' + b"x" * 5000, 100, monkeypatch)
+
+
+@given(rows=ROWS)
+def test_what_the_csv_module_writes_is_quoted_soundly(rows) -> None:
+    data = written(rows)
+    assert quotes_are_sound(data, ",")
+    for record in Block(1, 0, data, len(rows)).records():
+        assert not is_misquoted(record.data.decode(), ",")
+
+
+@given(st.text('",a\n ', max_size=12))
+def test_what_is_sound_as_a_block_is_sound_record_by_record(text: str) -> None:
+    records = Block(1, 0, text.encode() + b"\n", 0).records()
+    if quotes_are_sound(text.encode(), ","):
+        assert not any(is_misquoted(record.data.decode(), ",") for record in records)
+
+
+@given(st.lists(st.none() | CELL, min_size=1))
+def test_cells_that_are_joined_are_cut_into_the_same(row) -> None:
+    assert cells(joined(row, ",").decode(), ",") == row
+
+
+@given(rows=ROWS, size=st.integers(1, 40))
+def test_an_escape_before_quotes_reads_as_doubled_quotes(rows, size) -> None:
+    rows = [[cell.replace("\\", "/") for cell in row] for row in rows]
+    text = io.StringIO(newline="")
+    form = {"lineterminator": "\n", "quoting": csv.QUOTE_ALL}
+    csv.writer(text, doublequote=False, escapechar="\\", **form).writerows(rows)
+    escaped = text.getvalue().encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "BLOCK", size)
+        blocks = list(Reader(io.BytesIO(escaped), "\\").blocks())
+    text = io.StringIO(newline="")
+    csv.writer(text, **form).writerows(rows)
+    assert b"".join(block.data for block in blocks) == text.getvalue().encode()
+
+
+def test_carriage_returns_alone_end_records_outside_of_quotes() -> None:
+    (block,) = Reader(io.BytesIO(b'a,b\r1,"x\ry"\r')).blocks()
+    assert [record.data for record in block.records()] == [b"a,b", b'1,"x\ry"']

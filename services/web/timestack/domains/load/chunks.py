@@ -2,23 +2,27 @@
 
 A transaction that makes a chunk holds a lock on the hypertable until its end, which would make
 the other lanes wait for it for ever. So each chunk is made, and committed empty, by a row of the
-load that is inserted and deleted in one transaction: the one way that both editions have.
+load that is inserted and deleted in one transaction: the one way that both editions have. Some
+are made at once, so that time grows with their number alone, and few enough for the server's locks.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import numpy as np
 import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from timestack.domains.load.errors import LoadError
 from timestack.domains.load.lanes import Lane
-from timestack.domains.load.records import Block
+from timestack.domains.load.records import Block, Record
 from timestack.domains.load.table import Table
-from timestack.series.sql import fill
+from timestack.domains.load.times import EPOCH
+from timestack.series.sql import fill, interval_text
 
 log = logging.getLogger(__name__)
 
@@ -27,27 +31,43 @@ RANGES = """
 select greatest(extract(epoch from range_start) * 1000000, -9223372036854775808)::bigint,
        least(extract(epoch from range_end) * 1000000, 9223372036854775807)::bigint
   from timescaledb_information.chunks
- where format('%%I.%%I', hypertable_schema, hypertable_name)::regclass = to_regclass(%s)
+ where format('%%I.%%I', hypertable_schema, hypertable_name)::regclass = to_regclass(%(table)s)
+   and (%(low)s is null
+        or range_end > 'epoch'::timestamptz + %(low)s * interval '1 microsecond'
+       and range_start <= 'epoch'::timestamptz + %(high)s * interval '1 microsecond')
 """
+# The time is a literal: with an expression, the plan holds, and locks, every chunk there is.
 DELETE = """
 delete from {sql_table}
- where {time} = 'epoch'::timestamptz + %s * interval '1 microsecond'
+ where {time} = %s
    and xmin = pg_current_xact_id()::xid
 """
 # Nothing changed: without this a refresh would compute the buckets of every chunk made here.
 RECORDED = "select to_regclass('timestack.changes') is not null"
 FORGET = "delete from timestack.changes where xmin = pg_current_xact_id()::xid"
-CHUNK = """
+CHUNKS = """
 select format('%%I.%%I', chunk_schema, chunk_name)
   from timescaledb_information.chunks
  where format('%%I.%%I', hypertable_schema, hypertable_name)::regclass = to_regclass(%s)
-   and extract(epoch from range_start) * 1000000 = %s
+   and extract(epoch from range_start) * 1000000 = any(%s)
 """
 LOCK = "lock table {sql_chunk} in access exclusive mode"
 EMPTY = "select not exists (select from {sql_chunk})"
+DROP = "drop table {sql_chunk}"
+CAPACITY = """
+select current_setting('max_locks_per_transaction')::bigint
+       * (current_setting('max_connections')::bigint
+          + current_setting('max_prepared_transactions')::bigint),
+       (select count(*) from pg_index where indrelid = to_regclass(%s))
+"""
+# From so many chunks on a load says how many it makes.
+MANY = 1000
+# The share of the server's locks that a load may take: others work at the same time.
+SHARE = 0.75
+# How many are made in one transaction.
+BATCH = 100
 # Seconds that another's lock on a chunk is waited for.
 PATIENCE = 10
-DROP = "drop table {sql_chunk}"
 
 
 class Chunks:
@@ -60,6 +80,7 @@ class Chunks:
         self._table = table
         self._lane = lane
         self._made: list[int] = []
+        self._ends: dict[int, int] = {}
         self._read()
 
     def foresee(self, block: Block, times: np.ndarray) -> None:
@@ -67,16 +88,16 @@ class Chunks:
 
         A row that the table refuses makes none; its own lane will say why.
         """
+        records: Sequence[Record] = ()
         while len(missing := np.flatnonzero(~self._covered(times))):
-            row = int(missing[0])
-            before = len(self._starts)
-            try:
-                self._make(Block.of(block.records()[row : row + 1]), int(times[row]))
-            except psycopg2.Error as error:
-                log.debug("no chunk for row %d of the block: %s", row, error)
-                return
-            self._read()
-            if len(self._starts) == before:
+            records = records or block.records()
+            _, first = np.unique(times[missing] // self._table.interval, return_index=True)
+            rows = missing[first]
+            made = 0
+            for start in range(0, len(rows), BATCH):
+                part = rows[start : start + BATCH]
+                made += self._make([records[row] for row in part], times[part])
+            if not made:
                 return
 
     def undo(self) -> None:
@@ -85,14 +106,13 @@ class Chunks:
         One that cannot be dropped, because somebody works on it or it went away, keeps no other.
         """
         with self._connection.cursor() as cursor:
-            for start in self._made:
-                cursor.execute(CHUNK, (self._table.name, start))
-                for (chunk,) in cursor.fetchall():
-                    try:
-                        self._drop(cursor, chunk)
-                    except psycopg2.Error as error:
-                        cursor.execute("rollback")
-                        log.warning("the empty chunk %s stays: %s", chunk, error)
+            cursor.execute(CHUNKS, (self._table.name, self._made))
+            for (chunk,) in cursor.fetchall():
+                try:
+                    self._drop(cursor, chunk)
+                except psycopg2.Error as error:
+                    cursor.execute("rollback")
+                    log.warning("the empty chunk %s stays: %s", chunk, error)
 
     def _drop(self, cursor: Cursor, chunk: str) -> None:
         cursor.execute("begin")
@@ -104,18 +124,31 @@ class Chunks:
         cursor.execute("commit")
 
     def _covered(self, times: np.ndarray) -> np.ndarray:
-        if not len(self._starts):
+        if not self._ends:
             return np.zeros(len(times), bool)
         chunk = np.searchsorted(self._starts, times, side="right") - 1
-        return (chunk >= 0) & (times < self._ends[chunk])
+        return (chunk >= 0) & (times < self._stops[chunk])
 
-    def _make(self, block: Block, time: int) -> None:
+    def _make(self, records: Sequence[Record], times: np.ndarray) -> int:
+        """Make the chunks of these rows; returns how many are new."""
+        try:
+            self._touch(records, times)
+        except psycopg2.Error as error:
+            log.debug("no chunks for %d rows at once: %s", len(records), error)
+            if len(records) > 1:
+                halves = np.array_split(np.arange(len(records)), 2)
+                return sum(self._make([records[n] for n in half], times[half]) for half in halves)
+        made = self._read(int(times.min()), int(times.max()))
+        self._made += made
+        return len(made)
+
+    def _touch(self, records: Sequence[Record], times: np.ndarray) -> None:
         lane = self._lane(self._connection, self._table.name)
         try:
-            lane.copy(block)
-            lane.cursor.execute(
-                fill(DELETE, sql_table=self._table.name, time=self._table.time), (time,)
-            )
+            lane.copy(Block.of(records))
+            delete = fill(DELETE, sql_table=self._table.name, time=self._table.time)
+            for time in times.tolist():
+                lane.cursor.execute(delete, (EPOCH + timedelta(microseconds=time),))
             lane.cursor.execute(RECORDED)
             if lane.cursor.fetchone()[0]:
                 lane.cursor.execute(FORGET)
@@ -124,12 +157,75 @@ class Chunks:
             lane.cursor.execute("rollback")
             raise
 
-    def _read(self) -> None:
+    def _read(self, low: int | None = None, high: int | None = None) -> list[int]:
+        """Learn the chunks from ``low`` to ``high``; returns the starts of the new ones."""
         with self._connection.cursor() as cursor:
-            cursor.execute(RANGES, (self._table.name,))
-            ranges = sorted(cursor.fetchall())
-        starts = np.array([start for start, _ in ranges], np.int64)
-        if hasattr(self, "_starts"):
-            self._made += np.setdiff1d(starts, self._starts).tolist()
-        self._starts = starts
-        self._ends = np.array([end for _, end in ranges], np.int64)
+            cursor.execute(RANGES, {"table": self._table.name, "low": low, "high": high})
+            found = dict(cursor.fetchall())
+        new = sorted(found.keys() - self._ends.keys())
+        self._ends |= found
+        self._starts = np.array(sorted(self._ends), np.int64)
+        self._stops = np.array([self._ends[start] for start in self._starts.tolist()], np.int64)
+        return new
+
+
+class Forecast:
+    """Counts the chunks that a load's rows lie in: many are said, too many are refused.
+
+    Each stays locked, with its indexes, by every lane that writes to it until the commit.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        table: Table,
+        lanes: int,
+        part: Callable[[], float | None],
+        warn: Callable[[str], None],
+    ):
+        """``part`` returns how much of the file was read, from 0 to 1, or None if unknown."""
+        self._interval = table.interval
+        self._name = table.name
+        self._part = part
+        self._warn = warn
+        self._seen: set[int] = set()
+        self._is_said = False
+        with connection.cursor() as cursor:
+            cursor.execute(CAPACITY, (table.name,))
+            locks, indexes = cursor.fetchone()
+        self._most = int(locks * SHARE) // ((1 + indexes) * lanes)
+
+    def count(self, times: np.ndarray) -> None:
+        """Count the chunks of a block's rows, before any of it is written.
+
+        Raises LoadError where there are too many.
+        """
+        if not len(times):
+            return
+        first = not self._seen
+        self._seen.update(np.unique(times // self._interval).tolist())
+        about = self._expected(times) if first else 0
+        length = timedelta(microseconds=self._interval)
+        if len(self._seen) > self._most:
+            raise LoadError(
+                f"the rows lie in more than {self._most:,} chunks of {interval_text(length)}, and"
+                " the server has locks for no more in one load: set a longer chunk_interval in"
+                " hypertables.yaml, or load the file in parts"
+            )
+        if not self._is_said and max(len(self._seen), about) > MANY:
+            self._is_said = True
+            number = (
+                f"about {about:,}" if about > len(self._seen) else f"{len(self._seen):,} or more"
+            )
+            self._warn(
+                f"the rows lie in {number} chunks of {interval_text(length)}, and so many take long"
+                f" to make and to read: {self._name} may need a longer chunk_interval in"
+                " hypertables.yaml"
+            )
+
+    def _expected(self, times: np.ndarray) -> int:
+        """Return how many chunks a file needs that goes on as it begins, in the order of time."""
+        part = self._part()
+        if not part or (np.diff(times) < 0).any():
+            return 0
+        return int((times[-1] - times[0]) / self._interval / part)

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, timedelta
 
 import numpy as np
 from psycopg2.extensions import connection as Connection
 
 from timestack.domains.load.errors import BadRow, Fault
-from timestack.domains.load.records import Block, Record, cells
+from timestack.domains.load.layout import Layout, Omitted
+from timestack.domains.load.numbers import NUMBERS, WHOLE, read
+from timestack.domains.load.records import Block, Record, cells, is_misquoted, joined
 from timestack.domains.load.table import Column
-from timestack.domains.load.times import NUMBERS, Rules
+from timestack.domains.load.times import EPOCH, PLAIN
 from timestack.series.sql import fill, literal
 
-# What a float or numeric column would take, but no sum over it would survive.
-NOT_NUMBERS = {"nan", "inf", "infinity", "+inf", "+infinity", "-inf", "-infinity"}
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 SELECT = """
@@ -37,70 +35,66 @@ select n, {sql_name}, message
 class Examined:
     """The rows of a block, good and bad, in the file's order.
 
-    ``times`` holds the table's time of each good row in microseconds since 1970 (UTC).
+    ``times`` holds the table's time of each good row in microseconds since 1970 (UTC), ``rounded``
+    is how many times of them were finer than a microsecond.
     """
 
     good: list[Record]
     bad: list[BadRow]
     times: np.ndarray
+    rounded: int
+
+
+@dataclass(slots=True)
+class Row:
+    """The cells of a record as PostgreSQL is sent them, without those that are left out."""
+
+    sent: list[str | None] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    time: int = 0
+    rounded: int = 0
 
 
 class Diagnosis:
     """Examines blocks for one load; needs a connection of its own, in autocommit."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        columns: Sequence[Column],
-        delimiter: str,
-        rules: Rules,
-        table_time: str | None,
-    ):
+    def __init__(self, connection: Connection, layout: Layout):
         self._connection = connection
-        self._columns = columns
-        self._delimiter = delimiter
-        self._rules = rules
-        self._table_time = table_time
+        self._layout = layout
         self._query = " union all ".join(
-            fill(SELECT, sql_name=literal(column.name), field=field, sql_type=literal(column.type))
-            for column, field in zip(columns, self._fields(), strict=True)
+            fill(SELECT, sql_name=literal(column.name), field=name, sql_type=literal(column.type))
+            for column, name in zip(layout.columns, self._names(), strict=True)
             if column.base != "timestamptz"
         )
 
     def examine(self, block: Block) -> Examined:
         """Find every fault of every row."""
         records = block.records()
-        faults: dict[int, list[Fault]] = {}
-        times: dict[int, int] = {}
+        rows: list[Row] = []
         texts = io.StringIO()
         writer = csv.writer(texts)
         for number, record in enumerate(records):
-            found = self._read(record)
-            if isinstance(found, Fault):
-                faults[number] = [found]
-                continue
-            wrong, time = self._judge_row(found)
-            if wrong:
-                faults[number] = wrong
-            times[number] = time
-            writer.writerow([number, *("\\N" if cell is None else cell for cell in found)])
+            found = self._cut(record)
+            row = Row(faults=[found]) if isinstance(found, Fault) else self._judge_row(found)
+            rows.append(row)
+            if not isinstance(found, Fault):
+                writer.writerow([number, *("\\N" if cell is None else cell for cell in row.sent)])
         for number, fault in self._ask(texts.getvalue()):
-            known = faults.setdefault(number, [])
-            if fault.column not in {each.column for each in known}:
-                known.append(fault)
-        good = [number for number in range(len(records)) if number not in faults]
+            faults = rows[number].faults
+            if fault.column not in {each.column for each in faults}:
+                faults.append(fault)
+        pairs = list(zip(records, rows, strict=True))
+        good = [(record, row) for record, row in pairs if not row.faults]
         return Examined(
-            [records[number] for number in good],
-            [
-                BadRow(records[number].line, records[number].data, tuple(faults[number]))
-                for number in sorted(faults)
-            ],
-            np.array([times[number] for number in good], np.int64),
+            [self._sent(record, row) for record, row in good],
+            [BadRow(each.line, each.data, tuple(row.faults)) for each, row in pairs if row.faults],
+            np.array([row.time for _, row in good], np.int64),
+            sum(row.rounded for _, row in good),
         )
 
-    def _read(self, record: Record) -> list[str | None] | Fault:
+    def _cut(self, record: Record) -> list[str | None] | Fault:
         if not record.closed:
-            return Fault(None, "a quote is opened and never closed")
+            return Fault(None, f"a quote is opened and never closed{_escaped(record.data)}")
         if record.data == b"\\.":
             return Fault(None, "\\. alone on a line ends the data for PostgreSQL")
         if (nul := record.data.find(b"\0")) >= 0:
@@ -111,37 +105,55 @@ class Diagnosis:
             byte = record.data[error.start]
             at = record.offset + error.start
             return Fault(None, f"byte {byte:#04x} at byte {at} of the text is not UTF-8")
-        found = cells(text, self._delimiter)
-        if len(found) != len(self._columns):
-            return Fault(None, f"{len(found)} cells, the header has {len(self._columns)}")
+        if is_misquoted(text, self._layout.delimiter):
+            return Fault(
+                None,
+                "a quote stands within a cell: quote the whole cell, and double each quote in it"
+                f"{_escaped(record.data)}",
+            )
+        found = cells(text, self._layout.delimiter)
+        count = len(self._layout.fields)
+        if len(found) != count:
+            return Fault(None, f"{len(found)} cells, the header has {count}")
         return found
 
-    def _judge_row(self, row: list[str | None]) -> tuple[list[Fault], int]:
-        """Return what this loader, but not PostgreSQL, has against a row, and its time."""
-        faults, time = [], 0
-        for column, cell in zip(self._columns, row, strict=True):
+    def _judge_row(self, found: list[str | None]) -> Row:
+        """Return a row with what this loader, but not PostgreSQL, has against it."""
+        row = Row()
+        for number, (filled, cell) in enumerate(zip(self._layout.fields, found, strict=True), 1):
             try:
-                read = self._judge(column, cell)
+                if isinstance(filled, Omitted):
+                    _judge_omitted(filled, cell)
+                else:
+                    row.sent.append(cell)
+                    self._judge(filled, cell, row)
             except ValueError as error:
-                faults.append(Fault(column.name, str(error)))
-            else:
-                if read and column.name == self._table_time:
-                    time = (read - EPOCH) // MICROSECOND
-        return faults, time
+                name = f"column {number}" if isinstance(filled, Omitted) else filled.name
+                row.faults.append(Fault(name, str(error)))
+        return row
 
-    def _judge(self, column: Column, cell: str | None) -> datetime | None:
+    def _judge(self, column: Column, cell: str | None, row: Row) -> None:
         if cell is None:
             if column.not_null:
                 raise ValueError("is empty and must have a value")
-            return None
-        if column.base == "timestamptz":
-            return self._rules.read(cell)
-        if column.base in NUMBERS and cell.strip().lower() in NOT_NUMBERS:
-            raise ValueError(f"{cell!r} is no number: leave the cell empty where there is none")
-        return None
+        elif column.base == "timestamptz":
+            time = self._layout.rules.read(cell)
+            row.rounded += self._layout.rules.rounds(cell)
+            if column.name == self._layout.time:
+                row.time = (time - EPOCH) // MICROSECOND
+            if not PLAIN.fullmatch(cell):
+                row.sent[-1] = time.astimezone(UTC).isoformat()
+        elif column.base in NUMBERS + WHOLE:
+            row.sent[-1] = read(cell, self._layout.decimal, whole=column.base in WHOLE)
 
-    def _fields(self) -> list[str]:
-        return [f"c{number}" for number in range(len(self._columns))]
+    def _sent(self, record: Record, row: Row) -> Record:
+        text = record.data.decode()
+        if self._layout.is_plain and row.sent == cells(text, self._layout.delimiter):
+            return record
+        return replace(record, sent=joined(row.sent, self._layout.delimiter))
+
+    def _names(self) -> list[str]:
+        return [f"c{number}" for number in range(len(self._layout.columns))]
 
     def _ask(self, rows: str) -> list[tuple[int, Fault]]:
         if not self._query:
@@ -149,7 +161,7 @@ class Diagnosis:
         with self._connection.cursor() as cursor:
             cursor.execute("begin")
             try:
-                fields = " text, ".join(self._fields())
+                fields = " text, ".join(self._names())
                 cursor.execute(f"create temporary table rows (n integer, {fields} text)")
                 cursor.copy_expert(
                     "copy rows from stdin (format csv, null '\\N')", io.StringIO(rows)
@@ -158,3 +170,14 @@ class Diagnosis:
                 return [(n, Fault(column, message)) for n, column, message in cursor.fetchall()]
             finally:
                 cursor.execute("rollback")
+
+
+def _judge_omitted(omitted: Omitted, cell: str | None) -> None:
+    if omitted is Omitted.EMPTY and cell is not None:
+        raise ValueError(f"{cell!r} stands in a column without a name: name it, or --ignore it")
+    if omitted is Omitted.ROW_NUMBERS and not (cell or "").isdecimal():
+        raise ValueError(f"{cell!r} is not a row number: name the column, or --ignore it")
+
+
+def _escaped(data: bytes) -> str:
+    return "; if a backslash stands before such quotes, say --escape '\\'" if b'\\"' in data else ""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from psycopg2.extensions import connection as Connection
-
-from timestack.domains.load.errors import LoadError
+from timestack.domains.load.errors import LoadError, listed
 from timestack.domains.load.records import Record, cells
 from timestack.domains.load.table import Table
 
@@ -23,11 +21,18 @@ class Dialect:
     has_header: bool
 
 
-def sniff(connection: Connection, first: Record, table: Table, renamed: Collection[str]) -> Dialect:
-    """Read the dialect off the first record.
+def sniff(
+    first: Record,
+    table: Table,
+    named: Collection[str],
+    *,
+    has_header: bool = True,
+    delimiter: str | None = None,
+) -> Dialect:
+    """Read the dialect off the first record, of which ``delimiter`` may be known before.
 
-    It is the header when it holds a column's name; else it must be a row of the whole table in
-    its order. Raises LoadError when it is neither.
+    It is the header, and holds the name of a column or one of those ``named`` besides; without a
+    header it must be a row of the whole table in its order. Raises LoadError where it is not.
     """
     try:
         text = first.data.decode().replace("\0", "")
@@ -35,28 +40,25 @@ def sniff(connection: Connection, first: Record, table: Table, renamed: Collecti
         raise LoadError(
             f"line {first.line}: byte {first.offset + error.start} is not UTF-8: convert the file"
         ) from None
-    names = {column.name.casefold() for column in table.columns} | {
-        name.strip().casefold() for name in renamed
-    }
-    cut = {each: [(cell or "").strip() for cell in cells(text, each)] for each in DELIMITERS}
-    known = {each: sum(cell.casefold() in names for cell in row) for each, row in cut.items()}
-    best = max(DELIMITERS, key=lambda each: (known[each], len(cut[each])))
-    if known[best]:
-        return Dialect(best, tuple(cut[best]), has_header=True)
-    columns = [column for column in table.columns if not column.generated]
-    for delimiter in DELIMITERS:
-        row = cells(text, delimiter)
-        if len(row) == len(columns) and _fits(connection, row, [each.type for each in columns]):
-            return Dialect(delimiter, tuple(column.name for column in columns), has_header=False)
-    # Whoever chooses the columns will name the unknown ones.
-    return Dialect(best, tuple(cut[best]), has_header=True)
-
-
-def _fits(connection: Connection, row: list[str | None], types: list[str]) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select bool_and(pg_input_is_valid(cell, type))"
-            " from unnest(%s::text[], %s::text[]) as pair(cell, type) where cell is not null",
-            (row, types),
+    delimiters = (delimiter,) if delimiter else DELIMITERS
+    names = [column.name for column in table.columns if not column.generated]
+    if not has_header:
+        for each in delimiters:
+            row = cells(text, each)
+            if len(row) == len(names):
+                return Dialect(each, tuple(names), has_header=False)
+        raise LoadError(
+            f"line {first.line} is not a row of {len(names)} cells, as without a header it must be:"
+            f" {', '.join(listed(names))}"
         )
-        return cursor.fetchone()[0] is not False
+    known = {name.strip().casefold() for name in (*named, *(c.name for c in table.columns))}
+    cut = {each: [(cell or "").strip() for cell in cells(text, each)] for each in delimiters}
+    found = {each: sum(cell.casefold() in known for cell in row) for each, row in cut.items()}
+    best = max(delimiters, key=lambda each: (found[each], len(cut[each])))
+    if not found[best]:
+        raise LoadError(
+            f"line {first.line} names no column of {table.name}, so it is not a header:"
+            " put one before it, name the file's columns with --map, or say --no-header"
+            f" when each line holds, in this order: {', '.join(listed(names))}"
+        )
+    return Dialect(best, tuple(cut[best]), has_header=True)

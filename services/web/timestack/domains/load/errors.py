@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# An error lists no more of anything: the rest would push what matters off the screen.
+MOST = 10
+
+
+def listed(items: Sequence[str]) -> list[str]:
+    """Return the first ten items, and how many more there are as an eleventh."""
+    more = len(items) - MOST
+    return [*items[:MOST], *([f"... and {more:,} more"] if more > 0 else [])]
+
 
 class LoadError(Exception):
     """The load cannot be done; nothing was written. The message says where and what to do."""
@@ -30,7 +39,7 @@ class BadRow:
     faults: tuple[Fault, ...]
 
     def __str__(self) -> str:
-        return f"line {self.line}: {'; '.join(map(str, self.faults))}"
+        return f"line {self.line}: {'; '.join(listed([str(fault) for fault in self.faults]))}"
 
 
 class BadRowsError(LoadError):

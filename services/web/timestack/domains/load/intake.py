@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import TextIO
 
 import numpy as np
 
-from timestack.domains.load.chunks import Chunks
+from timestack.domains.load.chunks import Chunks, Forecast
+from timestack.domains.load.columnar import Checked, Columnar
 from timestack.domains.load.diagnose import Diagnosis
-from timestack.domains.load.errors import BadRow, BadRowsError, LoadError
-from timestack.domains.load.lanes import REFUSALS, Failure, Fleet, Lane, blame, line_of, reason_of
-from timestack.domains.load.records import Block
-from timestack.domains.load.times import Columnar
+from timestack.domains.load.errors import BadRow, BadRowsError
+from timestack.domains.load.lanes import REFUSALS, Failure, Fleet, Lane, blame, line_of
+from timestack.domains.load.records import Block, quotes_are_sound
 
 # So many bad rows show what is wrong with a file; reading on would only take time.
 MOST_BAD_ROWS = 1000
@@ -22,15 +23,30 @@ SAMPLED = 1000
 
 
 class Intake:
-    """Counts what is ``read`` and ``rejected``. ``seen`` is called after each block."""
+    """Counts rows that are ``read`` and ``rejected``, and times that are ``rounded``.
 
-    def __init__(self, columnar: Columnar, diagnosis: Diagnosis, seen: Callable[[int], None]):
+    ``seen`` is called after each block.
+    """
+
+    def __init__(
+        self,
+        columnar: Columnar,
+        diagnosis: Diagnosis,
+        delimiter: str,
+        forecast: Forecast | None,
+        seen: Callable[[int], None],
+    ):
         self.read = 0
         self.rejected = 0
+        self.rounded = 0
+        self._delimiter = delimiter
+        self._forecast = forecast
         self._columnar = columnar
         self._diagnosis = diagnosis
         self._seen = seen
         self._sample: list[int] = []
+        # By a block's offset: the line of its first row, and of each row where some have several.
+        self._lines: dict[int, tuple[int, np.ndarray | None]] = {}
 
     def cuts(self, parts: int) -> list[int]:
         """Return times (microseconds since 1970) that cut the rows read into equal parts."""
@@ -39,32 +55,57 @@ class Intake:
         shares = [part / parts for part in range(1, parts)]
         return [int(cut) for cut in np.quantile(self._sample, shares)]
 
-    def feed(
-        self, blocks: Iterator[Block], fleet: Fleet, chunks: Chunks | None, scratch: Lane
-    ) -> None:
+    def line(self, offset: int, place: int) -> int:
+        """Return the line of a row that was fed, by its block and its place in that, from 0."""
+        first, lines = self._lines[offset]
+        return first + (place if lines is None else int(lines[place]))
+
+    def feed(self, blocks: Iterator[Block], fleet: Fleet, chunks: Chunks | None) -> None:
         """Hand every block to the fleet and wait until all are written.
 
-        From the first bad row on nothing more is written: the rest goes through ``scratch``, a
-        lane into a table without indexes, to find the other bad rows. Raises BadRowsError.
+        With the first bad row all that was written is undone, and the rest of the file is tried on
+        one lane, to find the other bad rows. Raises BadRowsError.
         """
-        bad: list[BadRow] = []
-        complete = True
         try:
-            for block in blocks:
-                if bad or fleet.failures:
-                    bad += self._verify(block, scratch)
-                else:
-                    bad += self._send(block, fleet, chunks)
-                self._seen(self.read)
-                if len(bad) >= MOST_BAD_ROWS:
-                    complete = False
-                    break
+            doubtful = self._send_all(blocks, fleet, chunks)
         finally:
             fleet.finish()
-        for failure in fleet.failures:
-            bad += self._explain(failure, scratch)
-        if bad:
-            raise BadRowsError(bad, complete)
+        failed = sorted(fleet.failures, key=lambda failure: failure.block.offset)
+        if not (failed or doubtful):
+            return
+        for failure in failed:
+            if failure.error and not isinstance(failure.error, REFUSALS):
+                raise failure.error
+        for lane in fleet.lanes:
+            lane.again()
+        rest = chain((failure.block for failure in failed), doubtful, blocks)
+        bad, complete = self._find(rest, fleet.lanes[0])
+        # A row may be good by itself and meet one that was undone.
+        raise BadRowsError(bad or [_blame(each) for each in failed if each.error], complete)
+
+    def _send_all(
+        self, blocks: Iterator[Block], fleet: Fleet, chunks: Chunks | None
+    ) -> list[Block]:
+        """Hand blocks to the fleet until something is wrong; returns the one not handed over."""
+        for block in blocks:
+            if fleet.failures or not self._send(block, fleet, chunks):
+                return [block]
+            self._seen(self.read)
+        return []
+
+    def _find(self, blocks: Iterator[Block], lane: Lane) -> tuple[list[BadRow], bool]:
+        """Return the bad rows of blocks, and whether these are all."""
+        bad: list[BadRow] = []
+        for block in blocks:
+            checked = self._look(block)
+            if not checked or lane.attempt(checked.block) is not None:
+                examined = self._diagnosis.examine(block)
+                bad += examined.bad
+                bad += lane.place(examined.good, MOST_BAD_ROWS - len(bad))
+            self._seen(self.read)
+            if len(bad) >= MOST_BAD_ROWS:
+                return bad, False
+        return bad, True
 
     def sort(self, blocks: Iterator[Block], lane: Lane, quarantine: TextIO) -> None:
         """Write the good rows of every block by one lane, and the bad ones to the quarantine.
@@ -74,12 +115,17 @@ class Intake:
         aside = csv.writer(quarantine)
         aside.writerow(["line", "column", "reason", "row"])
         for block in blocks:
-            if self._look(block) is not None and lane.attempt(block) is None:
+            checked = self._look(block)
+            if checked and self._forecast:
+                self._forecast.count(checked.times)
+            if checked and lane.attempt(checked.block) is None:
                 self.read += block.rows
+                self.rounded += checked.rounded
             else:
                 examined = self._diagnosis.examine(block)
                 bad = examined.bad + lane.place(examined.good)
                 self.read += len(examined.good) + len(examined.bad)
+                self.rounded += examined.rounded
                 self.rejected += len(bad)
                 for row in sorted(bad, key=lambda row: row.line):
                     columns = "; ".join(fault.column for fault in row.faults if fault.column)
@@ -88,46 +134,44 @@ class Intake:
                     aside.writerow([row.line, columns, reasons, text])
             self._seen(self.read)
 
-    def _look(self, block: Block) -> np.ndarray | None:
-        """Return the rows' times, or None when the block needs a closer look."""
+    def _note(self, block: Block) -> None:
+        """Keep the lines of a block's rows."""
+        lines = None
+        if block.kept is not None or block.rows != block.data.count(b"\n"):
+            offsets = [record.line - block.line for record in block.records()]
+            lines = np.array(offsets, np.min_scalar_type(max(offsets, default=0)))
+        self._lines[block.offset] = (block.line, lines)
+
+    def _look(self, block: Block) -> Checked | None:
+        """Return what may be sent of a block, or None when it needs a closer look."""
         data = block.data
         if data.startswith((b"\n", b"\r\n")) or b"\n\n" in data or b"\n\r\n" in data:
             return None
+        if not quotes_are_sound(data, self._delimiter):
+            return None
         return self._columnar.check(block)
 
-    def _send(self, block: Block, fleet: Fleet, chunks: Chunks | None) -> list[BadRow]:
-        times = self._look(block)
-        if times is None:
+    def _send(self, block: Block, fleet: Fleet, chunks: Chunks | None) -> bool:
+        """Hand a block to the fleet; False when it has a bad row, and then it is not."""
+        checked = self._look(block)
+        if checked is None:
             examined = self._diagnosis.examine(block)
             if examined.bad:
-                return examined.bad
-            block, times = Block.of(examined.good), examined.times
-        self.read += block.rows
+                return False
+            checked = Checked(Block.of(examined.good), examined.times, examined.rounded)
+        self._note(checked.block)
+        self.read += checked.block.rows
+        self.rounded += checked.rounded
+        if self._forecast:
+            self._forecast.count(checked.times)
         if chunks:
-            self._sample += times[::SAMPLED].tolist()
-            chunks.foresee(block, times)
-        if block.rows:
-            fleet.write(block)
-        return []
+            self._sample += checked.times[::SAMPLED].tolist()
+            chunks.foresee(checked.block, checked.times)
+        if checked.block.rows:
+            fleet.write(checked.block)
+        return True
 
-    def _verify(self, block: Block, scratch: Lane) -> list[BadRow]:
-        if self._look(block) is not None and scratch.attempt(block) is None:
-            return []
-        return self._diagnosis.examine(block).bad
 
-    def _explain(self, failure: Failure, scratch: Lane) -> Sequence[BadRow]:
-        error = failure.error
-        if error is None:
-            return self._verify(failure.block, scratch)
-        bad = self._diagnosis.examine(failure.block).bad
-        if bad:
-            return bad
-        records = failure.block.records()
-        at = line_of(error)
-        if at and at <= len(records):
-            return [blame(records[at - 1], error)]
-        if isinstance(error, REFUSALS):
-            # A foreign key is checked after the last row, and its message names no line.
-            lines = f"lines {records[0].line} to {records[-1].line}"
-            raise LoadError(f"{lines}: {reason_of(error)}")
-        raise error
+def _blame(failure: Failure) -> BadRow:
+    records = failure.block.records()
+    return blame(records[(line_of(failure.error, records) or 1) - 1], failure.error)

@@ -20,6 +20,9 @@ from timestack.series.sql import fill, literal
 
 # What a row can do wrong; anything else is the database's trouble.
 REFUSALS = (errors.DataError, errors.IntegrityError, errors.InternalError, errors.QueryCanceled)
+# How PostgreSQL names the values of a key.
+KEY = re.compile(r"Key \((?P<columns>.*?)\)=\((?P<values>.*)\) (?P<what>.*)", re.DOTALL)
+CONFLICT = "--on-conflict skip keeps the row that is there, --on-conflict update replaces it"
 # psycopg2 hands COPY data on in pieces of this size.
 PIECE = 1 << 18
 # Seconds between two looks at whether the lanes wait for each other.
@@ -60,30 +63,41 @@ class Lane:
         self.connection = connection
         self.cursor = connection.cursor()
         self._copy = fill(COPY, sql_table=table, columns=columns, sql_delimiter=literal(delimiter))
+        self._zone = zone
+        self._begin()
+
+    def _begin(self) -> None:
         self.cursor.execute("begin")
-        self.cursor.execute(BEGUN, {"zone": zone})
+        self.cursor.execute(BEGUN, {"zone": self._zone})
+
+    def again(self) -> None:
+        """Undo everything and begin again."""
+        self.cursor.execute("rollback")
+        self._begin()
 
     def copy(self, block: Block) -> int:
         """COPY one block; returns how many rows it was."""
         # A staging table records where in the file its rows stood.
         self.cursor.execute("select set_config('timestack.block', %s, true)", (str(block.offset),))
-        self.cursor.copy_expert(self._copy, io.BytesIO(block.data), size=PIECE)
+        data = block.data if block.sent is None else block.sent
+        self.cursor.copy_expert(self._copy, io.BytesIO(data), size=PIECE)
         return self.cursor.rowcount
 
-    def place(self, records: Sequence[Record]) -> list[BadRow]:
+    def place(self, records: Sequence[Record], most: int | None = None) -> list[BadRow]:
         """COPY what the table takes of these records; returns the rest with PostgreSQL's reasons.
 
-        COPY names the line at which it stopped, so the rows before it are good.
+        COPY names the line at which it stopped, so the rows before it are good. Ends early with the
+        first ``most`` that are refused.
         """
         refused: list[BadRow] = []
         waiting = [list(records)]
-        while waiting:
+        while waiting and (most is None or len(refused) < most):
             part = waiting.pop()
             error = self.attempt(Block.of(part))
             if error is None:
                 continue
-            at = line_of(error)
-            if at and at <= len(part):
+            at = line_of(error, part)
+            if at:
                 refused.append(blame(part[at - 1], error))
                 waiting += [part[at:], part[: at - 1]]
             elif len(part) > 1:
@@ -108,24 +122,40 @@ class Lane:
         return None
 
 
-def line_of(error: psycopg2.Error) -> int | None:
-    """Return the line of the COPY input that PostgreSQL names in an error's context."""
+def line_of(error: psycopg2.Error, records: Sequence[Record]) -> int | None:
+    """Return which of the records, from 1, PostgreSQL names in an error's context.
+
+    None where it names none, and where a record has line breaks in it: PostgreSQL counts some.
+    """
     match = re.search(r"^COPY [^\n]*?, line (\d+)", error.diag.context or "", re.MULTILINE)
-    return int(match.group(1)) if match else None
+    if not match or int(match[1]) > len(records):
+        return None
+    if any(b"\n" in (each.sent or each.data) or b"\r" in each.data for each in records):
+        return None
+    return int(match[1])
 
 
-def reason_of(error: psycopg2.Error) -> str:
-    """Return what PostgreSQL has against a row, in its own words."""
+def fault_of(error: psycopg2.Error) -> Fault:
+    """Return what PostgreSQL has against a row, without names that are the database's own."""
     if isinstance(error, errors.QueryCanceled):
-        return "its key stands on another line of the file too"
-    reason = error.diag.message_primary or str(error).strip()
-    return f"{reason} ({error.diag.message_detail})" if error.diag.message_detail else reason
+        return Fault(None, f"its key stands on another line of the file too: {CONFLICT}")
+    reason, detail = error.diag.message_primary or str(error).strip(), error.diag.message_detail
+    key = KEY.match(detail or "")
+    if key and isinstance(error, errors.ForeignKeyViolation):
+        return Fault(key["columns"], f"{key['values']} {key['what'].rstrip('.')}")
+    if key and isinstance(error, errors.UniqueViolation):
+        return Fault(
+            key["columns"].replace('"', ""),
+            f"{key['values']} already exists, in the table or on another line: {CONFLICT}",
+        )
+    if isinstance(error, errors.CheckViolation):
+        return Fault(None, f'violates check constraint "{error.diag.constraint_name}"')
+    return Fault(error.diag.column_name, f"{reason} ({detail})" if detail else reason)
 
 
 def blame(record: Record, error: psycopg2.Error) -> BadRow:
     """Return a record as refused for what PostgreSQL says about it."""
-    fault = Fault(error.diag.column_name, reason_of(error))
-    return BadRow(record.line, record.data, (fault,))
+    return BadRow(record.line, record.data, (fault_of(error),))
 
 
 class Failure:

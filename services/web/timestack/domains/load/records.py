@@ -1,5 +1,8 @@
 """CSV bytes cut into blocks of whole records, blocks into records, records into cells.
 
+Where PostgreSQL is sent something else than the file's own bytes, a block or a record has that
+beside them as ``sent``: what is reported and set aside is what the file says.
+
 A line feed ends a record unless a quote is open. Quotes are counted, not parsed: whether their
 number so far is odd is all that PostgreSQL's CSV mode knows too.
 """
@@ -8,12 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
 
 from timestack.domains.load.errors import LoadError
+from timestack.domains.load.text import LineFeeds, Unescaped
 
 # Large enough that a round trip per block costs nothing, small enough that the few blocks in
 # flight stay far below the loader's memory limit.
@@ -30,6 +34,7 @@ class Record:
     offset: int
     data: bytes
     closed: bool = True
+    sent: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +49,30 @@ class Block:
     data: bytes
     rows: int
     kept: tuple[Record, ...] | None = None
+    sent: bytes | None = None
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Block:
         """Return a block of records that need not follow each other."""
         data = b"".join(record.data + b"\n" for record in records)
+        sent = None
+        if any(record.sent is not None for record in records):
+            texts = (record.data if record.sent is None else record.sent for record in records)
+            sent = b"".join(text + b"\n" for text in texts)
         first = records[0] if records else Record(0, 0, b"")
-        return cls(first.line, first.offset, data, len(records), tuple(records))
+        return cls(first.line, first.offset, data, len(records), tuple(records), sent)
 
     def records(self) -> Sequence[Record]:
         """Return the records; empty lines between them are none."""
         if self.kept is not None:
             return self.kept
+        found = self._split()
+        if self.sent is None:
+            return found
+        sent = Block(self.line, self.offset, self.sent, self.rows)._split()
+        return [replace(old, sent=new.data) for old, new in zip(found, sent, strict=True)]
+
+    def _split(self) -> list[Record]:
         found, parts, quotes = [], [], 0
         line, offset = self.line, self.offset
         first = (line, offset)
@@ -76,8 +93,9 @@ class Block:
 class Reader:
     """Reads a stream of CSV text in UTF-8 record by record or block by block."""
 
-    def __init__(self, stream: BinaryIO):
-        self._stream = stream
+    def __init__(self, stream: BinaryIO, escape: str | None = None):
+        """``escape`` stands before quotes within quoted cells, where they are not doubled."""
+        self._stream = LineFeeds(Unescaped(stream, escape) if escape else stream)
         self._rest = b""
         self._line = 1
         self._offset = 0
@@ -143,6 +161,32 @@ def _ends(data: bytes) -> tuple[int, int]:
     return len(ends), int(ends[-1]) if len(ends) else -1
 
 
+def quotes_are_sound(data: bytes, delimiter: str) -> bool:
+    """Whether every quote in these whole records opens a cell, closes one, or is doubled.
+
+    PostgreSQL takes a quote anywhere and text after a closing one, so that a quote escaped in
+    another way than by doubling it silently joins two records.
+    """
+    if b'"' not in data:
+        return True
+    text = np.frombuffer(b"\n" + data + b"\n", np.uint8)
+    quotes = np.flatnonzero(text == ord('"'))
+    if len(quotes) % 2:
+        return False
+    beside = np.zeros(256, bool)
+    beside[list(f'{delimiter}\r\n"'.encode())] = True
+    return bool(beside[text[quotes[::2] - 1]].all() and beside[text[quotes[1::2] + 1]].all())
+
+
+def is_misquoted(text: str, delimiter: str) -> bool:
+    """Whether a quote of this record stands in a cell that is not quoted, or the cell goes on.
+
+    Blanks around a quoted cell belong to it, as they do for PostgreSQL.
+    """
+    cell = rf'(?:[^"{re.escape(delimiter)}]*|[ ]*"[^"]*(?:""[^"]*)*"[ ]*)'
+    return not re.fullmatch(rf"{cell}(?:{re.escape(delimiter)}{cell})*", text)
+
+
 def cells(text: str, delimiter: str) -> list[str | None]:
     """Cut a record into its cells as PostgreSQL does: unquoted and empty is NULL, hence None."""
     if '"' not in text:
@@ -162,3 +206,9 @@ def cells(text: str, delimiter: str) -> list[str | None]:
             found[-1] += piece
     found[-1] = found[-1] if found[-1] or quoted else None
     return found
+
+
+def joined(row: Sequence[str | None], delimiter: str) -> bytes:
+    """Return cells as a record that PostgreSQL cuts into the same again."""
+    texts = ("" if cell is None else '"' + cell.replace('"', '""') + '"' for cell in row)
+    return delimiter.join(texts).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -16,29 +17,26 @@ from psycopg2.extensions import connection as Connection
 from sqlalchemy import Engine
 
 from timestack.domains.load import commit
-from timestack.domains.load.chunks import Chunks
+from timestack.domains.load.chunks import Chunks, Forecast
+from timestack.domains.load.columnar import Columnar
 from timestack.domains.load.diagnose import Diagnosis
 from timestack.domains.load.dialect import sniff
-from timestack.domains.load.errors import LoadError
-from timestack.domains.load.intake import Intake
-from timestack.domains.load.lanes import Fleet, Lane, connections, reason_of
-from timestack.domains.load.records import Block, Reader
+from timestack.domains.load.errors import BadRow, BadRowsError, LoadError
+from timestack.domains.load.intake import MOST_BAD_ROWS, Intake
+from timestack.domains.load.lanes import Fleet, Lane, connections, fault_of
+from timestack.domains.load.layout import Layout, choose_columns
+from timestack.domains.load.records import Block, Reader, Record, cells
 from timestack.domains.load.source import Source, open_source
 from timestack.domains.load.staging import Staging
-from timestack.domains.load.table import (
-    Column,
-    Table,
-    advance_sequences,
-    choose_columns,
-    read_table,
-)
-from timestack.domains.load.times import EARLIEST, FAR, Columnar, Rules
-from timestack.series.sql import fill, quote
+from timestack.domains.load.table import Table, advance_sequences, read_table
+from timestack.domains.load.text import SEPARATOR
+from timestack.domains.load.times import EARLIEST, FAR, Order, Rules, Unit
+from timestack.series.sql import quote
 
-# Besides the lanes: one that controls, one that watches and makes chunks, one to try rows on.
-CONNECTIONS = 3
-# Where the rest of a load that failed is read into, to find its other bad rows.
-SCRATCH = "create temporary table scratch (like {sql_table})"
+# Besides the lanes: one that controls, one that watches and makes chunks.
+CONNECTIONS = 2
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int | None, int], None]
 
@@ -48,9 +46,13 @@ class Options:
     """What is to be loaded and how. ``file`` is a path or "-" for standard input.
 
     ``shown`` is what messages call the file, ``size`` the bytes of standard input if known.
-    ``renamed`` maps a column's name in the file to the table's. ``zone`` is the one that times
-    without an offset are in. Rows that are refused go to ``quarantine`` instead of ending the
-    load. ``import_id`` makes the load one that is never done twice.
+    ``renamed`` maps a column's name in the file to the table's; ``ignored`` are names or numbers
+    of columns that fill none. Without a header, the file holds the table's columns in its order.
+    ``escape`` stands before quotes within quoted cells, where they are not doubled, and ``decimal``
+    before the fraction of a number. ``zone`` is the one that times without an offset are in,
+    ``epoch`` the unit of times that are numbers, ``order`` that of dates whose year is last. Rows
+    that are refused go to ``quarantine`` instead of ending the load. ``import_id`` makes the load
+    one that is never done twice.
     """
 
     table: str
@@ -58,6 +60,12 @@ class Options:
     shown: str | None = None
     size: int | None = None
     renamed: dict[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    has_header: bool = True
+    escape: str | None = None
+    decimal: Literal[".", ","] = "."
+    epoch: Unit | None = None
+    order: Order | None = None
     zone: ZoneInfo | None = None
     on_conflict: Literal["error", "skip", "update"] = "error"
     quarantine: TextIO | None = None
@@ -71,8 +79,10 @@ class Options:
 class Report:
     """What a load did: ``read`` = ``written`` + ``skipped`` + ``rejected``.
 
-    ``already`` says that its import id was loaded before, so nothing was read. ``settled`` are
-    the leftovers of killed loads that this one cleared away.
+    ``rounded`` is how many times were finer than the microsecond that they are kept to, ``omitted``
+    the numbers of columns without a name that were left out. ``already`` says that its import id
+    was loaded before, so nothing was read. ``settled`` are the leftovers of killed loads that this
+    one cleared away.
     """
 
     import_id: str
@@ -81,6 +91,8 @@ class Report:
     written: int = 0
     skipped: int = 0
     rejected: int = 0
+    rounded: int = 0
+    omitted: tuple[int, ...] = ()
     already: bool = False
     settled: tuple[commit.Leftover, ...] = ()
 
@@ -90,14 +102,15 @@ def load(
     options: Options,
     stdin: BinaryIO,
     progress: Progress = lambda position, size, rows: None,
+    warn: Callable[[str], None] = log.warning,
     committing: Callable[[], AbstractContextManager] = nullcontext,
 ) -> Report:
     """Load a file into a table, all of it or nothing.
 
     ``progress`` is called with the bytes read, the size of the file (None if unknown) and the
-    rows read so far. The commit runs within ``committing()``: once that is entered, nothing must
-    end the load. The engine's role must own the table, and its pool have room for ``CONNECTIONS``
-    and a lane's each.
+    rows read so far, ``warn`` with what the user should know before it is done. The commit
+    runs within ``committing()``: once that is entered, nothing must end the load. The engine's role
+    must own the table, and its pool have room for ``CONNECTIONS`` and a lane's each.
 
     Raises BadRowsError for rows that are refused, LoadError for everything else that the caller
     can repair, psycopg2.Error when the database fails.
@@ -111,23 +124,15 @@ def load(
         if _happened(control, import_id):
             return Report(import_id, options.shown or options.file, already=True, settled=settled)
         source = open_source(options.file, stdin, options.shown, options.size)
-        reader = Reader(source.stream)
-        first = reader.peek()
-        if first is None:
-            raise LoadError(f"{source.name} is empty")
-        dialect = sniff(control, first, table, options.renamed)
-        columns = choose_columns(table, dialect.header, options.renamed)
-        if dialect.has_header:
-            reader.skip(first)
-        latest = options.latest or datetime.now(UTC) + FAR
-        rules = Rules(options.zone, options.earliest, latest)
+        reader = Reader(source.stream, None if source.is_parquet else options.escape)
+        layout = _layout(reader, source, table, options)
+        run = _Load(engine, options, table, layout, control, other, source, committing)
         intake = Intake(
-            Columnar(columns, dialect.delimiter, rules, table.time),
-            Diagnosis(control, columns, dialect.delimiter, rules, table.time),
+            Columnar(layout),
+            Diagnosis(control, layout),
+            layout.delimiter,
+            run.forecast(source, warn),
             lambda rows: progress(source.position(), source.size, rows),
-        )
-        run = _Load(
-            engine, options, table, columns, dialect.delimiter, control, other, source, committing
         )
         way = run.straight if options.on_conflict == "error" else run.staged
         written = way(intake, reader.blocks(), import_id)
@@ -138,8 +143,44 @@ def load(
         written=written,
         skipped=intake.read - intake.rejected - written,
         rejected=intake.rejected,
+        rounded=intake.rounded,
+        omitted=layout.unnamed,
         settled=settled,
     )
+
+
+def _layout(reader: Reader, source: Source, table: Table, options: Options) -> Layout:
+    """Take what stands before the rows, and return what it and the options say of them."""
+    first = reader.peek()
+    if first is None:
+        raise LoadError(f"{source.name} is empty")
+    delimiter = "," if source.is_parquet else None
+    if not source.is_parquet and (separator := SEPARATOR.match(first.data)):
+        delimiter = separator[1].decode(errors="replace")
+        reader.skip(first)
+        first = reader.peek() or Record(first.line + 1, 0, b"")
+    dialect = sniff(
+        first,
+        table,
+        {*options.renamed, *options.ignored},
+        has_header=options.has_header or source.is_parquet,
+        delimiter=delimiter,
+    )
+    if dialect.has_header:
+        reader.skip(first)
+    row = reader.peek()
+    fields = choose_columns(
+        table,
+        dialect.header,
+        options.renamed,
+        options.ignored,
+        row and cells(row.data.decode(errors="replace"), dialect.delimiter),
+    )
+    latest = options.latest or datetime.now(UTC) + FAR
+    rules = Rules(options.zone, options.earliest, latest, options.epoch, options.order)
+    if source.is_parquet:
+        return Layout(fields, dialect.delimiter, rules, table.time)
+    return Layout(fields, dialect.delimiter, rules, table.time, options.decimal)
 
 
 def _happened(connection: Connection, import_id: str) -> bool:
@@ -156,8 +197,7 @@ class _Load:
         engine: Engine,
         options: Options,
         table: Table,
-        columns: Sequence[Column],
-        delimiter: str,
+        layout: Layout,
         control: Connection,
         other: Connection,
         source: Source,
@@ -166,8 +206,8 @@ class _Load:
         self._engine = engine
         self._options = options
         self._table = table
-        self._columns = columns
-        self._delimiter = delimiter
+        self._columns = layout.columns
+        self._delimiter = layout.delimiter
         self._control = control
         self._other = other
         self._source = source
@@ -200,6 +240,16 @@ class _Load:
             staging.drop()
         return written
 
+    def forecast(self, source: Source, warn: Callable[[str], None]) -> Forecast | None:
+        """Return what counts the chunks that the load needs, where they can be foreseen."""
+        if not self._table.foreseeable:
+            return None
+
+        def part() -> float | None:
+            return source.position() / source.size if source.size else None
+
+        return Forecast(self._control, self._table, self._count(), part, warn)
+
     def _stage(
         self, intake: Intake, blocks: Iterator[Block], staging: Staging, chunks: Chunks | None
     ) -> None:
@@ -217,7 +267,14 @@ class _Load:
             return staging.merge(lanes, cuts, self._options.on_conflict, accepted)
         except errors.IntegrityError as error:
             # A foreign key: all else was checked when the rows were staged.
-            raise LoadError(reason_of(error)) from None
+            orphans = staging.orphans(MOST_BAD_ROWS)
+            if not orphans or self._options.quarantine:
+                raise LoadError(str(fault_of(error))) from None
+            bad = [
+                BadRow(intake.line(orphan.block, orphan.place), b"", (orphan.fault,))
+                for orphan in orphans
+            ]
+            raise BadRowsError(bad, len(bad) < MOST_BAD_ROWS) from None
 
     @contextmanager
     def _chunks(self, count: int) -> Iterator[Chunks | None]:
@@ -258,13 +315,7 @@ class _Load:
         if self._options.quarantine:
             intake.sort(blocks, lanes[0], self._options.quarantine)
         else:
-            with connections(self._engine, 1) as (connection,):
-                with connection.cursor() as cursor:
-                    cursor.execute(fill(SCRATCH, sql_table=self._table.name))
-                scratch = self._lane(connection, "pg_temp.scratch")
-                intake.feed(blocks, Fleet(lanes, self._other), chunks, scratch)
-        if not intake.read:
-            raise LoadError(f"{self._source.name} has a header and no row")
+            intake.feed(blocks, Fleet(lanes, self._other), chunks)
 
     def _commit(self, lanes: Sequence[Lane], import_id: str, rows: int) -> None:
         lanes[0].cursor.execute(

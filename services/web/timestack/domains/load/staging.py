@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import NamedTuple
 
 from psycopg2 import errors
 from psycopg2.extensions import connection as Connection
 
 from timestack.domains.load.commit import STAGING
-from timestack.domains.load.errors import LoadError
+from timestack.domains.load.errors import Fault, LoadError
 from timestack.domains.load.lanes import Lane
 from timestack.domains.load.table import Column, Table
 from timestack.series.sql import fill
@@ -36,8 +37,39 @@ DISTINCT = (
     "(select distinct on ({key}) {columns} from {staging} where {sql_where}"
     " order by {key}, load_block {sql_order}, ctid {sql_order}) as distinct_rows"
 )
+FOREIGN_KEYS = """
+select format('%%I.%%I', nspname, relname), relname::text,
+       array(select attname::text from unnest(conkey) with ordinality as part(number, position)
+               join pg_attribute on attnum = number and attrelid = conrelid order by position),
+       array(select attname::text from unnest(confkey) with ordinality as part(number, position)
+               join pg_attribute on attnum = number and attrelid = confrelid order by position)
+  from pg_constraint join pg_class on pg_class.oid = confrelid
+       join pg_namespace on pg_namespace.oid = relnamespace
+ where conrelid = to_regclass(%s) and contype = 'f' and conparentid = 0
+ order by conname
+"""
+# The rows that refer to nothing, by block, and how many stand before each in it. What is null in
+# part refers to nothing by right.
+ORPHANS = """
+select load_block,
+       (select count(*) from {staging} as before
+         where before.load_block = row.load_block and before.ctid < row.ctid),
+       concat_ws(', ', {sql_row})
+  from {staging} as row
+ where {sql_known} and not exists (select from {sql_parent} as parent where {sql_same})
+ order by load_block, ctid
+ limit %s
+"""
 REPEATS = "select exists (select from {staging} group by {key} having count(*) > 1)"
 MICROS = "'epoch'::timestamptz + {micros:d} * interval '1 microsecond'"
+
+
+class Orphan(NamedTuple):
+    """A staged row that refers to nothing: its block's offset, its place in it from 0, and why."""
+
+    block: int
+    place: int
+    fault: Fault
 
 
 class Staging:
@@ -76,6 +108,34 @@ class Staging:
                     lane.cursor.execute("rollback to savepoint merge")
                 written = list(pool.map(lambda each: self._choose(*each, on_conflict), merges))
         return sum(written)
+
+    def orphans(self, most: int) -> list[Orphan]:
+        """Return the first ``most`` rows that refer to what is not there."""
+        found: list[Orphan] = []
+        with self._connection.cursor() as cursor:
+            cursor.execute(FOREIGN_KEYS, (self._table.name,))
+            for parent, relation, columns, keys in cursor.fetchall():
+                same = [
+                    fill("parent.{key} = row.{column}", key=key, column=column)
+                    for key, column in zip(keys, columns, strict=True)
+                ]
+                query = fill(
+                    ORPHANS,
+                    staging=self.name,
+                    sql_parent=parent,
+                    sql_row=", ".join(fill("row.{column}", column=each) for each in columns),
+                    sql_known=" and ".join(
+                        fill("row.{column} is not null", column=each) for each in columns
+                    ),
+                    sql_same=" and ".join(same),
+                )
+                cursor.execute(query, (most,))
+                name = ", ".join(columns)
+                found += [
+                    Orphan(*place, Fault(name, f'{values} is not present in table "{relation}"'))
+                    for *place, values in cursor.fetchall()
+                ]
+        return found
 
     def drop(self) -> None:
         """Remove the table."""

@@ -1,4 +1,4 @@
-"""What the database says about the table, and which of its columns a file fills."""
+"""What the database says about the table."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ select array_agg(attname::text order by position)
 """
 
 DIMENSIONS = """
-select column_name, column_type::text
+select column_name, column_type::text, (extract(epoch from time_interval) * 1000000)::bigint
   from timescaledb_information.dimensions
  where format('%%I.%%I', hypertable_schema, hypertable_name)::regclass = %s
  order by dimension_number
@@ -86,7 +86,8 @@ class Table:
     """A table to load into, its name quoted.
 
     ``time`` is the column that cuts a hypertable into chunks, None for a plain table. Chunks can
-    be foreseen when it is of type timestamptz and the only dimension. ``in_columns`` tells that
+    be foreseen when it is of type timestamptz and the only dimension; ``interval`` is how long one
+    is, in microseconds. ``in_columns`` tells that
     chunks of it are in the columnstore already.
     """
 
@@ -97,6 +98,7 @@ class Table:
     foreseeable: bool
     has_triggers: bool
     in_columns: bool
+    interval: int | None
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)
@@ -123,9 +125,9 @@ def read_table(connection: Connection, name: str) -> Table:
         has_triggers = cursor.fetchone()[0]
         cursor.execute(COLUMNSTORE, (oid,))
         in_columns = cursor.fetchone()[0]
-    time, type = dimensions[0] if dimensions else (None, None)
+    time, type, interval = dimensions[0] if dimensions else (None, None, None)
     foreseeable = len(dimensions) == 1 and type == "timestamp with time zone"
-    return Table(quoted, columns, keys, time, foreseeable, has_triggers, in_columns)
+    return Table(quoted, columns, keys, time, foreseeable, has_triggers, in_columns, interval)
 
 
 def advance_sequences(cursor: Cursor, table: Table, filled: Sequence[Column]) -> None:
@@ -140,35 +142,3 @@ def advance_sequences(cursor: Cursor, table: Table, filled: Sequence[Column]) ->
                     sql_sequence=literal(column.sequence),
                 )
             )
-
-
-def choose_columns(
-    table: Table, header: Sequence[str], renamed: dict[str, str]
-) -> tuple[Column, ...]:
-    """Return the column that each field of the file fills, found by name or by ``--map``.
-
-    Names are compared without regard to case and surrounding blanks. Raises LoadError with every
-    fault at once.
-    """
-    faults = [f"--map {old}: the file has no such column" for old in renamed if old not in header]
-    by_name = {column.name.casefold(): column for column in table.columns}
-    chosen: list[Column] = []
-    for number, field in enumerate(header, 1):
-        column = by_name.get(renamed.get(field, field).strip().casefold())
-        if column is None:
-            faults.append(f"column {number} {renamed.get(field, field)!r} is not in the table")
-        elif column.generated:
-            faults.append(f"column {number} {column.name!r} is computed by the database")
-        elif column in chosen:
-            faults.append(f"column {number} {column.name!r} stands in the file twice")
-        else:
-            chosen.append(column)
-    faults += [
-        f"column {column.name!r} must have a value and is not in the file"
-        for column in table.columns
-        if column.required and column not in chosen
-    ]
-    if faults:
-        names = ", ".join(column.name for column in table.columns if not column.generated)
-        raise LoadError("\n".join([*faults, f"the table {table.name} has: {names}"]))
-    return tuple(chosen)

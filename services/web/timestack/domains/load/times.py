@@ -1,58 +1,137 @@
-"""Time stamps: ISO 8601 with an offset, or in one named zone.
+"""Time stamps: ISO 8601 with an offset, or in one named zone, and what the options say besides.
 
-A block is checked column-wise by Arrow in a few milliseconds; only where that finds something is
-a cell looked at by itself. Both accept the same spelling, so what passes is what PostgreSQL, its
-session set to the same zone, reads the same way.
+One cell is read here as PostgreSQL reads it. ``columnar`` checks whole blocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
-
-from timestack.domains.load.records import Block
-from timestack.domains.load.table import Column
-
-NUMBERS = ("float4", "float8", "numeric")
-NONE = np.empty(0, np.int64)
-AWARE = pa.timestamp("us", "UTC")
-NAIVE = pa.timestamp("us")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 # A year that is mistyped makes a chunk far away from all others.
 FAR = timedelta(days=3653)
 
+Unit = Literal["s", "ms", "us", "ns"]
+Order = Literal["dmy", "mdy"]
+MICROSECONDS: dict[Unit, Decimal] = {
+    "s": Decimal(1_000_000),
+    "ms": Decimal(1000),
+    "us": Decimal(1),
+    "ns": Decimal("0.001"),
+}
+UNITS: dict[Unit, str] = {
+    "s": "seconds",
+    "ms": "milliseconds",
+    "us": "microseconds",
+    "ns": "nanoseconds",
+}
+
+NUMBER = re.compile(r"[+-]?\d{1,30}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,2})?")
+CLOCK = (
+    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<part>\d{1,30}))?)?"
+    r"(?: ?(?P<half>[AaPp])[Mm])?"
+    r"(?: ?(?P<zone>[Zz]|UTC|GMT|utc|gmt|[+-](?:\d{1,2}(?::\d{2})?|\d{4})))?"
+)
+YEAR_FIRST = re.compile(
+    rf"(?P<year>\d{{4}})(?P<mark>[-/.])(?P<month>\d{{1,2}})(?P=mark)(?P<day>\d{{1,2}})[Tt ]{CLOCK}"
+)
+YEAR_LAST = re.compile(
+    r"(?P<one>\d{1,2})(?P<mark>[-/.])(?P<two>\d{1,2})(?P=mark)(?P<year>\d{4})"
+    rf"(?:(?:[Tt]|,? ){CLOCK})?"
+)
+# What is sent to PostgreSQL as it is: it can mean one thing only.
+PLAIN = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}(?::?\d{2})?)?"
+)
+FINER = re.compile(r":\d{2}[.,]\d{6}\d*[1-9]")
+
 
 @dataclass(frozen=True)
 class Rules:
-    """What a time may be. ``zone`` is the one that times without an offset are in, or None."""
+    """What a time may be. ``zone`` is the one that times without an offset are in, or None.
+
+    With an ``epoch``, times are numbers of that unit since 1970 (UTC). ``order`` says what a date
+    begins with whose year comes last.
+    """
 
     zone: ZoneInfo | None
     earliest: datetime
     latest: datetime
+    epoch: Unit | None = None
+    order: Order | None = None
 
     def read(self, cell: str) -> datetime:
-        """Return the time of one cell; raises ValueError saying what is wrong with it."""
-        try:
-            time = datetime.fromisoformat(cell)
-        except ValueError:
-            raise ValueError(
-                f"{cell!r} is not a time in ISO 8601, such as 2026-01-31T12:00:00Z"
-            ) from None
+        """Return the time of one cell, rounded to the microsecond.
+
+        Raises ValueError saying what is wrong with it.
+        """
+        time = self._count(cell) if self.epoch else self._parse(cell)
         if time.tzinfo is None:
             time = self._localize(time, cell)
         if not self.earliest <= time <= self.latest:
-            first, last = self.earliest.date(), self.latest.date()
-            raise ValueError(
-                f"{cell!r} is not between {first} and {last}: see --earliest and --latest"
-            )
+            raise self._outside(cell)
         return time
+
+    def rounds(self, cell: str) -> bool:
+        """Whether a cell that can be read is finer than a microsecond."""
+        if self.epoch:
+            return Decimal(cell.strip()) * MICROSECONDS[self.epoch] % 1 != 0
+        return bool(FINER.search(cell))
+
+    def _count(self, cell: str) -> datetime:
+        if not NUMBER.fullmatch(cell.strip()):
+            unit = UNITS[self.epoch]
+            raise ValueError(
+                f"{cell!r} is not a number of {unit} since 1970, as --epoch {self.epoch} says"
+            )
+        count = Decimal(cell.strip()) * MICROSECONDS[self.epoch]
+        try:
+            return EPOCH + timedelta(microseconds=round(count))
+        except OverflowError:
+            raise self._outside(cell) from None
+
+    def _parse(self, cell: str) -> datetime:
+        text = cell.strip()
+        if (found := YEAR_LAST.fullmatch(text)) and self.order is None:
+            raise ValueError(
+                f"{cell!r} may begin with the day or the month: say --date-order dmy or mdy"
+            )
+        try:
+            found = found or YEAR_FIRST.fullmatch(text)
+            return self._assemble(found.groupdict()) if found else _iso(text)
+        except (ValueError, OverflowError):
+            raise ValueError(_unreadable(cell)) from None
+
+    def _assemble(self, parts: dict[str, str | None]) -> datetime:
+        day, month = parts.get("day"), parts.get("month")
+        if day is None:
+            one, two = parts["one"], parts["two"]
+            day, month = (one, two) if self.order == "dmy" else (two, one)
+        hour, minute, second = (int(parts[name] or 0) for name in ("hour", "minute", "second"))
+        # Ten times the microseconds, for the digit that decides the rounding.
+        fraction = int(((parts["part"] or "") + "0" * 7)[:7])
+        if parts["half"]:
+            if not 1 <= hour <= 12:
+                raise ValueError("no such hour")
+            hour = hour % 12 + 12 * (parts["half"] in "Pp")
+        midnight = hour == 24 and not (minute or second or fraction)
+        time = datetime(  # noqa: DTZ001  (its zone follows)
+            int(parts["year"]), int(month), int(day), 0 if midnight else hour, minute, second
+        )
+        time += timedelta(days=int(midnight), microseconds=(fraction + 5) // 10)
+        return time.replace(tzinfo=_offset(parts["zone"]))
+
+    def _outside(self, cell: str) -> ValueError:
+        first, last = self.earliest.date(), self.latest.date()
+        return ValueError(
+            f"{cell!r} is not between {first} and {last}: see --earliest and --latest"
+        )
 
     def _localize(self, time: datetime, cell: str) -> datetime:
         if self.zone is None:
@@ -68,78 +147,28 @@ class Rules:
         )
 
 
-class Columnar:
-    """Checks whole blocks: their times, and that their numbers are some."""
+def _iso(text: str) -> datetime:
+    # A number of many digits is a count of something and not a day.
+    if NUMBER.fullmatch(text) and len(text) != len("20260131"):
+        raise ValueError("a number")
+    return datetime.fromisoformat(text)
 
-    def __init__(self, columns: Sequence[Column], delimiter: str, rules: Rules, table_time: str):
-        self._names = [column.name for column in columns]
-        self._times = [column.name for column in columns if column.base == "timestamptz"]
-        self._numbers = [column.name for column in columns if column.base in NUMBERS]
-        self._table_time = table_time
-        self._rules = rules
-        self._parsing = pa.csv.ParseOptions(delimiter=delimiter)
-        # The way that the last block's times could be read is tried first on the next.
-        self._types = [AWARE, NAIVE] if rules.zone else [AWARE]
 
-    def check(self, block: Block) -> np.ndarray | None:
-        """Return the table's time in microseconds since 1970 (UTC), one per row, NULL as 0.
-
-        None when a row of the block needs a closer look; empty without such a column.
-        """
-        lower = block.data.lower() if self._numbers else b""
-        if (b"nan" in lower or b"inf" in lower) and not self._finite(block):
-            return None
-        if not self._times:
-            return NONE
-        for type in list(self._types):
-            parsed = self._parse(block, self._times, type)
-            if parsed is not None:
-                self._types.sort(key=lambda each: each is not type)
-                return self._judge(parsed)
+def _offset(zone: str | None) -> timezone | None:
+    if zone is None:
         return None
+    if zone[0] not in "+-":
+        return UTC
+    hours, _, minutes = zone[1:].partition(":") if ":" in zone else (zone[1:3], "", zone[3:])
+    offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
+    return timezone(-offset if zone[0] == "-" else offset)
 
-    def _finite(self, block: Block) -> bool:
-        parsed = self._parse(block, self._numbers, pa.float64())
-        return parsed is not None and all(
-            pc.all(pc.is_finite(column), min_count=0).as_py() for column in parsed.columns
-        )
 
-    def _parse(self, block: Block, names: list[str], type: pa.DataType) -> pa.Table | None:
-        self._parsing.newlines_in_values = b'"' in block.data
-        try:
-            return pa.csv.read_csv(
-                pa.BufferReader(block.data),
-                pa.csv.ReadOptions(
-                    column_names=self._names,
-                    use_threads=False,
-                    block_size=len(block.data) + 1,
-                ),
-                self._parsing,
-                pa.csv.ConvertOptions(
-                    include_columns=names,
-                    column_types=dict.fromkeys(names, type),
-                    null_values=[""],
-                    quoted_strings_can_be_null=False,
-                ),
-            )
-        except pa.ArrowInvalid:
-            return None
-
-    def _judge(self, parsed: pa.Table) -> np.ndarray | None:
-        table_time = NONE
-        for name in self._times:
-            column = parsed[name]
-            if column.type == NAIVE:
-                try:
-                    # Raises for a time that the zone skipped or had twice.
-                    column = pc.assume_timezone(column, self._rules.zone.key)
-                except pa.ArrowInvalid:
-                    return None
-            span = pc.min_max(column).as_py()
-            if span["min"] is not None and not (
-                self._rules.earliest <= span["min"] and span["max"] <= self._rules.latest
-            ):
-                return None
-            if name == self._table_time:
-                table_time = column.cast(pa.int64()).fill_null(0).to_numpy()
-        return table_time
+def _unreadable(cell: str) -> str:
+    text = cell.strip()
+    said = f"{cell!r} is not a time in ISO 8601, such as 2026-01-31T12:00:00Z"
+    if not NUMBER.fullmatch(text) or len(text) < 9:
+        return said
+    size = abs(Decimal(text))
+    unit = "s" if size < 10**11 else "ms" if size < 10**14 else "us" if size < 10**17 else "ns"
+    return f"{said}; if it is a number of {UNITS[unit]} since 1970, say --epoch {unit}"

@@ -1,0 +1,186 @@
+"""Whole blocks checked by Arrow in a few milliseconds, and written again where the file needs it.
+
+Only where that finds something is a cell looked at by itself. Both accept the same spelling, so
+what passes is what PostgreSQL, its session set to the same zone, reads the same way.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from timestack.domains.load.layout import Layout, Omitted
+from timestack.domains.load.numbers import NUMBERS, WHOLE
+from timestack.domains.load.records import Block
+from timestack.domains.load.times import MICROSECONDS
+
+NONE = np.empty(0, np.int64)
+AWARE = pa.timestamp("us", "UTC")
+NAIVE = pa.timestamp("us")
+FINE = pa.timestamp("ns", "UTC")
+NAIVE_FINE = pa.timestamp("ns")
+# What may be a number for PostgreSQL but is none of the file's; text may hold it, too.
+SUSPECT = (b"nan", b"inf", b"_", b"0x", b"0o", b"0b")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A block that may be sent, and its rows' ``times`` in microseconds since 1970 (UTC).
+
+    A time that is NULL is 0; without a column of times there are none. ``rounded`` is how many
+    times were finer than a microsecond.
+    """
+
+    block: Block
+    times: np.ndarray
+    rounded: int = 0
+
+
+class Columnar:
+    """Checks whole blocks: their times, and that their numbers are some."""
+
+    def __init__(self, layout: Layout):
+        self._layout = layout
+        self._rules = layout.rules
+        # Names of the file's columns that are surely different.
+        self._names = [str(number) for number in range(len(layout.fields))]
+        named = list(zip(self._names, layout.fields, strict=True))
+        columns = [(name, field) for name, field in named if not isinstance(field, Omitted)]
+        self._kept = [name for name, _ in columns]
+        self._times = [name for name, column in columns if column.base == "timestamptz"]
+        self._table_time = next((n for n, column in columns if column.name == layout.time), None)
+        self._whole = [name for name, column in columns if column.base in WHOLE]
+        self._numbers = [name for name, column in columns if column.base in NUMBERS]
+        self._indexes = [name for name, field in named if field is Omitted.ROW_NUMBERS]
+        self._empty = [name for name, field in named if field is Omitted.EMPTY]
+        self._parsing = pa.csv.ParseOptions(delimiter=layout.delimiter)
+        # The way that the last block's times could be read is tried first on the next.
+        self._types = [AWARE, FINE]
+        if self._rules.zone:
+            self._types += [NAIVE, NAIVE_FINE]
+        if self._rules.epoch:
+            self._types = [pa.int64()]
+
+    def check(self, block: Block) -> Checked | None:
+        """Return a block that may be sent; None when a row of it needs a closer look."""
+        lower = block.data.lower() if self._numbers or self._whole else b""
+        if any(text in lower for text in SUSPECT) and not self._decimal(block):
+            return None
+        for type in list(self._types):
+            parsed = self._parse(
+                block,
+                dict.fromkeys(self._whole + self._indexes, pa.int64())
+                | dict.fromkeys(self._times, type)
+                | dict.fromkeys(self._empty, pa.string()),
+            )
+            if parsed is not None:
+                self._types.sort(key=lambda each: each is not type)
+                return self._judge(block, parsed)
+        return None
+
+    def _decimal(self, block: Block) -> bool:
+        """Whether all numbers are finite ones in decimal digits."""
+        names = self._whole + self._numbers
+        parsed = self._parse(block, dict.fromkeys(names, pa.float64()))
+        return parsed is not None and all(
+            pc.all(pc.is_finite(column), min_count=0).as_py() for column in parsed.columns
+        )
+
+    def _parse(self, block: Block, types: dict[str, pa.DataType]) -> pa.Table | None:
+        if not types:
+            return pa.table({})
+        self._parsing.newlines_in_values = b'"' in block.data
+        try:
+            return pa.csv.read_csv(
+                pa.BufferReader(block.data),
+                pa.csv.ReadOptions(
+                    column_names=self._names,
+                    use_threads=False,
+                    block_size=len(block.data) + 1,
+                ),
+                self._parsing,
+                pa.csv.ConvertOptions(
+                    include_columns=list(types),
+                    column_types=types,
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
+                    decimal_point=self._layout.decimal,
+                ),
+            )
+        except pa.ArrowInvalid:
+            return None
+
+    def _judge(self, block: Block, parsed: pa.Table) -> Checked | None:
+        if any(parsed[name].null_count < len(parsed) for name in self._empty):
+            return None
+        table_time, rounded, written = NONE, 0, {}
+        for name in self._times:
+            try:
+                column, finer = self._micros(parsed[name])
+            except pa.ArrowInvalid:
+                return None
+            span = pc.min_max(column).as_py()
+            if span["min"] is not None and not (
+                self._rules.earliest <= span["min"] and span["max"] <= self._rules.latest
+            ):
+                return None
+            rounded += finer
+            written[name] = column
+            if name == self._table_time:
+                table_time = column.cast(pa.int64()).fill_null(0).to_numpy()
+        if self._layout.is_plain:
+            return Checked(block, table_time, rounded)
+        sent = self._write(block, written if self._rules.epoch else {})
+        return sent and Checked(replace(block, sent=sent), table_time, rounded)
+
+    def _micros(self, column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:
+        """Return times to the microsecond, and how many were rounded to it.
+
+        Raises pa.ArrowInvalid for a time that the zone skipped or had twice, or too large a number.
+        """
+        rounded, zone = 0, getattr(column.type, "tz", None)
+        if self._rules.epoch:
+            zone = "UTC"
+            scale = MICROSECONDS[self._rules.epoch]
+            if scale >= 1:
+                column = pc.multiply_checked(column, int(scale))
+        if self._rules.epoch == "ns" or getattr(column.type, "unit", None) == "ns":
+            column, rounded = _round(column.cast(pa.int64()))
+        column = column.cast(pa.timestamp("us", zone))
+        if zone is None:
+            column = pc.assume_timezone(column, self._rules.zone.key)
+        return column, rounded
+
+    def _write(self, block: Block, times: dict[str, pa.ChunkedArray]) -> bytes | None:
+        """Return the rows as CSV without what is left out, numbers and times as PostgreSQL's."""
+        parsed = self._parse(block, dict.fromkeys(self._kept, pa.string()))
+        if parsed is None:
+            return None
+        for number, name in enumerate(self._kept):
+            if name in times:
+                parsed = parsed.set_column(number, name, times[name])
+            elif self._layout.decimal == "," and name in self._whole + self._numbers:
+                if pc.any(pc.match_substring(parsed[name], "."), min_count=0).as_py():
+                    return None
+                points = pc.replace_substring(parsed[name], ",", ".")
+                parsed = parsed.set_column(number, name, points)
+        text = io.BytesIO()
+        options = pa.csv.WriteOptions(include_header=False, delimiter=self._layout.delimiter)
+        pa.csv.write_csv(parsed, text, options)
+        return text.getvalue()
+
+
+def _round(nanoseconds: pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:
+    micros = pc.add(nanoseconds, 500).cast(pa.int64())
+    # Arrow's division goes towards zero, also before 1970.
+    values = micros.fill_null(0).to_numpy()
+    original = nanoseconds.fill_null(0).to_numpy()
+    rounded = int(np.count_nonzero(original % 1000))
+    floored = pa.array(values // 1000, mask=nanoseconds.is_null().to_numpy())
+    return pa.chunked_array([floored]), rounded
