@@ -235,7 +235,7 @@ def _summarize(given: argparse.Namespace, report: Report, seconds: float) -> Non
     for number in report.omitted:
         _say(f"column {number} has no name and was left out")
     if report.rounded:
-        _say(f"{report.rounded:,} times were finer than a microsecond and were rounded to it")
+        _say(f"times that were rounded to the microsecond: {report.rounded:,}")
     skipped = f", {report.skipped:,} skipped" if report.skipped else ""
     rate = report.read / seconds
     _say(

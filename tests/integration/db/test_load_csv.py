@@ -210,7 +210,7 @@ def test_rounding_to_the_microsecond_is_said(measures: Database, write) -> None:
     assert (report.written, report.rounded) == (2, 1)
     assert values(measures, "time").startswith("2026-01-01 00:00:00.123457+00")
     measures.sql("truncate measures")
-    assert b"1 times were finer than a microsecond" in program(measures, str(write(text))).stderr
+    assert b"rounded to the microsecond: 1\n" in program(measures, str(write(text))).stderr
 
 
 # What is wrong, exactly

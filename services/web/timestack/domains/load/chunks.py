@@ -36,10 +36,11 @@ select greatest(extract(epoch from range_start) * 1000000, -9223372036854775808)
         or range_end > 'epoch'::timestamptz + %(low)s * interval '1 microsecond'
        and range_start <= 'epoch'::timestamptz + %(high)s * interval '1 microsecond')
 """
-# The time is a literal: with an expression, the plan holds, and locks, every chunk there is.
+# The times are literals: with an expression, the plan holds, and locks, every chunk there is. They
+# leave room for the way that PostgreSQL rounds to the microsecond.
 DELETE = """
 delete from {sql_table}
- where {time} = %s
+ where {time} between %s and %s
    and xmin = pg_current_xact_id()::xid
 """
 # Nothing changed: without this a refresh would compute the buckets of every chunk made here.
@@ -147,12 +148,15 @@ class Chunks:
         try:
             lane.copy(Block.of(records))
             delete = fill(DELETE, sql_table=self._table.name, time=self._table.time)
+            deleted = 0
             for time in times.tolist():
-                lane.cursor.execute(delete, (EPOCH + timedelta(microseconds=time),))
+                bounds = [EPOCH + timedelta(microseconds=time + more) for more in (-1, 1)]
+                lane.cursor.execute(delete, bounds)
+                deleted += lane.cursor.rowcount
             lane.cursor.execute(RECORDED)
             if lane.cursor.fetchone()[0]:
                 lane.cursor.execute(FORGET)
-            lane.cursor.execute("commit")
+            lane.cursor.execute("commit" if deleted == len(records) else "rollback")
         except psycopg2.Error:
             lane.cursor.execute("rollback")
             raise

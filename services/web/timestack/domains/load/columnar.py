@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +19,7 @@ import pyarrow.csv
 from timestack.domains.load.layout import Layout, Omitted
 from timestack.domains.load.numbers import NUMBERS, WHOLE
 from timestack.domains.load.records import Block
-from timestack.domains.load.times import MICROSECONDS
+from timestack.domains.load.times import EPOCH, MICROSECONDS
 
 NONE = np.empty(0, np.int64)
 AWARE = pa.timestamp("us", "UTC")
@@ -47,6 +49,9 @@ class Columnar:
     def __init__(self, layout: Layout):
         self._layout = layout
         self._rules = layout.rules
+        micros = timedelta(microseconds=1)
+        self._earliest = (layout.rules.earliest - EPOCH) // micros
+        self._latest = (layout.rules.latest - EPOCH) // micros
         # Names of the file's columns that are surely different.
         self._names = [str(number) for number in range(len(layout.fields))]
         named = list(zip(self._names, layout.fields, strict=True))
@@ -69,12 +74,16 @@ class Columnar:
     def check(self, block: Block) -> Checked | None:
         """Return a block that may be sent; None when a row of it needs a closer look."""
         lower = block.data.lower() if self._numbers or self._whole else b""
-        if any(text in lower for text in SUSPECT) and not self._decimal(block):
+        # A letter is found to be missing faster than a text whose beginning is everywhere.
+        if any(text[-1:] in lower and text in lower for text in SUSPECT) and not self._decimal(
+            block
+        ):
             return None
-        for type in list(self._types):
+        for whole, type in product((pa.int64(), pa.float64()), list(self._types)):
             parsed = self._parse(
                 block,
-                dict.fromkeys(self._whole + self._indexes, pa.int64())
+                dict.fromkeys(self._indexes, pa.int64())
+                | dict.fromkeys(self._whole, whole)
                 | dict.fromkeys(self._times, type)
                 | dict.fromkeys(self._empty, pa.string()),
             )
@@ -119,25 +128,33 @@ class Columnar:
     def _judge(self, block: Block, parsed: pa.Table) -> Checked | None:
         if any(parsed[name].null_count < len(parsed) for name in self._empty):
             return None
-        table_time, rounded, written = NONE, 0, {}
-        for name in self._times:
-            try:
+        table_time, rounded = NONE, 0
+        # What is sent in another spelling than the file's.
+        written: dict[str, pa.ChunkedArray] = {}
+        try:
+            for name in self._times:
                 column, finer = self._micros(parsed[name])
-            except pa.ArrowInvalid:
-                return None
-            span = pc.min_max(column).as_py()
-            if span["min"] is not None and not (
-                self._rules.earliest <= span["min"] and span["max"] <= self._rules.latest
-            ):
-                return None
-            rounded += finer
-            written[name] = column
-            if name == self._table_time:
-                table_time = column.cast(pa.int64()).fill_null(0).to_numpy()
-        if self._layout.is_plain:
+                micros = column.cast(pa.int64())
+                span = pc.min_max(micros).as_py()
+                if span["min"] is not None and not (
+                    self._earliest <= span["min"] and span["max"] <= self._latest
+                ):
+                    return None
+                rounded += finer
+                if self._rules.epoch:
+                    written[name] = column
+                if name == self._table_time:
+                    table_time = micros.fill_null(0).to_numpy()
+            for name in self._whole:
+                if pa.types.is_floating(parsed[name].type):
+                    # Raises for a fraction, and for what a float may have rounded.
+                    written[name] = parsed[name].cast(pa.int64())
+        except pa.ArrowInvalid:
+            return None
+        if self._layout.is_plain and not written:
             return Checked(block, table_time, rounded)
-        sent = self._write(block, written if self._rules.epoch else {})
-        return sent and Checked(replace(block, sent=sent), table_time, rounded)
+        sent = self._write(block, written)
+        return None if sent is None else Checked(replace(block, sent=sent), table_time, rounded)
 
     def _micros(self, column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:
         """Return times to the microsecond, and how many were rounded to it.
@@ -157,14 +174,14 @@ class Columnar:
             column = pc.assume_timezone(column, self._rules.zone.key)
         return column, rounded
 
-    def _write(self, block: Block, times: dict[str, pa.ChunkedArray]) -> bytes | None:
+    def _write(self, block: Block, written: dict[str, pa.ChunkedArray]) -> bytes | None:
         """Return the rows as CSV without what is left out, numbers and times as PostgreSQL's."""
         parsed = self._parse(block, dict.fromkeys(self._kept, pa.string()))
         if parsed is None:
             return None
         for number, name in enumerate(self._kept):
-            if name in times:
-                parsed = parsed.set_column(number, name, times[name])
+            if name in written:
+                parsed = parsed.set_column(number, name, written[name])
             elif self._layout.decimal == "," and name in self._whole + self._numbers:
                 if pc.any(pc.match_substring(parsed[name], "."), min_count=0).as_py():
                     return None

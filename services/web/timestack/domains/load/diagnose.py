@@ -36,7 +36,7 @@ class Examined:
     """The rows of a block, good and bad, in the file's order.
 
     ``times`` holds the table's time of each good row in microseconds since 1970 (UTC), ``rounded``
-    is how many times of them were finer than a microsecond.
+    is how many times of them were finer than a microsecond. Without that column there are none.
     """
 
     good: list[Record]
@@ -61,6 +61,7 @@ class Diagnosis:
     def __init__(self, connection: Connection, layout: Layout):
         self._connection = connection
         self._layout = layout
+        self._has_time = any(column.name == layout.time for column in layout.columns)
         self._query = " union all ".join(
             fill(SELECT, sql_name=literal(column.name), field=name, sql_type=literal(column.type))
             for column, name in zip(layout.columns, self._names(), strict=True)
@@ -88,7 +89,7 @@ class Diagnosis:
         return Examined(
             [self._sent(record, row) for record, row in good],
             [BadRow(each.line, each.data, tuple(row.faults)) for each, row in pairs if row.faults],
-            np.array([row.time for _, row in good], np.int64),
+            np.array([row.time for _, row in good if self._has_time], np.int64),
             sum(row.rounded for _, row in good),
         )
 

@@ -162,7 +162,7 @@ def _layout(reader: Reader, source: Source, table: Table, options: Options) -> L
     dialect = sniff(
         first,
         table,
-        {*options.renamed, *options.ignored},
+        {*options.renamed, *(name for name in options.ignored if not name.isdecimal())},
         has_header=options.has_header or source.is_parquet,
         delimiter=delimiter,
     )
