@@ -26,6 +26,8 @@ AWARE = pa.timestamp("us", "UTC")
 NAIVE = pa.timestamp("us")
 FINE = pa.timestamp("ns", "UTC")
 NAIVE_FINE = pa.timestamp("ns")
+# From here on a float may stand for an integer beside it.
+EXACT = 2.0**53
 # What may be a number for PostgreSQL but is none of the file's; text may hold it, too.
 SUSPECT = (b"nan", b"inf", b"_", b"0x", b"0o", b"0b")
 
@@ -147,7 +149,10 @@ class Columnar:
                     table_time = micros.fill_null(0).to_numpy()
             for name in self._whole:
                 if pa.types.is_floating(parsed[name].type):
-                    # Raises for a fraction, and for what a float may have rounded.
+                    largest = pc.max(pc.abs(parsed[name])).as_py()
+                    if largest is not None and largest >= EXACT:
+                        return None
+                    # Raises for a fraction.
                     written[name] = parsed[name].cast(pa.int64())
         except pa.ArrowInvalid:
             return None
