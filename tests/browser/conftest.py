@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
@@ -37,11 +38,11 @@ def browser(stack: Stack, prefixed_stack: Stack) -> Iterator[Browser]:
         chromium.close()
 
 
-def cookies(stack: Stack) -> list[dict]:
-    """The administrator's log-in, as Playwright wants it."""
+def cookies(stack: Stack, client: httpx.Client | None = None) -> list[dict]:
+    """A client's log-in, the administrator's by default, as Playwright wants it."""
     return [
         {"name": each.name, "value": each.value, "url": f"https://localhost:{stack.https_port}/"}
-        for each in stack.http.cookies.jar
+        for each in (client or stack.http).cookies.jar
         if each.name.startswith("__Host-")
     ]
 

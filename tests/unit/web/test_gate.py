@@ -169,7 +169,13 @@ def test_an_address_that_may_lead_elsewhere_is_none_to_go_on_to(address: str) ->
 
 
 @pytest.mark.parametrize(
-    "address", ["/", "/dash/sensors?type=wind&to=https://example.org//x", "/timestack/pgadmin/"]
+    "address",
+    [
+        "/",
+        "/dash/sensors?type=wind&to=https://example.org//x",
+        "/dash/sensors?sensor=temp%C3%A9rature&range=2013-01-01T00:00:00Z/2013-02-01T00:00:00Z",
+        "/timestack/pgadmin/",
+    ],
 )
 def test_a_path_of_this_site_is_one_to_go_on_to(address: str) -> None:
     assert gate.is_path_here(address)

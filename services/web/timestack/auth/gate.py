@@ -147,13 +147,16 @@ def is_path_here(address: str) -> bool:
     Browsers take a backslash for a slash and drop control characters, so ``/\\evil.example`` and
     ``/\\t/evil.example`` leave the site; encoded they may be decoded once more on the way.
     """
+    if not address.isprintable() or not address.isascii():
+        return False
+    # What follows is for the page to read, and moves no browser to another site.
+    path = address.partition("?")[0]
     for _ in range(3):
-        path = address.partition("?")[0]
-        if not address.startswith("/") or "//" in path or "\\" in address:
+        if not path.startswith("/") or "//" in path or "\\" in path:
             return False
-        if not address.isprintable() or not address.isascii():
+        if not path.isprintable() or not path.isascii():
             return False
-        address = unquote(address)
+        path = unquote(path)
     return True
 
 

@@ -32,6 +32,7 @@ DOCUMENT = """<!doctype html>
   <head>
     {{ metas }}
     <title>{{ title }}</title>
+    <script src="{{ url_for('static', filename='trouble.js') }}"></script>
     <link rel="icon" type="image/svg+xml" href="{{ url_for('static', filename='logo.svg') }}">
     <link rel="stylesheet" href="{{ url_for('bootstrap.static',
       filename='css/bootstrap.min.css') }}">
@@ -40,7 +41,18 @@ DOCUMENT = """<!doctype html>
     <script src="{{ url_for('static', filename='theme.js') }}"></script>
   </head>
   <body>
-    {{ app_entry }}
+    <div id="react-entry-point">
+      <div class="_dash-loading">
+        <p>Loading…</p>
+        <p class="ts-late">This takes longer than it should. <a href="">Reload the page</a></p>
+      </div>
+    </div>
+    <div class="ts-trouble" id="trouble" data-login="{{ url_for('security.login') }}" role="alert"
+      hidden>
+      <p class="ts-trouble-title"></p>
+      <p></p>
+      <a class="btn btn-primary btn-sm" href=""></a>
+    </div>
     {{ config }}
     {{ scripts }}
     {{ renderer }}
@@ -117,7 +129,6 @@ class Shell(Dash):
                 html.Main(
                     dbc.Container(
                         [
-                            states.stale(),
                             html.Div(id="alert"),
                             html.Div(states.loading(), id="page"),
                         ]

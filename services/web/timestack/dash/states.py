@@ -73,25 +73,6 @@ def failed(heading: str, advice: str) -> dbc.Alert:
     )
 
 
-def stale() -> html.Div:
-    """A callback had no answer, or a refusal: shown by assets/timestack.js until one succeeds."""
-    return html.Div(
-        dbc.Alert(
-            [
-                html.H2("This page is not up to date", className="h5 alert-heading"),
-                html.P(
-                    "The server did not answer, or no longer has what was chosen here.",
-                    className="mb-3",
-                ),
-                html.A("Retry", href="", className="btn btn-primary btn-sm"),
-            ],
-            color="danger",
-        ),
-        id="stale",
-        hidden=True,
-    )
-
-
 def loading() -> html.Div:
     """The outline of a page, until its content is there."""
     return html.Div(

@@ -8,8 +8,6 @@
   let written = null;
   let sensor = null;
   let resting = 0;
-  // Whether the last callback failed.
-  let stale = false;
 
   // Dash's renderer is loaded after this file and adds no_update and set_props to the same object.
   const dash = (window.dash_clientside ??= {});
@@ -29,24 +27,6 @@
     ];
     return pair.every(Boolean) ? pair.map((end) => instant(String(end))).join("/") : null;
   }
-
-  // Dash writes a failed callback to the console alone; the panel of states.stale() tells the reader.
-  const fetchAny = window.fetch;
-  window.fetch = async (...request) => {
-    const address = String(request[0]?.url ?? request[0]);
-    if (!address.includes("/_dash-update-component")) return fetchAny(...request);
-    let current = false;
-    try {
-      const answer = await fetchAny(...request);
-      current = answer.ok;
-      // The log-in is over: asked for once more, the page leads to the form and back here.
-      if (answer.status === 401) window.location.reload();
-      return answer;
-    } finally {
-      if (current === stale) dash.set_props("stale", { hidden: current });
-      stale = !current;
-    }
-  };
 
   // Plotly takes every touch for a drag of the chart, and a phone's page would stop scrolling where
   // a chart begins. It does not get to see them: the slider moves the chart, a tap still shows values.

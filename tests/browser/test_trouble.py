@@ -1,0 +1,120 @@
+"""What a dashboard says when the log-in is over, or when a part of it does not arrive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.browser.conftest import cookies
+from tests.stack import PASSWORD, Stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+VIEW = "/dash/sensors?type=wind&location=JFK&sensor=speed"
+CALLBACKS = "**/_dash-update-component*"
+# Milliseconds; for a machine that has much else to do.
+DEADLINE = 60_000
+DRAWN = "() => document.querySelector('#detail-chart .js-plotly-plot')?.data?.length > 0"
+
+
+@pytest.fixture
+def page(browser: Browser, stack: Stack) -> Iterator[Page]:
+    """The administrator's; what goes wrong in it is wanted."""
+    context = browser.new_context(
+        ignore_https_errors=True, viewport={"width": 1440, "height": 1000}
+    )
+    context.set_default_timeout(DEADLINE)
+    context.add_cookies(cookies(stack))
+    yield context.new_page()
+    context.close()
+
+
+def abort(route: Route) -> None:
+    route.abort()
+
+
+def told(page: Page, heading: str) -> None:
+    """The panel says so, and nothing looks as if it were still on its way."""
+    expect(page.get_by_role("alert").filter(has_text=heading)).to_be_visible(timeout=DEADLINE)
+    for waiting in (".spinner-border", ".ts-bone", "._dash-loading", "._dash-error"):
+        expect(page.locator(waiting).filter(visible=True)).to_have_count(0, timeout=DEADLINE)
+
+
+def test_a_session_that_ended_elsewhere_is_told_and_the_log_in_leads_back_to_the_view(
+    stack: Stack, page: Page
+) -> None:
+    client = stack.user("elsewhere@example.org", "viewer")
+    page.context.clear_cookies()
+    page.context.add_cookies(cookies(stack, client))
+    page.goto(stack.url + VIEW)
+    page.wait_for_function(DRAWN)
+    assert stack.submit(client, "/logout", {}).status_code == 302
+    page.get_by_text("7 d", exact=True).click()
+    told(page, "You are logged out")
+    page.get_by_role("link", name="Log in").click()
+    page.get_by_label("E-mail").fill("elsewhere@example.org")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(re.compile(re.escape(f"{stack.url}{VIEW}&range=7d") + "$"))
+    page.wait_for_function(DRAWN)
+
+
+@pytest.mark.parametrize(
+    ("file", "heading"),
+    [
+        ("**/dash_renderer*.js*", "This page did not load completely"),
+        ("**/dash_core_components*.js*", "This page did not load completely"),
+        ("**/async-graph*.js*", "This page did not load completely"),
+        ("**/assets/timestack.js*", "This page did not load completely"),
+        ("**/timestack.css*", "This page did not load completely"),
+        ("**/_dash-layout*", "The server does not answer"),
+        ("**/_dash-dependencies*", "The server does not answer"),
+    ],
+)
+def test_a_part_that_does_not_arrive_is_told_with_a_way_to_load_it_again(
+    stack: Stack, page: Page, file: str, heading: str
+) -> None:
+    page.route(file, abort)
+    page.goto(stack.url + VIEW)
+    told(page, heading)
+    page.unroute(file)
+    page.get_by_role("alert").get_by_role("link").click()
+    page.wait_for_function(DRAWN)
+    expect(page.locator("#trouble")).to_be_hidden(timeout=DEADLINE)
+
+
+def test_where_no_script_arrives_the_page_does_not_promise_one_forever(
+    stack: Stack, page: Page
+) -> None:
+    page.route("**/*.js*", abort)
+    page.goto(stack.url + VIEW)
+    late = page.get_by_text("This takes longer than it should.")
+    expect(late).to_be_visible(timeout=DEADLINE)
+    expect(late.get_by_role("link", name="Reload the page")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("status", "heading"),
+    [
+        (400, "This page is not up to date"),
+        (403, "Your account may not see this"),
+        (429, "Too many requests"),
+        (502, "The server does not answer"),
+        (503, "The server does not answer"),
+        (None, "The server does not answer"),
+    ],
+)
+def test_a_choice_that_is_not_answered_is_told_until_one_is(
+    stack: Stack, page: Page, status: int | None, heading: str
+) -> None:
+    page.goto(stack.url + VIEW)
+    page.wait_for_function(DRAWN)
+    page.route(CALLBACKS, lambda route: route.fulfill(status=status) if status else route.abort())
+    page.get_by_text("7 d", exact=True).click()
+    told(page, heading)
+    page.unroute(CALLBACKS)
+    page.get_by_text("1 d", exact=True).click()
+    expect(page.locator("#trouble")).to_be_hidden(timeout=DEADLINE)
