@@ -6,6 +6,12 @@ import dash_bootstrap_components as dbc
 from dash import html
 from flask import g
 
+# Table -> the columns of a file for it, and what a line is.
+FILES = [
+    ("sensors", "id, type, location, name, unit", "a line for each sensor"),
+    ("readings", "time, sensor_id, value", "a line for each reading, of the sensor with that id"),
+]
+
 
 def no_sensors() -> html.Section:
     """The database has no sensor yet."""
@@ -29,8 +35,8 @@ def no_sensors() -> html.Section:
                     ),
                     html.Li(
                         [
-                            html.Code("make load FILE=readings.csv TABLE=readings"),
-                            ": readings of your own.",
+                            "Files of your own, the sensors before their readings:",
+                            html.Ol([_file(*each) for each in FILES]),
                         ]
                     ),
                 ]
@@ -38,6 +44,17 @@ def no_sensors() -> html.Section:
             html.P("Then reload this page.", className="text-body-secondary"),
         ],
         className="ts-state",
+    )
+
+
+def _file(table: str, columns: str, line: str) -> html.Li:
+    return html.Li(
+        [
+            html.Code(f"make load FILE={table}.csv TABLE={table}"),
+            ", with the columns ",
+            html.Code(columns),
+            f": {line}.",
+        ]
     )
 
 
