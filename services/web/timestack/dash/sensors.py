@@ -363,7 +363,7 @@ def _card(
     tools: list[Component],
 ) -> html.Section:
     heading = [
-        html.P(eyebrow, className="ts-eyebrow"),
+        html.P(eyebrow, id=f"{name}-eyebrow", className="ts-eyebrow"),
         html.H2(title, id=f"{name}-title", className="h5 mb-0"),
     ]
     return html.Section(
@@ -395,5 +395,6 @@ def _card(
         ],
         id=f"{name}-chart",
         className="ts-card ts-chart",
-        **{"aria-labelledby": f"{name}-title"},
+        # The two charts of a sensor have one title.
+        **{"aria-labelledby": f"{name}-eyebrow {name}-title"},
     )

@@ -38,6 +38,15 @@
     { capture: true, passive: true },
   );
 
+  // A drop-down puts a field before its button that takes the focus and passes it on, and hides it
+  // from screen readers all the same. The button can take it by itself.
+  new MutationObserver(() => {
+    for (const field of document.querySelectorAll(".dash-dropdown-focus-target:not([inert])")) {
+      field.inert = true;
+      field.nextElementSibling.tabIndex = 0;
+    }
+  }).observe(document, { childList: true, subtree: true });
+
   dash.timestack = {
     // The address changed: render it, unless this page wrote it to say what it already shows.
     route(path, search) {

@@ -1,0 +1,75 @@
+"""axe-core finds nothing wrong with our pages, on a phone and on a desk, light and dark."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from tests.browser.conftest import cookies
+from tests.stack import Stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+STRANGERS = ["/", "/login", "/register", "/recover"]
+ADMINISTRATORS = ["/", "/account", "/account/password", "/dash/sensors", "/no-such-page"]
+# Milliseconds; for a machine that has much else to do.
+DEADLINE = 60_000
+DRAWN = """
+() => ['detail', 'daily'].every(
+  name => document.querySelector(`#${name}-chart .js-plotly-plot`)?.data?.length > 0)
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_no_page_keeps_anybody_out(stack: Stack, browser: Browser, width: int, scheme: str) -> None:
+    look = {
+        "ignore_https_errors": True,
+        "viewport": {"width": width, "height": 900},
+        "color_scheme": scheme,
+    }
+    known = cookies(stack)
+    with browser.new_context(**look) as stranger, browser.new_context(**look) as administrator:
+        administrator.add_cookies(known)
+        faults = [
+            f"{path}: {fault}"
+            for context, paths in ((stranger, STRANGERS), (administrator, ADMINISTRATORS))
+            for path in paths
+            for fault in violations(context, stack.url + path)
+        ]
+    assert faults == []
+
+
+def violations(context: BrowserContext, address: str) -> list[str]:
+    """What axe-core finds in a page: the rule, and where."""
+    page = context.new_page()
+    page.set_default_timeout(DEADLINE)
+    page.goto(address)
+    if "/dash/" in address:
+        page.wait_for_function(DRAWN)
+    found = Axe().run(page).response["violations"]
+    page.close()
+    return [f"{each['id']} at {[node['target'] for node in each['nodes']]}" for each in found]
+
+
+def test_a_drop_down_is_reached_and_changed_by_keyboard_alone(
+    stack: Stack, browser: Browser
+) -> None:
+    known = cookies(stack)
+    with browser.new_context(ignore_https_errors=True) as context:
+        context.add_cookies(known)
+        page = context.new_page()
+        page.set_default_timeout(DEADLINE)
+        page.goto(f"{stack.url}/dash/sensors?type=wind&location=JFK&sensor=speed")
+        page.wait_for_function(DRAWN)
+        page.locator("#sensor-type").focus()
+        page.keyboard.press("Tab")
+        expect(page.locator("#sensor-location")).to_be_focused()
+        page.keyboard.press("Shift+Tab")
+        expect(page.locator("#sensor-type")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("option", name="wind", exact=True)).to_be_focused()
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("Enter")
+        expect(page.locator("#sensor-type")).not_to_have_text("wind")
