@@ -9,7 +9,7 @@ from flask_bootstrap import Bootstrap5
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from timestack import __version__, api, auth, dash, db, errors, health, pages
+from timestack import __version__, api, assets, auth, dash, db, errors, health, pages
 from timestack.settings import WEB_SECRETS, Settings
 
 MIB = 1024 * 1024
@@ -50,6 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(api.blueprint)
     dash.init_app(app)
+    assets.init_app(app, app.extensions["dash"])
 
     # Traefik is the one proxy in front: one entry of each header is its own, the rest is hearsay.
     # The port is the published one: that of the client's Host would be in every link, mails too.
