@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from scripts.host import certificates, engine, images, stack
+from scripts.host import certificates, engine, environment, images, stack
 from scripts.host.compose import Compose, docker, one_off
 from scripts.host.console import columns, info
 from scripts.host.faults import Fault, Refused
@@ -47,6 +47,8 @@ def examine(root: Path) -> int:
     except FileNotFoundError:
         findings.append(Finding("warn", ".env", "not there yet: make up writes it"))
     else:
+        unreachable = environment.unreachable(compose.values)
+        findings += [Finding("warn", "name", unreachable)] if unreachable else []
         findings += _secrets(root, compose)
         findings += _images(compose)
         findings += _services(compose)

@@ -131,6 +131,23 @@ def _address(value: str) -> Problem:
     return None
 
 
+def _networks(value: str) -> Problem:
+    """Addresses and networks between commas, none of them so large that anybody is in it."""
+    example = "write addresses or networks between commas, such as 10.0.0.5,192.168.7.0/24"
+    for each in value.split(","):
+        try:
+            network = ipaddress.ip_network(each)
+        except ValueError:
+            if re.fullmatch(r"[0-9A-Fa-f.:]+/[0-9]+", each):
+                with contextlib.suppress(ValueError):
+                    inside = ipaddress.ip_interface(each)
+                    return f"{each} is an address within a network", f"write {inside.network}"
+            return f"{each or 'nothing between two commas'} is not an address or network", example
+        if network.prefixlen < 8:
+            return f"{each} is a large part of the internet", "name the proxies alone"
+    return None
+
+
 def _email(value: str) -> Problem:
     """An address that the web takes too; that one knows a few more, such as with an apostrophe."""
     match = EMAIL.fullmatch(value)
@@ -216,6 +233,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("HTTPS_PORT", "8443", _number(1, 65535)),
     Setting("DB_PORT", "", _number(1, 65535), needed=False),
     Setting("URL_PREFIX", "", _url_prefix, needed=False),
+    Setting("TRUSTED_PROXIES", "", _networks, needed=False),
+    Setting("PUBLIC_PORT", "", _number(1, 65535), needed=False),
     Setting("ADMIN_EMAIL", "admin@example.org", _email),
     Setting("REGISTRATION", "no", _one_of("yes", "no")),
     Setting("AUTH_BACKEND", "local", _one_of("local", "platform")),
@@ -245,7 +264,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("WORKER_CONCURRENCY", "2", _number(1, 64)),
     Setting("PGADMIN_MEMORY", "512m", _memory(256)),
     Setting("REDIS_MEMORY", "256m", _memory(64)),
-    Setting("TRAEFIK_MEMORY", "256m", _memory(64)),
+    Setting("TRAEFIK_MEMORY", "256m", _memory(128)),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 PORTS = ("HTTP_PORT", "HTTPS_PORT", "DB_PORT")
@@ -261,6 +280,18 @@ IDENTITY = frozenset(
         "DB_PORT",
     }
 )
+
+
+def unreachable(values: dict[str, str]) -> str | None:
+    """What to do where the ports are open to the network under a name that it cannot use."""
+    bound = ipaddress.ip_address(values["BIND_ADDRESS"].strip("[]"))
+    if bound.is_loopback or values["TIMESTACK_DOMAIN"] != "localhost":
+        return None
+    return (
+        f"BIND_ADDRESS={values['BIND_ADDRESS']} opens the ports to the network, but"
+        " TIMESTACK_DOMAIN=localhost is a name for this machine alone, and no other is served:"
+        " set TIMESTACK_DOMAIN to the name or address that people type, then make up"
+    )
 
 
 def size(memory: str) -> int:

@@ -179,6 +179,10 @@ def up(root: Path) -> None:
     info(phases.table())
     info("")
     info(addresses(compose))
+    unreachable = environment.unreachable(compose.values)
+    if unreachable:
+        info("")
+        warn(unreachable)
 
 
 def schema(root: Path) -> Path:
@@ -341,7 +345,8 @@ def _failures(compose: Compose, log: Path, states: dict) -> list[Fault]:
 def addresses(compose: Compose) -> str:
     """Where everything is, and who may go in."""
     values = compose.values
-    port = "" if values["HTTPS_PORT"] == "443" else f":{values['HTTPS_PORT']}"
+    number = values["PUBLIC_PORT"] or values["HTTPS_PORT"]
+    port = "" if number == "443" else f":{number}"
     root = f"https://{values['TIMESTACK_DOMAIN']}{port}{values['URL_PREFIX']}"
     secrets = values["SECRETS_PATH"].removeprefix("./")
     rows = [

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import unfold_to
-from tests.stack import ADMIN_EMAIL, PASSWORD, Stack
+from tests.browser.conftest import cookies, unfold_to
+from tests.stack import ADMIN_EMAIL, PASSWORD, Stack, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
@@ -58,6 +58,28 @@ def test_one_log_in_opens_every_service_and_logging_out_closes_them(
         page.goto(f"{stack.url}{path}")
         expect(page).to_have_url(re.compile(r"/login\?next="))
         expect(page.get_by_label("E-mail")).to_be_visible()
+
+
+def test_the_proxys_dashboard_asks_nobody_but_this_server(
+    stack: Stack, context: BrowserContext
+) -> None:
+    context.add_cookies(cookies(stack))
+    asked: list[str] = []
+    errors: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))
+    context.on("console", lambda line: line.type == "error" and errors.append(line.text))
+    page = context.new_page()
+    page.goto(f"{stack.url}/traefik/")
+    page.get_by_text("Entrypoints").first.wait_for()
+    # By what this script answers it decides whether to show what it would load elsewhere.
+    wait_until(
+        lambda: page.wait_for_timeout(100) or [url for url in asked if "scriptVerification" in url],
+        "the dashboard has asked whether it may",
+    )
+    page.wait_for_load_state("networkidle")
+    ours = (f"https://localhost:{stack.https_port}/", "data:", "blob:")
+    assert [url for url in asked if not url.startswith(ours)] == []
+    assert errors == []
 
 
 def test_a_viewer_reads_why_the_door_stays_shut(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 import socket
 import ssl
+from urllib.parse import urljoin
 
+import brotli
 import httpx
 import pytest
 
 from tests.stack import Stack
 
 pytestmark = pytest.mark.stack
+
+FILES = re.compile(r'(?:href|src)="([^"]+\.(?:css|js|svg)[^"]*)"')
 
 
 def test_the_landing_page_answers_over_http2_with_the_local_certificate(stack: Stack) -> None:
@@ -39,8 +45,25 @@ def test_the_usual_security_headers_are_on_every_answer(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1"])
-def test_a_host_that_is_not_ours_is_not_served(stack: Stack, host: str) -> None:
-    assert stack.http.get("/", headers={"Host": host}).status_code == 404
+@pytest.mark.parametrize("path", ["/", "/account", "/pgadmin/", "/auth/pgadmin"])
+def test_a_host_that_is_not_ours_is_told_the_name_that_is_served_and_nothing_else(
+    stack: Stack, host: str, path: str
+) -> None:
+    cookies = stack.cookies(stack.http)
+    answer = stack.raw("GET", path, {"Host": host, "Cookie": cookies, "X-Forwarded-Uri": "/"})
+    assert answer.status == 404
+    assert answer.getheader("Content-Type").startswith("text/plain")
+    assert f"{stack.url}/" in answer.text.splitlines()
+    assert host not in answer.text
+    assert not answer.getheader("Set-Cookie")
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.http_port}") as plain:
+        assert plain.get(path, headers={"Host": host}).text == answer.text
+    assert stack.raw("POST", path, {"Host": host}).text == "404 page not found\n"
+
+
+def test_the_page_for_another_name_is_not_there_under_ours(stack: Stack) -> None:
+    for path in ("/auth/elsewhere", "/auth/broken", "/auth/failed"):
+        assert stack.raw("GET", path).text == "404 page not found\n"
 
 
 def test_tls_below_1_2_is_refused(stack: Stack) -> None:
@@ -56,9 +79,78 @@ def test_tls_below_1_2_is_refused(stack: Stack) -> None:
         context.wrap_socket(raw, server_hostname="localhost")
 
 
-def test_text_is_compressed_when_the_client_can_read_it(stack: Stack) -> None:
-    answer = stack.http.get("/", headers={"Accept-Encoding": "gzip"})
+@pytest.mark.parametrize("path", ["/", "/dash/_dash-dependencies", "/flower/"])
+def test_text_is_compressed_when_the_client_can_read_it(stack: Stack, path: str) -> None:
+    answer = stack.http.get(path, headers={"Accept-Encoding": "gzip"})
     assert answer.headers.get("content-encoding") == "gzip"
+
+
+UNPACK = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "used"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("br", "br"),
+        ("gzip", "gzip"),
+        ("zstd", None),
+        ("identity", None),
+        ("br;q=0, gzip", "gzip"),
+        ("*;q=0, identity", None),
+    ],
+)
+def test_files_are_sent_as_the_build_compressed_them_and_kept_for_a_year(
+    stack: Stack, accepted: str, used: str | None
+) -> None:
+    page = stack.http.get("/dash/sensors").text
+    files = [path for path in FILES.findall(page) if not path.endswith(".svg")]
+    assert len({path.split("/")[1] for path in files}) == 3, files
+    for path in files:
+        with stack.http.stream("GET", path, headers={"Accept-Encoding": accepted}) as answer:
+            sent = b"".join(answer.iter_raw())
+        plain = stack.http.get(path, headers={"Accept-Encoding": "identity"}).content
+        # What is short is sent as it is.
+        if len(plain) <= 1024:
+            continue
+        assert answer.headers.get("content-encoding") == used, path
+        assert UNPACK[used](sent) == plain, path
+        assert "max-age=31536000" in answer.headers["cache-control"], path
+        assert "immutable" in answer.headers["cache-control"], path
+        assert "accept-encoding" in answer.headers["vary"].lower(), path
+
+
+def test_the_proxys_collector_knows_at_what_size_the_kernel_kills(stack: Stack) -> None:
+    read = "cat /proc/[0-9]*/environ | tr '\\0' '\\n'"
+    variables = stack.compose("exec", "-T", "traefik", "sh", "-c", read).stdout.split()
+    limit = stack.inspect("traefik")["HostConfig"]["Memory"]
+    assert f"GOMEMLIMIT={limit // 5 * 4}" in variables
+
+
+# A page of each service behind the door, and where it has the files that never change.
+BEHIND = {
+    "/pgadmin/browser/": "/pgadmin/static/",
+    "/flower/": "/flower/static/",
+    "/traefik/dashboard/": "assets/",
+}
+
+
+@pytest.mark.parametrize("path", BEHIND)
+def test_pages_behind_the_door_are_kept_by_no_cache_and_their_files_are(
+    stack: Stack, path: str
+) -> None:
+    page = stack.http.get(path)
+    assert page.status_code == 200
+    assert page.headers["cache-control"] == "no-store"
+    found = re.findall(r'(?:src|href)="(?:\./)?([^"]+\.(?:js|css)[^"]*)"', page.text)
+    files = [file for file in found if file.startswith(BEHIND[path])]
+    assert files, found
+    file = stack.http.get(urljoin(path, files[0]))
+    assert file.status_code == 200, files[0]
+    assert "no-store" not in file.headers.get("cache-control", "")
+    refused = stack.visitor.get(urljoin(path, files[0]))
+    assert refused.status_code in (302, 401)
+    assert "no-store" in refused.headers["cache-control"]
 
 
 def test_a_body_over_the_limit_is_refused(stack: Stack) -> None:

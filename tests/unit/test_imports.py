@@ -28,6 +28,7 @@ ALLOWED = {
     "errors": FOUNDATION,
     "health": {"queue", *DATA},
     "assets": set(),
+    "edge": FOUNDATION,
     "auth": FACE,
     "api": FACE,
     "pages": FACE,
@@ -38,7 +39,7 @@ ALLOWED = {
     "monitor": {"queue", *FOUNDATION},
     # Stands for a service that is not ours: no layer may import it.
     "simulator": FOUNDATION,
-    "app": {"assets", "health", "auth", "api", "pages", "dash", *FACE},
+    "app": {"assets", "edge", "health", "auth", "api", "pages", "dash", *FACE},
     "wsgi": {"app", *DATA},
     "server": {"app", "health", *DATA},
 }

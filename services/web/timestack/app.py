@@ -9,7 +9,7 @@ from flask_bootstrap import Bootstrap5
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from timestack import __version__, api, assets, auth, dash, db, errors, health, pages
+from timestack import __version__, api, assets, auth, dash, db, edge, errors, health, pages
 from timestack.settings import WEB_SECRETS, Settings
 
 MIB = 1024 * 1024
@@ -47,15 +47,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     auth.init_app(app, settings)
     Bootstrap5(app)
     health.init_app(app, settings)
+    app.register_blueprint(edge.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(api.blueprint)
     dash.init_app(app)
     assets.init_app(app, app.extensions["dash"])
 
     # Traefik is the one proxy in front: one entry of each header is its own, the rest is hearsay.
-    # The port is the published one: that of the client's Host would be in every link, mails too.
+    # The port is the public one: that of the client's Host would be in every link, mails too.
     mounted = Mount(app.wsgi_app, settings.url_prefix)
-    app.wsgi_app = ProxyFix(mounted, x_for=1, x_proto=1, x_host=1, x_port=1)
+    fixed = ProxyFix(mounted, x_for=1, x_proto=1, x_host=1, x_port=1)
+    app.wsgi_app = edge.Visitors(fixed, settings.trusted_networks)
     return app
 
 

@@ -13,13 +13,14 @@ from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
-from flask import Flask, Request, Response, g, json, render_template, request
+from flask import Flask, Request, Response, current_app, g, json, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
+    RequestEntityTooLarge,
     RequestHeaderFieldsTooLarge,
     RequestURITooLarge,
     ServiceUnavailable,
@@ -125,6 +126,9 @@ def _measure() -> None:
     values = list(request.headers.values())
     if len(values) > MOST_HEADERS or any(len(value) > LONGEST_HEADER for value in values):
         raise RequestHeaderFieldsTooLarge
+    form = request.mimetype == "application/x-www-form-urlencoded"
+    if form and (request.content_length or 0) > current_app.config["MAX_FORM_MEMORY_SIZE"]:
+        raise RequestEntityTooLarge
 
 
 def _sign(response: Response) -> Response:

@@ -36,7 +36,7 @@ ROOM = 28 * MIB
 # The proxy lets 64 KiB of head pass and adds its own words; what is read of that is less and
 # refused by timestack.errors, which answers the API with a problem document.
 LONGEST_HEAD = 128 * KIB
-# What the proxy lets pass of a body whose length nobody declared.
+# The longest body that the proxy lets pass.
 LONGEST_STREAM = 33_000_000
 # The proxy keeps as many open as it once needed at the same time.
 CONNECTIONS = 2000

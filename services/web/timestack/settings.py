@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -109,6 +110,8 @@ class Settings(BaseSettings):
     timestack_domain: Host = "localhost"
     timestack_commit: str = Field("", description="the commit the image was built from, or empty")
     https_port: Port = 8443
+    public_port: Literal[""] | Port = Field("", description="empty, or like 443")
+    trusted_proxies: str = Field("", description="addresses and networks between commas")
     url_prefix: Prefix = Field("", description='empty, or like "/timestack" with no final slash')
     log_level: Annotated[
         Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(str.lower)
@@ -197,6 +200,13 @@ class Settings(BaseSettings):
             raise ValueError("it would carry passwords in clear text; production wants https")
         return url
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for each in filter(None, text.split(",")):
+            ip_network(each)
+        return text
+
     @classmethod
     def load(cls, needs: Iterable[str] = ()) -> Settings:
         """Read the environment and the secret files.
@@ -246,6 +256,22 @@ class Settings(BaseSettings):
         """The session key and the one before it, newest first."""
         keys = (self.secret_key, self.secret_key_previous)
         return [key.get_secret_value() for key in keys if key]
+
+    @property
+    def public_origin(self) -> str:
+        """This site as a browser calls it, by its name: no slash at the end."""
+        return f"https://{self.timestack_domain}{self.port_in_links}"
+
+    @property
+    def port_in_links(self) -> str:
+        """The port that browsers use, with its colon; empty for 443."""
+        port = self.public_port or self.https_port
+        return "" if port == 443 else f":{port}"
+
+    @property
+    def trusted_networks(self) -> list[IPv4Network | IPv6Network]:
+        """The other proxies in front of ours, whose word on a visitor's address counts."""
+        return [ip_network(each) for each in filter(None, self.trusted_proxies.split(","))]
 
     @property
     def seeds_from_platform(self) -> bool:

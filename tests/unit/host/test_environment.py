@@ -205,6 +205,59 @@ def test_a_bad_number_is_refused(tmp_path, key, value):
     assert "is not a whole number" in only_fault(tmp_path, f"{key}={value}\n").what
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["10.0.0.5", "10.0.0.5,192.168.7.0/24", "127.0.0.1", "2001:db8::7,fd00::/8", "10.0.0.0/8"],
+)
+def test_proxies_to_trust_are_addresses_and_networks(tmp_path, value):
+    values = environment.read(written(tmp_path, f"TRUSTED_PROXIES={value}\n"))
+    assert values["TRUSTED_PROXIES"] == value
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ("proxy.example.org", "is not an address or network"),
+        ("10.0.0.5:443", "is not an address or network"),
+        ("10.0.0.5;10.0.0.6", "is not an address or network"),
+        ("10.0.0.5, 10.0.0.6", "is not an address or network"),
+        ("10.0.0.5,", "nothing between two commas"),
+        ("10.0.0.5/33", "is not an address or network"),
+        ("10.0.0.5/24", "is an address within a network"),
+        ("0.0.0.0/0", "is a large part of the internet"),
+        ("::/0", "is a large part of the internet"),
+    ],
+)
+def test_what_would_trust_nobody_or_everybody_is_refused(tmp_path, value, what):
+    assert what in only_fault(tmp_path, f"TRUSTED_PROXIES={value}\n").what
+
+
+def test_a_network_with_an_address_in_it_is_told_its_own_name(tmp_path):
+    assert only_fault(tmp_path, "TRUSTED_PROXIES=10.0.0.5/24\n").todo == "write 10.0.0.0/24"
+
+
+@pytest.mark.parametrize("value", ["0", "65536", "https"])
+def test_a_public_port_that_is_none_is_refused(tmp_path, value):
+    assert "from 1 to 65535" in only_fault(tmp_path, f"PUBLIC_PORT={value}\n").what
+
+
+@pytest.mark.parametrize(
+    ("bound", "name", "warned"),
+    [
+        ("127.0.0.1", "localhost", False),
+        ("[::1]", "localhost", False),
+        ("0.0.0.0", "localhost", True),  # noqa: S104
+        ("[::]", "localhost", True),
+        ("192.168.7.20", "localhost", True),
+        ("0.0.0.0", "192.168.7.20", False),  # noqa: S104
+        ("0.0.0.0", "data.example.org", False),  # noqa: S104
+    ],
+)
+def test_ports_that_are_open_under_a_name_for_this_machine_alone_are_warned_of(bound, name, warned):
+    told = environment.unreachable({"BIND_ADDRESS": bound, "TIMESTACK_DOMAIN": name})
+    assert ("set TIMESTACK_DOMAIN" in (told or "")) is warned
+
+
 @pytest.mark.parametrize("value", ["1", "512", "512mb", "512M", "1.5g", "0m", "-1g", "lots"])
 def test_a_bad_memory_size_is_refused(tmp_path, value):
     assert "is not a memory size" in only_fault(tmp_path, f"DB_MEMORY={value}\n").what

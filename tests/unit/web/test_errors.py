@@ -183,3 +183,8 @@ def test_a_line_of_the_log_carries_the_request_id(
     caplog.handler.addFilter(Note())
     client.get("/crash", headers={"X-Request-Id": "one-two-three"})
     assert from_request == ["one-two-three"]
+
+
+def test_a_form_longer_than_any_of_ours_is_413(stranger: FlaskClient) -> None:
+    answer = stranger.post("/logout", data={"email": "a" * 300_000})
+    assert answer.status_code == 413

@@ -20,6 +20,9 @@ from timestack.domains import accounts
 READ_BY_STRANGERS = {
     "bootstrap.static",
     "door.admit",
+    "edge.broken",
+    "edge.elsewhere",
+    "edge.failed",
     "health.live",
     "health.ready",
     "health.version",

@@ -168,3 +168,11 @@ def test_production_does_not_put_passwords_to_a_platform_in_clear_text(
     environment.setenv("AUTH_BACKEND", "local")
     environment.delenv("PLATFORM_URL")
     assert Settings.load(needs=ALL).auth_backend == "local"
+
+
+def test_proxies_to_trust_that_are_not_networks_are_a_fault(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("TRUSTED_PROXIES", "10.0.0.5,proxy")
+    (fault,) = faults()
+    assert fault.startswith("TRUSTED_PROXIES='10.0.0.5,proxy': 'proxy' does not appear to be")

@@ -63,8 +63,7 @@ def _root() -> str:
     settings: Settings = current_app.config["SETTINGS"]
     # Empty where the port is none at all.
     name = re.sub(r":[0-9]*$", "", request.host) or settings.timestack_domain
-    port = "" if settings.https_port == 443 else f":{settings.https_port}"
-    return f"https://{name}{port}"
+    return f"https://{name}{settings.port_in_links}"
 
 
 def _proof(service: str, settings: Settings) -> dict[str, str]:

@@ -19,7 +19,17 @@ from timestack.domains import accounts
 
 # Answered whatever state the database is in, since nobody is asked who they are.
 WITHOUT_DATABASE = frozenset(
-    {"static", "bootstrap.static", "health.live", "health.ready", "health.version"}
+    {
+        "static",
+        "bootstrap.static",
+        "health.live",
+        "health.ready",
+        "health.version",
+        # The proxy's own words; see edge.py.
+        "edge.broken",
+        "edge.elsewhere",
+        "edge.failed",
+    }
 )
 PUBLIC = WITHOUT_DATABASE | frozenset(
     {

@@ -15,7 +15,8 @@ password by mail (SMTP_HOST), which makes the browser a known one, or a first pa
 random, and nothing is gained by guessing at them: until such a password is changed, its account
 has no limit but those of the addresses.
 
-The address is the one that Traefik saw. While Redis is away each process counts for itself.
+The address is the one that Traefik saw, or a trusted proxy told it (edge.py). While Redis is away
+each process counts for itself.
 """
 
 from __future__ import annotations
