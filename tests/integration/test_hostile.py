@@ -1386,13 +1386,14 @@ def test_visitors_of_a_trusted_proxy_count_apart_and_links_carry_its_port(
 ) -> None:
     forget_failures(hostile)
     guesser, other = (visiting(hostile, front, address) for address in ("127.0.0.2", "127.0.0.3"))
-    token, answers = token_of(guesser), Counter()
-    for number in range(PER_ADDRESS + 2):
+    token, answers = token_of(guesser), []
+    # A minute may end in between, and its count with it.
+    while 429 not in answers and len(answers) < 3 * PER_ADDRESS:
         # What a visitor claims moves nobody's count: the proxy's own word is the last.
-        guesser.headers["X-Forwarded-For"] = f"203.0.113.{number}"
-        words = guess(f"user{number}@example.org", "wrong", token)
-        answers[web_answers(guesser, words).status_code] += 1
-    assert answers == {200: PER_ADDRESS, 429: 2}
+        guesser.headers["X-Forwarded-For"] = f"203.0.113.{len(answers)}"
+        words = guess(f"user{len(answers)}@example.org", "wrong", token)
+        answers.append(web_answers(guesser, words).status_code)
+    assert answers[-1] == 429, answers
     answer = hostile.log_in(other, "viewer@example.org", PASSWORD)
     assert answer.status_code == 302, "somebody else's guesses are not this visitor's"
     seen = hostile.sql("select current_login_ip from users where email = 'viewer@example.org'")
