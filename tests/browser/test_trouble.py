@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import cookies
-from tests.stack import PASSWORD, Stack
+from tests.stack import PASSWORD, TOKEN_FIELD, Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
@@ -51,7 +51,8 @@ def test_a_session_that_ended_elsewhere_is_told_and_the_log_in_leads_back_to_the
     page.context.add_cookies(cookies(stack, client))
     page.goto(stack.url + VIEW)
     page.wait_for_function(DRAWN)
-    assert stack.submit(client, "/logout", {}).status_code == 302
+    token = TOKEN_FIELD.search(client.get("/account").text)[1]
+    assert client.post("/logout", data={"csrf_token": token}).status_code == 302
     page.get_by_text("7 d", exact=True).click()
     told(page, "You are logged out")
     page.get_by_role("link", name="Log in").click()
