@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from scripts.provision import apply as applying
 from scripts.provision import plan as planning
 from tests.integration.db.conftest import SCHEMA_FILE, Database
 from timestack.domains import overview, sensors
+from timestack.domains.load.errors import BadRowsError
 from timestack.domains.load.run import Options, load
 from timestack.series import catalog, rollups
 from timestack.series.query import query
@@ -98,6 +100,19 @@ def test_a_value_on_either_bound_is_taken(provisioned: Database) -> None:
     provisioned.sql(f"{SENSOR} on conflict do nothing")
     provisioned.sql("insert into readings values ('1900-01-01', 1, -1e12)")
     provisioned.sql("insert into readings values ('2199-12-31 23:59:59.999999', 1, 1e12)")
+
+
+def test_a_line_out_of_bounds_is_named_to_whoever_loads_it(
+    provisioned: Database, tmp_path: Path
+) -> None:
+    provisioned.sql(f"{SENSOR} on conflict do nothing")
+    file = tmp_path / "readings.csv"
+    file.write_text("time,sensor_id,value\n2024-01-01T00:00Z,1,1\n2024-01-02T00:00Z,1,2e12\n")
+    with pytest.raises(BadRowsError) as caught:
+        load(provisioned.engine(), Options("readings", str(file)), io.BytesIO())
+    (row,) = caught.value.rows
+    assert row.line == 3
+    assert "bounds that hypertables.yaml declares (readings_value_bounds)" in str(row.faults[0])
 
 
 def test_bounds_that_a_hand_took_away_are_found_and_put_back(provisioned: Database) -> None:

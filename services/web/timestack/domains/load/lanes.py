@@ -149,8 +149,14 @@ def fault_of(error: psycopg2.Error) -> Fault:
             f"{key['values']} already exists, in the table or on another line: {CONFLICT}",
         )
     if isinstance(error, errors.CheckViolation):
-        return Fault(None, f'violates check constraint "{error.diag.constraint_name}"')
+        return Fault(None, _check(error.diag.constraint_name))
     return Fault(error.diag.column_name, f"{reason} ({detail})" if detail else reason)
+
+
+def _check(name: str) -> str:
+    if name.endswith("_bounds"):
+        return f"is outside of the bounds that hypertables.yaml declares ({name})"
+    return f'violates check constraint "{name}"'
 
 
 def blame(record: Record, error: psycopg2.Error) -> BadRow:
