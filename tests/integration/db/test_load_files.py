@@ -474,7 +474,7 @@ def test_a_load_that_waits_in_the_database_ends_with_its_client_and_leaves_nothi
         else:
             loading.process.send_signal(getattr(signal, end))
         code, said = loading.ended()
-        assert (code, said.splitlines()[-1]) == (130, "interrupted: nothing was loaded"), said
+        assert (code, said.splitlines()[-1:]) == (130, ["interrupted: nothing was loaded"]), said
         blocker.stdin.write("rollback;\n")
     assert points.sql("select string_agg(number::text, '') from points") == "0"
     left = "select count(*) from pg_class where relname like 'timestack_load%'"

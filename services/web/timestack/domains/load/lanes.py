@@ -182,25 +182,38 @@ class Fleet:
         self._watch = watch
         self._blocks: queue.Queue[Block | None] = queue.Queue(len(lanes))
         self._lock = threading.Lock()
-        self._threads = [
-            threading.Thread(target=self._work, args=(lane,), daemon=True) for lane in lanes
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._ends = 0
+        self._over = [threading.Event() for _ in lanes]
+        for lane, over in zip(lanes, self._over, strict=True):
+            threading.Thread(target=self._work, args=(lane, over), daemon=True).start()
 
     def write(self, block: Block) -> None:
         """Queue a block; look at ``failures`` after it."""
         self._until(lambda: self._blocks.put(block, timeout=PATIENCE))
 
     def finish(self) -> None:
-        """Wait until every block is written or in ``failures``."""
-        for _ in self._threads:
+        """Wait until every block is written or in ``failures``.
+
+        Also when it is interrupted: the lanes' connections are closed next, and one that is closed
+        while a thread works on it takes the whole process along.
+        """
+        interruption = None
+        while not all(over.is_set() for over in self._over):
+            try:
+                self._join()
+            except (KeyboardInterrupt, psycopg2.Error) as error:
+                interruption = error
+        if interruption:
+            raise interruption
+
+    def _join(self) -> None:
+        while self._ends < len(self._over):
             self._until(lambda: self._blocks.put(None, timeout=PATIENCE))
-        for thread in self._threads:
-            while thread.is_alive():
-                thread.join(PATIENCE)
-                if thread.is_alive():
-                    self._disentangle()
+            self._ends += 1
+        # Not by Thread.join, which takes a thread that it was interrupted on for ended (3.11).
+        for over in self._over:
+            while not over.wait(PATIENCE):
+                self._disentangle()
 
     def _until(self, step: Callable[[], None]) -> None:
         while True:
@@ -216,7 +229,13 @@ class Fleet:
             for (pid,) in cursor.fetchall():
                 cursor.execute("select pg_cancel_backend(%s)", (pid,))
 
-    def _work(self, lane: Lane) -> None:
+    def _work(self, lane: Lane, over: threading.Event) -> None:
+        try:
+            self._write_all(lane)
+        finally:
+            over.set()
+
+    def _write_all(self, lane: Lane) -> None:
         while (block := self._blocks.get()) is not None:
             error = None
             if not self.failures:
