@@ -95,8 +95,8 @@ def test_a_viewer_reads_why_the_door_stays_shut(
     assert page.get_by_role("link", name="Database").count() == 0
 
 
-def test_a_dashboard_whose_log_in_is_over_says_so(
-    stack: Stack, context: BrowserContext, screenshots: Path
+def test_a_dashboard_says_that_another_tab_logged_out(
+    stack: Stack, context: BrowserContext
 ) -> None:
     assert stack.viewer.get("/account").status_code == 200
     page = context.new_page()
@@ -108,4 +108,6 @@ def test_a_dashboard_whose_log_in_is_over_says_so(
     other.get_by_role("button", name="Log out").click()
     other.get_by_role("link", name="Log in").first.wait_for()
     page.get_by_text("7 d", exact=True).first.click()
+    expect(page.get_by_role("alert").filter(has_text="You are logged out")).to_be_visible()
+    page.get_by_role("link", name="Log in").click()
     expect(page).to_have_url(re.compile(r"/login\?next="))

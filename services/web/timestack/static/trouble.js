@@ -91,10 +91,16 @@
     else document.getElementById("trouble").hidden = true;
   }
 
+  // How often each was asked for: what an older request was answered says nothing of a newer one.
+  const turns = new Map();
+
   const fetchAny = window.fetch;
   window.fetch = async (resource, options) => {
     const address = String(resource.url ?? resource);
     if (!address.includes("/_dash-")) return fetchAny(resource, options);
+    const what = nameOf(address, options);
+    const turn = (turns.get(what) ?? 0) + 1;
+    turns.set(what, turn);
     let status = 0;
     try {
       const signal = AbortSignal.timeout(DEADLINE_MS);
@@ -104,7 +110,7 @@
       status = answer.status;
       return answer;
     } finally {
-      note(nameOf(address, options), status);
+      if (turns.get(what) === turn) note(what, status);
     }
   };
 })();
