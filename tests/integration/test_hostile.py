@@ -1242,6 +1242,9 @@ async def flood(
                 "Cookie": cookies,
                 "Content-Type": "application/x-www-form-urlencoded",
                 "Content-Length": str(len(str(body))),
+                # Without it the proxy asks the web for gzip, and sends on what it unpacks in
+                # chunks, which nothing below takes apart.
+                "Accept-Encoding": "identity",
                 **claims,
             }
             lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
