@@ -223,7 +223,8 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(secrets: Path) -> Iterator[Server]:
-    with Server(secrets) as running:
+    # Dozens of databases, each with background workers and open connections, at one time.
+    with Server(secrets, memory="2g") as running:
         yield running
 
 
