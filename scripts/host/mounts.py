@@ -10,7 +10,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scripts.host.compose import Compose
@@ -28,10 +28,8 @@ def mounted(compose: Compose, service: str, files: Mapping[str, Path]) -> Iterat
     other file is copied into a folder that is closed to everybody else, for as long as the
     command runs. Raises Refused when there is no room for it.
     """
-    build = compose.root / "build"
-    build.mkdir(exist_ok=True)
-    _sweep(build)
-    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", dir=build) as name:
+    place = _place(compose.root / "build")
+    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", dir=place) as name:
         folder = Path(name)
         volumes = [
             {
@@ -70,6 +68,16 @@ def _readable(file: Path, copy: Path) -> Path:
         raise Refused([Fault(str(file), what, todo)], untouched=True) from None
     copy.chmod(0o444)
     return copy
+
+
+def _place(build: Path) -> Path | None:
+    """The clone's own folder for such things, or None, the system's, where it is another user's."""
+    with suppress(PermissionError):
+        build.mkdir(exist_ok=True)
+    if not os.access(build, os.W_OK):
+        return None
+    _sweep(build)
+    return build
 
 
 def _sweep(build: Path) -> None:
