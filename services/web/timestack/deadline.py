@@ -1,7 +1,7 @@
 """A database that hangs is not waited for.
 
 A server whose disk or machine froze still has its connections: its network answers, it does not,
-and libpq would wait for ever. Here each wait is watched. A statement may take its time (the server
+and libpq would wait forever. Here each wait is watched. A statement may take its time (the server
 itself ends it after STATEMENT_TIMEOUT of timestack.db); but when nothing has come for PATIENCE
 seconds, the server is asked whether it is there at all, by the first words of a new connection. If
 it does not answer those either, whatever waits for it ends, and what comes fails at once for as

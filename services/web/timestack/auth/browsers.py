@@ -2,7 +2,7 @@
 
 Whoever hammers at an account uses up what strangers may try, and the owner's own browser must not
 be among them. After a log-in it keeps a cookie that names the account and itself; what it tries is
-counted by that cookie (limits.py). The cookie is no log-in: it opens nothing without the password.
+counted by that cookie (limits.py). It is not a log-in: it opens nothing without the password.
 
 Ref: https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies
 """
