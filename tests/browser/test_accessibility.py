@@ -71,5 +71,7 @@ def test_a_drop_down_is_reached_and_changed_by_keyboard_alone(
         page.keyboard.press("Enter")
         expect(page.get_by_role("radio", name="wind", exact=True)).to_be_focused()
         page.keyboard.press("ArrowUp")
+        other = page.get_by_role("radio").and_(page.locator(":focus"))
+        expect(other).not_to_have_accessible_name("wind")
         page.keyboard.press("Space")
         expect(page.locator("#sensor-type")).not_to_have_text("wind")

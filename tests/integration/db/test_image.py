@@ -90,7 +90,7 @@ def test_two_phase_commit_is_possible(server: Server) -> None:
 
 
 def test_memory_follows_the_limit_of_the_container(server: Server, secrets: Path) -> None:
-    assert server.sql("show shared_buffers") == "256MB"
+    assert server.sql("show shared_buffers") == "512MB"
     with Server(secrets, memory="512m") as small:
         assert small.sql("show shared_buffers") == "128MB"
         assert int(small.sql("show max_connections")) < int(server.sql("show max_connections"))

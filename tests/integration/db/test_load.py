@@ -701,7 +701,7 @@ def test_a_load_that_makes_thousands_of_chunks_warns_before_it_writes(
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
-def test_more_chunks_than_the_server_has_locks_for_are_refused(
+def test_more_chunks_than_the_server_has_room_for_are_refused(
     measures: Database, write, lanes: int
 ) -> None:
     measures.sql("select set_chunk_time_interval('measures', interval '1 minute')")

@@ -3,7 +3,7 @@
 A transaction that makes a chunk holds a lock on the hypertable until its end, which would make
 the other lanes wait for it for ever. So each chunk is made, and committed empty, by a row of the
 load that is inserted and deleted in one transaction: the one way that both editions have. Some
-are made at once, so that time grows with their number alone, and few enough for the server's locks.
+are made at once, so that time grows with their number alone, and few enough for the server.
 """
 
 from __future__ import annotations
@@ -36,13 +36,16 @@ select greatest(extract(epoch from range_start) * 1000000, -9223372036854775808)
         or range_end > 'epoch'::timestamptz + %(low)s * interval '1 microsecond'
        and range_start <= 'epoch'::timestamptz + %(high)s * interval '1 microsecond')
 """
-# The times are literals: with an expression, the plan holds, and locks, every chunk there is. They
-# leave room for the way that PostgreSQL rounds to the microsecond.
-DELETE = """
-delete from {sql_table}
+# The times are literals: with an expression, the plan holds, and locks, every chunk there is, as a
+# delete from the hypertable does in any case. They leave room for the way that PostgreSQL rounds to
+# the microsecond.
+FIND = """
+select tableoid::regclass::text
+  from {sql_table}
  where {time} between %s and %s
    and xmin = pg_current_xact_id()::xid
 """
+DELETE = "delete from {sql_chunk} where xmin = pg_current_xact_id()::xid"
 # Nothing changed: without this a refresh would compute the buckets of every chunk made here.
 RECORDED = "select to_regclass('timestack.changes') is not null"
 FORGET = "delete from timestack.changes where xmin = pg_current_xact_id()::xid"
@@ -59,12 +62,16 @@ CAPACITY = """
 select current_setting('max_locks_per_transaction')::bigint
        * (current_setting('max_connections')::bigint
           + current_setting('max_prepared_transactions')::bigint),
-       (select count(*) from pg_index where indrelid = to_regclass(%s))
+       (select count(*) from pg_index where indrelid = to_regclass(%s)),
+       pg_size_bytes(current_setting('shared_buffers'))
 """
 # From so many chunks on a load says how many it makes.
 MANY = 1000
 # The share of the server's locks that a load may take: others work at the same time.
 SHARE = 0.75
+# Bytes that a connection keeps of each chunk it writes to; 29,000 measured, with five columns and
+# one index. A load's connections may take together what the server takes for its buffers.
+MEMORY = 40_000
 # How many are made in one transaction.
 BATCH = 100
 # Seconds that another's lock on a chunk is waited for.
@@ -147,11 +154,15 @@ class Chunks:
         lane = self._lane(self._connection, self._table.name)
         try:
             lane.copy(Block.of(records))
-            delete = fill(DELETE, sql_table=self._table.name, time=self._table.time)
-            deleted = 0
+            find = fill(FIND, sql_table=self._table.name, time=self._table.time)
+            chunks: set[str] = set()
             for time in times.tolist():
                 bounds = [EPOCH + timedelta(microseconds=time + more) for more in (-1, 1)]
-                lane.cursor.execute(delete, bounds)
+                lane.cursor.execute(find, bounds)
+                chunks.update(chunk for (chunk,) in lane.cursor.fetchall())
+            deleted = 0
+            for chunk in chunks:
+                lane.cursor.execute(fill(DELETE, sql_chunk=chunk))
                 deleted += lane.cursor.rowcount
             lane.cursor.execute(RECORDED)
             if lane.cursor.fetchone()[0]:
@@ -176,7 +187,7 @@ class Chunks:
 class Forecast:
     """Counts the chunks that a load's rows lie in: many are said, too many are refused.
 
-    Each stays locked, with its indexes, by every lane that writes to it until the commit.
+    Every lane that writes to one keeps it, and its indexes, locked and in memory until the commit.
     """
 
     def __init__(
@@ -196,8 +207,9 @@ class Forecast:
         self._is_said = False
         with connection.cursor() as cursor:
             cursor.execute(CAPACITY, (table.name,))
-            locks, indexes = cursor.fetchone()
-        self._most = int(locks * SHARE) // ((1 + indexes) * lanes)
+            locks, indexes, memory = cursor.fetchone()
+        by_locks = int(locks * SHARE) // (1 + indexes)
+        self._most = min(by_locks, memory // MEMORY) // lanes
 
     def count(self, times: np.ndarray) -> None:
         """Count the chunks of a block's rows, before any of it is written.
@@ -213,7 +225,7 @@ class Forecast:
         if len(self._seen) > self._most:
             raise LoadError(
                 f"the rows lie in more than {self._most:,} chunks of {interval_text(length)}, and"
-                " the server has locks for no more in one load: set a longer chunk_interval in"
+                " the server has room for no more in one load: set a longer chunk_interval in"
                 " hypertables.yaml, or load the file in parts"
             )
         if not self._is_said and max(len(self._seen), about) > MANY:
