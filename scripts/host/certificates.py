@@ -74,8 +74,8 @@ subjectAltName = {alternatives}
 [ca]
 default_ca = own
 [own]
-database = {work}/index
-new_certs_dir = {work}
+database = index
+new_certs_dir = .
 default_md = sha256
 rand_serial = yes
 unique_subject = no
@@ -98,14 +98,19 @@ class OpenSSLError(Exception):
     """The command line tool refused; the text is its own."""
 
 
-def openssl(*arguments: str, stdin: str = "") -> str:
-    """Standard output of ``openssl ARGUMENTS``.
+def openssl(*arguments: str, stdin: str = "", within: Path | None = None) -> str:
+    """Standard output of ``openssl ARGUMENTS``, run in the folder ``within`` if there is one.
 
     Raises OpenSSLError with the tool's message, and Refused when the tool is missing.
     """
     try:
         done = subprocess.run(
-            ["openssl", *arguments], input=stdin, capture_output=True, text=True, check=False
+            ["openssl", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=within,
         )
     except FileNotFoundError:
         raise Refused([Fault("openssl", "the command is missing", INSTALL)]) from None
@@ -347,13 +352,13 @@ def _make_leaf(directory: Path, work: Path, name: str, alternatives: tuple[str, 
         what = f"needed to sign {name}.pem, but missing or not a key"
         todo = (
             f"restore it from a copy; or remove {shown(authority)} too and run `make up`,"
-            " which makes a new authority that has to be trusted anew"
+            " which makes a new authority to be trusted in its place"
         )
         raise Refused([Fault(shown(authority_key), what, todo)])
     config, request = work / f"{name}.cnf", work / f"{name}.csr"
     # Clients read the alternatives; the CN is for people and holds 64 characters at most.
     common = "timescaledb" if name == "db_tls" else "Timestack"
-    text = LEAF_CONFIG.format(name=common, alternatives=", ".join(alternatives), work=work)
+    text = LEAF_CONFIG.format(name=common, alternatives=", ".join(alternatives))
     config.write_text(text, encoding="utf-8")
     (work / "index").write_text("")
     _new_key(work / "key", 0o400)
@@ -385,10 +390,13 @@ def _sign(
 ) -> tuple[str, datetime]:
     """A certificate for the request of this name, and its end: never after the authority's own."""
     ends = min(begins + timedelta(days=TLS_DAYS if name == "tls" else CA_DAYS), last)
+    authority = directory.resolve()
     text = openssl(
-        *("ca", "-batch", "-notext", "-config", str(work / f"{name}.cnf"), "-extensions", "server"),
-        *("-cert", str(directory / "ca.pem"), "-keyfile", str(directory / "ca.key")),
+        *("ca", "-batch", "-notext", "-config", f"{name}.cnf", "-extensions", "server"),
+        *("-cert", str(authority / "ca.pem"), "-keyfile", str(authority / "ca.key")),
         *("-startdate", f"{begins:%Y%m%d%H%M%SZ}", "-enddate", f"{ends:%Y%m%d%H%M%SZ}"),
-        *("-in", str(work / f"{name}.csr")),
+        *("-in", f"{name}.csr"),
+        # The configuration names files in its folder, whose own name it could not spell.
+        within=work,
     )
     return text, ends

@@ -124,6 +124,12 @@ def test_a_first_run_makes_the_authority_and_both_server_certificates(tmp_path):
     assert set(contents(tmp_path / "secrets")) == set(FILES)
 
 
+@pytest.mark.parametrize("name", ["it's $HOME", "a:b, #c", 'say "x"\\'])
+def test_the_folder_may_be_called_anything(tmp_path, name):
+    assert certificates.ensure(tmp_path / name / "secrets", domain="localhost") == ALL
+    assert certificates.ensure(tmp_path / name / "secrets", domain="localhost") == []
+
+
 def test_a_second_run_changes_nothing(made):
     before = contents(made)
     assert certificates.ensure(made, domain="localhost") == []
