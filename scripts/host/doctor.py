@@ -78,13 +78,16 @@ def _host(root: Path) -> list[Finding]:
 def _secrets(root: Path, compose: Compose) -> list[Finding]:
     findings = []
     expiries = certificates.expiries(stack.secrets_folder(root, compose.values))
+    authority = expiries.get("ca.pem")
     for name, until in expiries.items():
         left = until - datetime.now(UTC)
         text = f"valid until {until:%Y-%m-%d}, {left.days} days"
         if left > SOON:
             findings.append(Finding("ok", name, text))
         else:
-            todo = certificates.ANEW if name == "ca.pem" else "make up"
+            # What ends with its authority is renewed with it, and not before.
+            is_last = authority is not None and authority - until < timedelta(days=1)
+            todo = certificates.ANEW if is_last else "make up"
             findings.append(Finding("warn", name, f"{text}\n-> {todo}"))
     return findings
 

@@ -51,10 +51,16 @@ def test_the_one_that_ends_first_is_named_first_and_what_is_no_certificate_not(
     tmp_path: Path,
 ) -> None:
     write(tmp_path / "tls.pem", NOW + timedelta(days=9))
-    write(tmp_path / "ca.pem", NOW + timedelta(days=3))
+    write(tmp_path / "ca.pem", NOW + timedelta(days=20))
     (tmp_path / "db_tls.pem").write_text("nonsense")
     found = certificates.ending(tmp_path, NOW)
-    assert [each.name for each in found] == ["ca.pem", "tls.pem"]
+    assert [each.name for each in found] == ["tls.pem", "ca.pem"]
+
+
+def test_what_ends_with_its_authority_is_not_named_beside_it(tmp_path: Path) -> None:
+    for name in ("ca.pem", "tls.pem", "db_tls.pem"):
+        write(tmp_path / name, NOW + timedelta(days=9))
+    assert [each.name for each in certificates.ending(tmp_path, NOW)] == ["ca.pem"]
 
 
 def test_a_certificate_with_a_successor_does_not_end(tmp_path: Path) -> None:
@@ -90,5 +96,5 @@ def test_the_landing_page_tells_administrators(
     folder = app.config["SETTINGS"].secrets_dir
     write(folder / "tls.pem", datetime.now(UTC) + timedelta(days=12))
     page = signed_in(app, person(role)).get("/").text
-    assert ("run `make up` on the host" in page) is told
+    assert ("run <code>make up</code> on the host" in page) is told
     assert ("tls.pem" in page) is told

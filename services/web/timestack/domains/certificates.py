@@ -11,19 +11,22 @@ from cryptography import x509
 
 log = logging.getLogger(__name__)
 
+AUTHORITY = "ca.pem"
 # The proxy's with its successors, the database's, and the authority's that signed them.
 FILES = {
     "tls.pem": ("tls.pem", "tls_later.pem"),
     "db_tls.pem": ("db_tls.pem",),
-    "ca.pem": ("ca.pem",),
+    AUTHORITY: (AUTHORITY,),
 }
 RENEW = "run `make up` on the host"
 # Nothing that it has signed outlives it, and who trusts it must be asked to trust another.
 REPLACE = (
-    "move ca.pem and ca.key out of the secrets' folder on the host, run `make up`, and trust the"
-    " new ca.pem wherever the old one was"
+    "move `ca.pem` and `ca.key` out of the secrets' folder on the host, run `make up`, and trust"
+    " the new ca.pem wherever the old one was"
 )
 SOON = timedelta(days=30)
+# What lasts as long as its authority may end a moment sooner.
+ROUNDED = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -37,20 +40,26 @@ class Ending:
     @property
     def todo(self) -> str:
         """What the person who looks after the host does about it."""
-        return REPLACE if self.name == "ca.pem" else RENEW
+        return REPLACE if self.name == AUTHORITY else RENEW
 
 
 def ending(directory: Path, now: datetime) -> list[Ending]:
     """Return the certificates in ``directory`` that end within SOON, the first one first.
 
-    What is not there, or is not a certificate, is left out: who needs it says so itself.
+    What is not there, or is not a certificate, is left out: who needs it says so itself. So is what
+    ends with the authority: it is renewed with it, and not before.
     """
     found = []
     for name, files in FILES.items():
         ends = [end for file in files for end in _ends(directory / file)]
         if ends and max(ends) - now <= SOON:
             found.append(Ending(name, max(ends), (max(ends) - now).days))
-    return sorted(found, key=lambda each: each.ends)
+    last = min((each.ends for each in found if each.name == AUTHORITY), default=None)
+    return [
+        each
+        for each in sorted(found, key=lambda each: each.ends)
+        if last is None or each.name == AUTHORITY or last - each.ends > ROUNDED
+    ]
 
 
 def _ends(file: Path) -> list[datetime]:
