@@ -338,7 +338,10 @@ def _failures(compose: Compose, log: Path, states: dict) -> list[Fault]:
         faults.append(Fault(f"service {each.name}", text, f"make logs S={each.name}"))
     if not faults:
         text = "\n    ".join(log.read_text(errors="replace").splitlines()[-15:])
-        faults = [Fault(str(log), f"Compose could not start the stack:\n    {text}", "make doctor")]
+        # What projects leave behind that were not ended by `make down`.
+        is_full = "IPv4 address pool" in text
+        todo = "docker network prune, which removes what nothing uses" if is_full else "make doctor"
+        faults = [Fault(str(log), f"Compose could not start the stack:\n    {text}", todo)]
     return faults
 
 

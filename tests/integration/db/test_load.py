@@ -451,13 +451,20 @@ def test_a_reference_to_nothing_is_named(known_keys: Database, write, on_conflic
     assert found == {52: 'key: 77 is not present in table "keys"'}
 
 
-def test_a_quarantine_finds_the_rows_that_refer_to_nothing(known_keys: Database, write) -> None:
+@pytest.mark.parametrize("on_conflict", ["error", "skip", "update"])
+def test_a_quarantine_finds_the_rows_that_refer_to_nothing(
+    known_keys: Database, write, on_conflict: str
+) -> None:
     aside = io.StringIO()
-    file = write(rows(500) + row(500, key=77) + row(501) + row(502, key=78))
-    report = run(known_keys, file, quarantine=aside)
-    assert (report.read, report.written, report.rejected) == (503, 501, 2)
-    lines = [each["line"] for each in csv.DictReader(io.StringIO(aside.getvalue()))]
-    assert lines == ["502", "504"]
+    file = write(rows(120_000) + row(500, key=77) + row(120_001) + row(502, key=78))
+    report = run(known_keys, file, quarantine=aside, on_conflict=on_conflict)
+    assert (report.read, report.written, report.rejected) == (120_003, 120_001, 2)
+    found = [
+        (each["line"], each["column"], each["reason"])
+        for each in csv.DictReader(io.StringIO(aside.getvalue()))
+    ]
+    absent = 'is not present in table "keys"'
+    assert found == [("120002", "key", f"77 {absent}"), ("120004", "key", f"78 {absent}")]
 
 
 # Once, and all or nothing

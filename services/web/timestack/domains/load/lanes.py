@@ -48,6 +48,15 @@ select set_config('timezone', %(zone)s, true),
 COPY = "copy {sql_table} ({columns}) from stdin (format csv, delimiter {sql_delimiter})"
 
 
+class OrphanError(psycopg2.IntegrityError):
+    """A row that COPY took refers to nothing: its place in the block, from 0, and the fault."""
+
+    def __init__(self, place: int, fault: Fault):
+        super().__init__(str(fault))
+        self.place = place
+        self.fault = fault
+
+
 class Lane:
     """One connection that COPYs blocks into one table."""
 
@@ -127,6 +136,8 @@ def line_of(error: psycopg2.Error, records: Sequence[Record]) -> int | None:
 
     None where it names none, and where a record has line breaks in it: PostgreSQL counts some.
     """
+    if isinstance(error, OrphanError):
+        return error.place + 1
     match = re.search(r"^COPY [^\n]*?, line (\d+)", error.diag.context or "", re.MULTILINE)
     if not match or int(match[1]) > len(records):
         return None
@@ -137,6 +148,8 @@ def line_of(error: psycopg2.Error, records: Sequence[Record]) -> int | None:
 
 def fault_of(error: psycopg2.Error) -> Fault:
     """Return what PostgreSQL has against a row, without names that are the database's own."""
+    if isinstance(error, OrphanError):
+        return error.fault
     if isinstance(error, errors.QueryCanceled):
         return Fault(None, f"its key stands on another line of the file too: {CONFLICT}")
     reason, detail = error.diag.message_primary or str(error).strip(), error.diag.message_detail

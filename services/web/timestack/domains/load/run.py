@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal, TextIO
 from uuid import uuid4
@@ -27,7 +28,7 @@ from timestack.domains.load.lanes import Fleet, Lane, connections, fault_of
 from timestack.domains.load.layout import Layout, choose_columns
 from timestack.domains.load.records import Block, Reader, Record, cells
 from timestack.domains.load.source import Source, open_source
-from timestack.domains.load.staging import Staging
+from timestack.domains.load.staging import Staging, StagingLane
 from timestack.domains.load.table import Table, advance_sequences, read_table
 from timestack.domains.load.text import SEPARATOR
 from timestack.domains.load.times import EARLIEST, FAR, Order, Rules, Unit
@@ -254,8 +255,12 @@ class _Load:
         self, intake: Intake, blocks: Iterator[Block], staging: Staging, chunks: Chunks | None
     ) -> None:
         count = 1 if self._options.quarantine else self._options.lanes
+        lane = Lane
+        if self._options.quarantine:
+            staging.index()
+            lane = partial(StagingLane, staging)
         with connections(self._engine, count) as opened:
-            lanes = [self._lane(each, quote(staging.name)) for each in opened]
+            lanes = [self._lane(each, quote(staging.name), lane) for each in opened]
             self._feed(intake, blocks, lanes, chunks)
             for lane in lanes:
                 lane.cursor.execute("commit")
@@ -268,6 +273,7 @@ class _Load:
         except errors.IntegrityError as error:
             # A foreign key: all else was checked when the rows were staged.
             orphans = staging.orphans(MOST_BAD_ROWS)
+            # Where they are set aside, one whose row went away since.
             if not orphans or self._options.quarantine:
                 raise LoadError(str(fault_of(error))) from None
             bad = [
@@ -300,10 +306,10 @@ class _Load:
         )
         return 1 if alone else self._options.lanes
 
-    def _lane(self, connection: Connection, table: str) -> Lane:
+    def _lane(self, connection: Connection, table: str, lane: Callable[..., Lane] = Lane) -> Lane:
         zone = self._options.zone.key if self._options.zone else "UTC"
         names = [column.name for column in self._columns]
-        return Lane(connection, table, names, self._delimiter, zone)
+        return lane(connection, table, names, self._delimiter, zone)
 
     def _feed(
         self,
