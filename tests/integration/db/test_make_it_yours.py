@@ -87,7 +87,8 @@ class Copy:
             [sys.executable, *command],
             cwd=self.folder,
             env={
-                **os.environ,
+                # Options of the suite's own pytest are not those of the one that is run here.
+                **{name: text for name, text in os.environ.items() if name != "PYTEST_ADDOPTS"},
                 "PYTHONPATH": f"{self.folder}:{self.folder / 'services/web'}",
                 **changes,
             },
