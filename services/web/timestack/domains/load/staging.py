@@ -61,7 +61,8 @@ select load_block,
          where before.load_block = row.load_block and before.load_row < row.load_row),
        concat_ws(', ', {sql_row})
   from {staging} as row
- where {sql_within} and {sql_known} and not exists (select from {sql_parent} as parent where {sql_same})
+ where {sql_within} and {sql_known}
+   and not exists (select from {sql_parent} as parent where {sql_same})
  order by load_block, load_row
  limit %s
 """
