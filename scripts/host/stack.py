@@ -301,7 +301,7 @@ def _progress(service: Service) -> str:
 
 
 def _wait_for_proxy(compose: Compose, phase: Phase) -> None:
-    """The proxy looks at what is behind it every few seconds; until then it says there is none."""
+    """Wait until the web answers where people ask for it."""
     deadline = time.monotonic() + PROXY_SECONDS
     phase.status = "waiting for the proxy to let requests through"
     while not serves(compose) and time.monotonic() < deadline:

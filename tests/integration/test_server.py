@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ pytestmark = pytest.mark.stack
 CLIENT = Path(__file__).with_name("mixed_requests.py").read_text()
 # More than the proxy lets one address burst; it takes some ten seconds.
 REQUESTS, REPLACED = 3_000, 3
+# Seconds of standing still: checks of the proxy would have failed and taken the web out by then.
+STILL = 20
 
 
 def test_no_request_fails_while_bodies_stay_unread_and_workers_are_replaced(stack: Stack) -> None:
@@ -25,6 +29,26 @@ def test_no_request_fails_while_bodies_stay_unread_and_workers_are_replaced(stac
     wrong = {what: count for what, count in got.items() if not what.isdigit() or int(what) >= 500}
     assert wrong == {}, got
     assert {"200", "401"} <= set(got), got
+
+
+def test_a_web_that_stands_still_for_a_while_is_slow_and_not_away(stack: Stack) -> None:
+    """A check that takes what is slow for gone would turn the wait of some into a 503 for all."""
+    client = stack.client()
+    container = stack.inspect("web")["Id"]
+
+    def ask(number: int) -> int:
+        time.sleep(number)
+        return client.get("/version", timeout=90).status_code
+
+    subprocess.run(["docker", "pause", container], check=True)
+    try:
+        with ThreadPoolExecutor(STILL + 2) as pool:
+            asked = [pool.submit(ask, number) for number in range(STILL + 2)]
+            time.sleep(STILL)
+            subprocess.run(["docker", "unpause", container], check=True)
+            assert [each.result() for each in asked] == [200] * len(asked)
+    finally:
+        subprocess.run(["docker", "unpause", container], capture_output=True, check=False)
 
 
 def mixed_requests(stack: Stack, count: int, replaced: int) -> Counter[str]:
