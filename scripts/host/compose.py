@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from scripts.host.environment import size
+from timestack.checks import size
 
 CA_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from scripts.host.environment import MEBIBYTE, size
+from timestack.checks import MEBIBYTE, size
 from scripts.host.faults import Fault
 
 # The oldest releases that the stack's files are written for: `start_interval` of a health check is

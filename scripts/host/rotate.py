@@ -15,7 +15,7 @@ from pathlib import Path
 from scripts.host import credentials, database, stack
 from scripts.host.compose import Compose
 from scripts.host.console import Phases, info
-from scripts.host.environment import NAMES, SIMULATED, replace, shown
+from scripts.host.environment import NAMES, defaults, replace, shown
 from scripts.host.faults import Fault, Refused
 
 # The previous session key is written when the present one is rotated; the mail server's password
@@ -32,7 +32,10 @@ def rotate(root: Path, name: str) -> None:
     with stack.only_one(root):
         compose = database.running(root, NAMES)
         stack.refuse(credentials.check(stack.secrets_folder(root, compose.values), in_use=True))
-        if name == "platform_password" and compose.values["PLATFORM_URL"] != SIMULATED:
+        if (
+            name == "platform_password"
+            and compose.values["PLATFORM_URL"] != defaults()["PLATFORM_URL"]
+        ):
             what = f"is known to {compose.values['PLATFORM_URL']}, which alone can change it"
             todo = f"write the new one into {shown(compose.secret(name))}, then run make up"
             raise Refused([Fault(f"SECRET={name}", what, todo)])

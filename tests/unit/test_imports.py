@@ -17,7 +17,8 @@ DATA = {"db", *FOUNDATION}
 RULES = {"series", "models", "queue", *DATA}
 FACE = {"domains", "errors", *RULES}
 ALLOWED = {
-    "settings": set(),
+    "checks": set(),
+    "settings": {"checks"},
     "logs": {"settings"},
     "db": FOUNDATION,
     "deadline": DATA,

@@ -26,6 +26,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from timestack.checks import BY_NAME, problem
+
 ROLES = ("app", "owner", "readonly", "pgadmin", "backup")
 SECRETS_DIR = "/run/secrets"
 MINIMUM_KEY_LENGTH = 32
@@ -96,42 +98,40 @@ Host = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._:-]{0,252}[A-Za-z0-9])?$")
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Prefix = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9][A-Za-z0-9._-]*)*$")]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*[^\s/?#])?$")]
-Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 
 class Settings(BaseSettings):
-    """What a container was told. A field's name is the variable's, in lower case."""
+    """What a container was told. A field's name is the variable's, in lower case.
+
+    What ``.env`` sets may be what ``checks`` says, and is by default what ``.env.example`` has.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    timestack_env: Literal["production", "development", "test"] = "production"
-    timestack_domain: Host = "localhost"
+    timestack_env: str = "production"
+    timestack_domain: str = "localhost"
     timestack_commit: str = Field("", description="the commit the image was built from, or empty")
-    https_port: Port = 8443
-    public_port: Literal[""] | Port = Field("", description="empty, or like 443")
-    trusted_proxies: str = Field("", description="addresses and networks between commas")
-    url_prefix: Prefix = Field("", description='empty, or like "/timestack" with no final slash')
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(str.lower)
-    ] = "info"
-    admin_email: Email = Field("admin@example.org", description="an e-mail address")
+    https_port: int = 8443
+    public_port: Literal[""] | int = ""
+    trusted_proxies: str = ""
+    url_prefix: str = ""
+    log_level: str = "info"
+    admin_email: str = "admin@example.org"
 
-    auth_backend: Literal["local", "platform"] = "local"
+    auth_backend: str = "local"
     # Above the address, whose check looks back at it.
-    platform_ingest: bool = Field(False, description="yes or no")
-    platform_url: Url = Field("http://platform:9000", description="like https://media.example.org")
+    platform_ingest: bool = False
+    platform_url: str = "http://platform:9000"
     # The service's token there, which sees every account.
     platform_password: Secret | None = None
-    registration: bool = Field(False, description="yes or no")
+    registration: bool = False
 
-    smtp_host: Literal[""] | Host = ""
-    smtp_port: Port = 587
-    smtp_tls: Literal["starttls", "implicit", "none"] = "starttls"
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_tls: str = "starttls"
     smtp_user: str = ""
     smtp_password: Secret | None = None
-    mail_from: Email = Field("timestack@example.org", description="an e-mail address")
+    mail_from: str = "timestack@example.org"
 
     database_host: Host = "timescaledb"
     database_port: Port = 5432
@@ -160,15 +160,23 @@ class Settings(BaseSettings):
     pgadmin_proxy_secret: Secret | None = None
     flower_proxy_secret: Secret | None = None
 
-    web_workers: Annotated[int, Field(ge=1, le=64)] = 1
-    web_threads: Annotated[int, Field(ge=1, le=256)] = 8
-    worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 2
-    seed: bool = Field(True, description="yes or no")
+    web_workers: int = 1
+    web_threads: int = 8
+    worker_concurrency: int = 2
+    seed: bool = True
     # The profile that started the simulated platform.
     simulator: Literal["no", "dev", "test"] = "no"
     secrets_dir: Path = Path(SECRETS_DIR)
     schema_file: Path = Path("/app/schema/hypertables.yaml")
     data_dir: Path = Path("/app/data")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_the_host_checks(cls, value: object, info: ValidationInfo) -> object:
+        name = info.field_name.upper()
+        if isinstance(value, str) and name in BY_NAME and (wrong := problem(name, value)):
+            raise ValueError(": ".join(wrong))
+        return value
 
     # Checks across fields look back at fields that stand above, so that they are reported
     # together with all other faults; a model validator would wait until those are repaired.
@@ -199,13 +207,6 @@ class Settings(BaseSettings):
         if asked and url.startswith("http://") and info.data.get("timestack_env") == "production":
             raise ValueError("it would carry passwords in clear text; production wants https")
         return url
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _networks(cls, text: str) -> str:
-        for each in filter(None, text.split(",")):
-            ip_network(each)
-        return text
 
     @classmethod
     def load(cls, needs: Iterable[str] = ()) -> Settings:
@@ -288,6 +289,8 @@ class Settings(BaseSettings):
 def _fault(model: type[Settings], error: dict) -> str:
     """Turn one of pydantic's errors into a sentence with the name and what to do."""
     message = error["msg"].removeprefix("Value error, ")
+    if error["type"] != "value_error":
+        message = message[0].lower() + message[1:]
     name = str(error["loc"][0])
     if name in OPTIONAL_SECRETS or name == "database_password":
         return f"{message}."
@@ -295,7 +298,4 @@ def _fault(model: type[Settings], error: dict) -> str:
     hint = f" (expected: {expected})" if expected else ""
     given = os.environ.get(name.upper())
     where = name.upper() if given is None else f"{name.upper()}={given!r}"
-    return (
-        f"{where}: {message[0].lower()}{message[1:]}{hint};"
-        " correct it in .env or compose/compose.yaml."
-    )
+    return f"{where}: {message}{hint}; correct it in .env or compose/compose.yaml."

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from scripts.host import environment
-from scripts.host.environment import SETTINGS
 from scripts.host.faults import Fault, Refused
 from tests.unit.host.conftest import without_root
+from timestack.checks import BY_NAME, SETTINGS, size
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -48,8 +48,8 @@ def examples() -> list[tuple[str, str, str]]:
 
 
 def test_the_example_lists_exactly_the_known_keys_with_their_defaults():
-    listed = [(key, default) for key, default, _ in examples()]
-    assert listed == [(setting.name, setting.default) for setting in SETTINGS]
+    assert [key for key, _, _ in examples()] == list(BY_NAME)
+    assert {key: default for key, default, _ in examples()} == environment.defaults()
 
 
 @pytest.mark.parametrize(("key", "_default", "reason"), examples(), ids=lambda text: text[:20])
@@ -58,7 +58,7 @@ def test_each_key_of_the_example_has_a_paragraph_that_says_why(key, _default, re
 
 
 def test_the_example_is_free_of_faults():
-    assert environment.read(ROOT / ".env.example") == {s.name: s.default for s in SETTINGS}
+    assert environment.read(ROOT / ".env.example") == dict(environment.defaults())
 
 
 def test_an_absent_file_is_written_from_the_example(tmp_path):
@@ -89,11 +89,11 @@ def test_an_absent_example_is_refused_by_name(tmp_path):
 
 def test_keys_left_out_keep_their_defaults(tmp_path):
     values = environment.read(written(tmp_path, "# mine\n\nHTTPS_PORT=9443\n"))
-    assert values == {s.name: s.default for s in SETTINGS} | {"HTTPS_PORT": "9443"}
+    assert values == dict(environment.defaults()) | {"HTTPS_PORT": "9443"}
 
 
 def test_an_empty_file_gives_all_defaults(tmp_path):
-    assert environment.read(written(tmp_path, "")) == {s.name: s.default for s in SETTINGS}
+    assert environment.read(written(tmp_path, "")) == dict(environment.defaults())
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_the_lines(tmp_path):
@@ -162,7 +162,7 @@ def test_a_key_that_is_more_than_its_name_is_refused(tmp_path, line):
 def test_a_missing_value_is_refused_where_one_is_needed(tmp_path, setting, value):
     fault = only_fault(tmp_path, f"{setting.name}={value}\n")
     assert fault.what == f"{setting.name}: the value is missing"
-    assert setting.default in fault.todo
+    assert fault.todo == "write one, or remove the line for the default"
 
 
 @pytest.mark.parametrize("setting", [s for s in SETTINGS if not s.needed], ids=lambda s: s.name)
@@ -274,8 +274,8 @@ def test_the_least_memory_that_works_is_taken(tmp_path):
 
 
 def test_a_memory_size_is_counted_in_powers_of_two():
-    assert environment.size("512m") == 512 * 2**20
-    assert environment.size("2g") == 2 * 2**30
+    assert size("512m") == 512 * 2**20
+    assert size("2g") == 2 * 2**30
 
 
 @pytest.mark.parametrize("value", ["0", "0.05", "two", "-1", "1,5", "inf", "02"])
@@ -285,7 +285,7 @@ def test_a_bad_number_of_processors_is_refused(tmp_path, value):
 
 @pytest.mark.parametrize("value", ["true", "Yes", "1", "on"])
 def test_anything_but_yes_and_no_is_refused(tmp_path, value):
-    assert only_fault(tmp_path, f"SEED={value}\n").todo == "write yes, no"
+    assert only_fault(tmp_path, f"SEED={value}\n").todo == "write one of yes, no"
 
 
 @pytest.mark.parametrize("value", ["loud", "INFO", "warn"])
@@ -295,7 +295,7 @@ def test_an_unknown_log_level_is_refused(tmp_path, value):
 
 def test_an_unknown_environment_is_refused(tmp_path):
     fault = only_fault(tmp_path, "TIMESTACK_ENV=prod\n")
-    assert fault.todo == "write development, production, test"
+    assert fault.todo == "write one of development, production, test"
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,7 @@ def test_a_database_that_a_newer_version_made_is_refused_by_its_migration() -> N
     assert "newer version" in fault.what
 
 
-DEFAULTS = {setting.name: setting.default for setting in environment.SETTINGS}
+DEFAULTS = dict(environment.defaults())
 
 
 def grown(**changes: str) -> list[preflight.Fault]:

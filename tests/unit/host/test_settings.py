@@ -9,7 +9,7 @@ import pytest
 from scripts.host import environment
 from scripts.host.faults import Refused
 
-FILE = {setting.name: setting.default for setting in environment.SETTINGS}
+FILE = dict(environment.defaults())
 # What a shell may hold for its own purposes; the last three say which stack is meant.
 FAULTY = {
     "SEED": "42",
