@@ -13,8 +13,8 @@ import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from timestack.checks import MEBIBYTE, size
 from scripts.host.faults import Fault
+from timestack.checks import MEBIBYTE, size
 
 # The oldest releases that the stack's files are written for: `start_interval` of a health check is
 # an engine's since 25.0 and Compose's since 2.20.2.
