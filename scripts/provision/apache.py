@@ -13,6 +13,7 @@ from scripts.provision.functions import Function
 from scripts.provision.hypertables import create_index
 from scripts.provision.state import State, Trigger
 from scripts.provision.steps import Step
+from timestack.series import functions as names
 from timestack.series.catalog import Catalog, Hypertable
 from timestack.series.sql import fill, finite, interval_text, literal
 
@@ -133,12 +134,12 @@ def functions(catalog: Catalog, state: State) -> Iterator[Function]:
         # Only the trigger runs it, and that needs no grant.
         yield Function("record_change", "", "trigger", RECORD_CHANGE, executor=None)
         yield Function(
-            "take_changes", "source text, since timestamptz", "tstzmultirange", TAKE_CHANGES
+            names.TAKE_CHANGES, "source text, since timestamptz", "tstzmultirange", TAKE_CHANGES
         )
     for name, table in catalog.hypertables.items():
         for level in levels(name, table):
             yield Function(
-                f"refresh_{level.table}",
+                names.refresh(level.table),
                 "spans tstzmultirange",
                 "bigint",
                 refresh_body(level),
@@ -152,7 +153,7 @@ def functions(catalog: Catalog, state: State) -> Iterator[Function]:
                 sql_retention=literal(table.retention),
             )
             yield Function(
-                f"drop_expired_{name}",
+                names.drop_expired(name),
                 "",
                 "bigint",
                 body,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from types import ModuleType
 
 from scripts.provision.aggregates import Level, levels
+from scripts.provision.edition import Edition
 from scripts.provision.functions import diff_functions, diff_triggers
 from scripts.provision.state import State, day, is_rollup
 from scripts.provision.steps import Step
@@ -15,7 +15,7 @@ from timestack.series.policies import REFRESH
 from timestack.series.sql import fill, interval_text
 
 
-def diff(catalog: Catalog, state: State, edition: ModuleType) -> Iterator[Step]:
+def diff(catalog: Catalog, state: State, edition: Edition) -> Iterator[Step]:
     """Steps from what is there to the declared rollups, kept as ``edition`` keeps them."""
     declared = {
         level.table for name, table in catalog.hypertables.items() for level in levels(name, table)
@@ -52,11 +52,11 @@ def diff(catalog: Catalog, state: State, edition: ModuleType) -> Iterator[Step]:
     yield from edition.policies(catalog, state)
 
 
-def _is_there(level: Level, state: State, edition: ModuleType) -> bool:
+def _is_there(level: Level, state: State, edition: Edition) -> bool:
     return level.table in state.relations and edition.same_rollup(level, state)
 
 
-def _make(level: Level, state: State, edition: ModuleType) -> Step:
+def _make(level: Level, state: State, edition: Edition) -> Step:
     detail = f"{interval_text(level.width)} from {level.source}"
     create = edition.create_rollup(level)
     if level.table not in state.relations:

@@ -16,6 +16,7 @@ from scripts.provision.rollups import lost
 from scripts.provision.state import Policy, State, Trigger
 from scripts.provision.steps import Step
 from timestack.series.catalog import Catalog, Hypertable, descends, name_of
+from timestack.series.functions import RUN_REFRESH_POLICY
 from timestack.series.policies import JOBS, REFRESH
 from timestack.series.sql import fill, interval_text, literal, quote
 
@@ -50,7 +51,7 @@ end
 def functions(catalog: Catalog, state: State) -> Iterator[Function]:
     """The one function that the application needs here."""
     if any(table.rollups for table in catalog.hypertables.values()):
-        yield Function("run_refresh_policy", "rollup text", "integer", RUN_POLICY)
+        yield Function(RUN_REFRESH_POLICY, "rollup text", "integer", RUN_POLICY)
 
 
 def triggers(table: Hypertable) -> dict[str, tuple[str, Trigger]]:

@@ -47,6 +47,14 @@ def test_the_project_s_own_file_is_valid():
     assert "readings" in catalog.load(SCHEMA / "hypertables.yaml").hypertables
 
 
+def test_a_name_too_long_for_the_function_that_drops_its_chunks_is_a_fault():
+    name = "r" * 51
+    text = "hypertables:\n  " + name + ":\n    time: time\n    chunk_interval: 7 days\n"
+    assert catalog.parse(text)
+    (fault,) = faults(f"{text}    retention: 90 days\n")
+    assert "is longer than 50 characters, too long for a retention" in fault
+
+
 def test_rollup_tables_are_named_after_table_and_level():
     keyed, total = catalog.parse(GOOD).hypertables["readings"].rollups
     assert list(keyed.tables("readings").values()) == ["readings_1m", "readings_1h", "readings_1d"]

@@ -31,6 +31,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from timestack.series.functions import LONGEST_ROLLUP, LONGEST_WITH_RETENTION
 from timestack.series.sql import fill, finite, interval_text, literal
 
 DAY = timedelta(days=1)
@@ -43,9 +44,6 @@ ORDERED_COLUMN = r"^[a-z_][a-z0-9_]*( (asc|desc))?$"
 # Messages name the file where a person can change it, not its copy in the image.
 IN_IMAGE = Path("/app/schema/hypertables.yaml")
 IN_CLONE = "services/timescaledb/schema/hypertables.yaml"
-
-# The function that refreshes it is named `refresh_<rollup>`, and a name has 63 bytes at most.
-LONGEST_ROLLUP = 55
 
 Fault = tuple[tuple[str | int, ...], str]
 
@@ -434,6 +432,9 @@ class Catalog(_Entry):
                 yield ("tables", name), f"is declared as {owner[name]} as well"
             owner[name] = f"table `{name}`"
         for source, table in self.hypertables.items():
+            if table.retention and len(source) > LONGEST_WITH_RETENTION:
+                what = f"`{source}` is longer than {LONGEST_WITH_RETENTION} characters"
+                yield ("hypertables", source), f"{what}, too long for a retention"
             for number, rollup in enumerate(table.rollups):
                 place = ("hypertables", source, "rollups", number)
                 for name in rollup.tables(source).values():

@@ -9,6 +9,7 @@ from psycopg2.errorcodes import LOCK_NOT_AVAILABLE
 from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import OperationalError
 
+from timestack.series.functions import RUN_REFRESH_POLICY
 from timestack.series.sql import fill
 
 # A continuous aggregate's job names the hypertable under the aggregate, and since TimescaleDB 2.20
@@ -59,7 +60,8 @@ def run(connection: Connection, rollup: str) -> None:
         _call(connection, text("call run_job(:job)"), job=own)
         return
     asked = connection.scalar(text("select clock_timestamp()"))
-    job = connection.scalar(text("select timestack.run_refresh_policy(:table)"), {"table": rollup})
+    statement = text(f"select timestack.{RUN_REFRESH_POLICY}(:table)")
+    job = connection.scalar(statement, {"table": rollup})
     _wait(connection, job, asked, rollup)
 
 

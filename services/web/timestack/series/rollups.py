@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from timestack.series import catalog, policies
+from timestack.series import catalog, functions, policies
 from timestack.series.edition import edition
 from timestack.series.sql import fill
 
@@ -45,14 +45,15 @@ def refresh(
     if hypertable.lateness and not full:
         since = datetime.now(UTC) - hypertable.lateness
     ranges = session.scalar(
-        text("select timestack.take_changes(:name, :since)::text"), {"name": name, "since": since}
+        text(f"select timestack.{functions.TAKE_CHANGES}(:name, :since)::text"),
+        {"name": name, "since": since},
     )
     written: dict[str, int] = {}
     for number, table in enumerate(tables if ranges else ()):
         progress(number / len(tables), f"refreshing {table}")
         written[table] = session.scalar(
             text(fill("select timestack.{function}(cast(:ranges as tstzmultirange))",
-                      function=f"refresh_{table}")),
+                      function=functions.refresh(table))),
             {"ranges": ranges},
         )  # fmt: skip
     return written
@@ -90,7 +91,7 @@ def drop_expired(session: Session, name: str, hypertable: catalog.Hypertable) ->
     """
     if hypertable.retention is None or edition(session.connection()) == "timescale":
         return 0
-    statement = fill("select timestack.{function}()", function=f"drop_expired_{name}")
+    statement = fill("select timestack.{function}()", function=functions.drop_expired(name))
     return session.scalar(text(statement))
 
 
