@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,15 +30,13 @@ from scripts.provision.client import Client, Ending
 from scripts.provision.errors import Refused
 from timestack import db
 from timestack.domains.load.errors import BadRowsError, LoadError, listed
-from timestack.domains.load.run import CONNECTIONS, Options, Report, load
+from timestack.domains.load.run import CONNECTIONS, Options, Progress, Report, load
 from timestack.domains.load.times import UNITS
 from timestack.series import catalog
 from timestack.settings import SettingsError
 
 # Seconds between two lines of progress where there is no terminal.
 PLAIN_PERIOD = 5.0
-
-Progress = Callable[[int, int | None, int], None]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -33,17 +33,6 @@ def test_a_user_of_the_platform_is_a_viewer_of_their_own_account(
     assert client.get("/pgadmin/", headers={"Accept": "text/html"}).status_code == 403
 
 
-def test_the_token_is_kept_on_this_side_and_encrypted(prefixed_stack: Stack, password: str) -> None:
-    client = prefixed_stack.client()
-    assert prefixed_stack.log_in(client, NORTH, password).status_code == 302
-    statement = (
-        "select distinct left(convert_from(upstream_token, 'UTF8'), 5) from logins"
-        f" join users on users.id = user_id where email = '{NORTH}'"
-    )
-    # The version byte and the first of the time stamp: what every Fernet token begins with.
-    assert prefixed_stack.sql(statement) == [("gAAAA",)]
-
-
 def test_the_log_in_ends_when_the_platforms_token_does(
     prefixed_stack: Stack, password: str
 ) -> None:

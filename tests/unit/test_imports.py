@@ -12,12 +12,14 @@ PACKAGE = Path(__file__).resolve().parents[2] / "services" / "web" / "timestack"
 
 # Layer -> the layers it may import, besides itself. `app` puts the faces together, and `wsgi`
 # and `server` serve it.
-FOUNDATION = {"settings", "logs"}
+FOUNDATION = {"settings", "logs", "progress", "validation"}
 DATA = {"db", *FOUNDATION}
 RULES = {"series", "models", "queue", *DATA}
 FACE = {"domains", "errors", *RULES}
 ALLOWED = {
     "checks": set(),
+    "progress": set(),
+    "validation": set(),
     "settings": {"checks"},
     "logs": {"settings"},
     "db": FOUNDATION,

@@ -12,6 +12,7 @@ from werkzeug.exceptions import Conflict, NotFound, UnprocessableEntity
 from timestack import db
 from timestack.domains import jobs
 from timestack.models.jobs import Job
+from timestack.validation import sentences
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
 
@@ -84,6 +85,6 @@ def _utc(time: datetime | None) -> str | None:
 def _faults(error: ValidationError) -> str:
     known = f'The body is an object like {{"kind": "{next(iter(jobs.KINDS))}"}}.'
     return " ".join(
-        [f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}." for each in error.errors()]
+        [f"{each}." for each in sentences(error, "body")]
         + [known, f"Known kinds: {', '.join(sorted(jobs.KINDS))}."]
     )

@@ -125,7 +125,6 @@ def cookie_name(purpose: str, settings: Settings) -> str:
 def init_app(app: Flask, settings: Settings) -> None:
     """Put the forms in and keep the log-ins; ``app.extensions["security"]`` is Flask-Security."""
     app.extensions["csrf"] = Protection(app)
-    app.extensions["vault"] = logins.Vault(settings.signing_keys)
     opened = scoped_session(db.new_session)
     app.teardown_appcontext(lambda _: opened.remove())
     security = Security(
@@ -197,9 +196,6 @@ def _begin(app: Flask, user: Person) -> None:
             user.id,
             remember=remember,
             ends_at=upstream.expires_at if upstream else None,
-            upstream_token=app.extensions["vault"].seal(upstream.token.get_secret_value())
-            if upstream
-            else None,
         )
     session[TOKEN] = token
     session.permanent = remember

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from timestack.models import Company, Finance
+from timestack.validation import sentences
 
 QUARTERS = ("q1", "q2", "q3", "q4")
 Money = Annotated[Decimal, Field(max_digits=17, decimal_places=2, allow_inf_nan=False)]
@@ -90,7 +91,7 @@ def _parse(text: str) -> _Document:
     try:
         document = _Document.model_validate(data)
     except ValidationError as error:
-        raise DocumentError([_fault(each) for each in error.errors()]) from None
+        raise DocumentError(sentences(error, "the document")) from None
     faults = list(_duplicates(document))
     if faults:
         raise DocumentError(faults)
@@ -99,10 +100,6 @@ def _parse(text: str) -> _Document:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no amount of money")
-
-
-def _fault(error: dict[str, Any]) -> str:
-    return f"{'.'.join(map(str, error['loc'])) or 'the document'}: {error['msg']}"
 
 
 def _duplicates(document: _Document):

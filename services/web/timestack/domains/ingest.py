@@ -8,7 +8,7 @@ transaction that acts for it, or not at all; asking again for the same days is h
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +20,8 @@ from sqlalchemy.dialects.postgresql import insert
 from timestack import db
 from timestack.domains import finance, upstream
 from timestack.models.usage import Usage
+from timestack.progress import Progress
+from timestack.validation import sentences
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,6 @@ OVERLAP = timedelta(days=3)
 # How many days are caught up at most, and asked for of an account that has none yet.
 MOST_DAYS = timedelta(days=180)
 
-Progress = Callable[[float, str], None]
 Answer = TypeVar("Answer", bound=BaseModel)
 Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$")]
 # No control characters, which pages and logs would show; PostgreSQL takes no NUL.
@@ -234,11 +235,7 @@ def _parsed(model: type[Answer], text: bytes, where: str) -> Answer:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        # Place and message alone: the answer may hold anything.
-        listed = error.errors(include_input=False, include_url=False, include_context=False)
-        faults = [
-            f"{'.'.join(map(str, each['loc'])) or 'the answer'}: {each['msg']}" for each in listed
-        ]
+        faults = sentences(error, "the answer")
         raise IngestError(f"{where}: {_told(faults)}") from None
 
 

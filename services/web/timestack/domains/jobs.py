@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import Integer, cast, func, null, select, text, update
+from sqlalchemy import func, null, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -120,7 +120,7 @@ def claim(session: Session, id: UUID) -> bool:
         progress=0,
         message="",
         started_at=func.now(),
-        result=func.jsonb_build_object("attempts", _attempts() + 1),
+        attempts=Job.attempts + 1,
     )
 
 
@@ -158,7 +158,6 @@ def fail(session: Session, id: UUID, reason: str) -> bool:
         ("running",),
         state="failed",
         message=reason,
-        result=null(),
         finished_at=func.now(),
     )
 
@@ -239,17 +238,11 @@ def _fail_if_exhausted(session: Session, id: UUID) -> bool:
         session,
         id,
         ("queued", "running"),
-        _attempts() >= MAX_ATTEMPTS,
+        Job.attempts >= MAX_ATTEMPTS,
         state="failed",
         message=f"its worker died {MAX_ATTEMPTS} times: see the worker's log",
-        result=null(),
         finished_at=func.now(),
     )
-
-
-def _attempts():
-    """How often the job was started; until it is finished, ``result`` keeps the count."""
-    return func.coalesce(cast(Job.result["attempts"].astext, Integer), 0)
 
 
 def _key(name: str):

@@ -6,15 +6,11 @@ cookie is worth nothing.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
@@ -25,33 +21,6 @@ AnyUser = TypeVar("AnyUser", bound=User)
 # A working day, or a month for those who ask to be remembered.
 LIFETIME = timedelta(hours=12)
 REMEMBERED = timedelta(days=30)
-
-
-class Vault:
-    """Encrypts upstream tokens at rest, with a key derived from the session key.
-
-    ``keys`` are the session key and those before it, newest first: what an old key encrypted is
-    still read after a rotation. Fernet: AES-128-CBC with HMAC-SHA256; derivation: RFC 5869.
-    """
-
-    def __init__(self, keys: list[str]):
-        self._fernet = MultiFernet([Fernet(_derive(key)) for key in keys])
-
-    def seal(self, token: str) -> bytes:
-        """Return ``token`` encrypted."""
-        return self._fernet.encrypt(token.encode())
-
-    def open(self, sealed: bytes) -> str | None:
-        """Return what was sealed, or None when none of the keys did it."""
-        try:
-            return self._fernet.decrypt(sealed).decode()
-        except InvalidToken:
-            return None
-
-
-def _derive(key: str) -> bytes:
-    derived = HKDF(SHA256(), length=32, salt=None, info=b"timestack upstream tokens")
-    return base64.urlsafe_b64encode(derived.derive(key.encode()))
 
 
 def digest(token: str) -> bytes:
@@ -65,20 +34,17 @@ def begin(
     *,
     remember: bool = False,
     ends_at: datetime | None = None,
-    upstream_token: bytes | None = None,
 ) -> tuple[str, datetime]:
     """Open a log-in; returns the cookie's token and when it ends (UTC).
 
-    ``ends_at`` is when an upstream token ends: the log-in ends with it at the latest. Log-ins that
-    are over, anybody's, are deleted on the way.
+    ``ends_at`` is when the platform's own log-in ends: this one ends with it at the latest.
+    Log-ins that are over, anybody's, are deleted on the way.
     """
     session.execute(delete(Login).where(Login.expires_at < func.now()))
     token = secrets.token_urlsafe(32)
     end = datetime.now(UTC) + (REMEMBERED if remember else LIFETIME)
     end = min(end, ends_at) if ends_at else end
-    session.add(
-        Login(digest=digest(token), user_id=user_id, expires_at=end, upstream_token=upstream_token)
-    )
+    session.add(Login(digest=digest(token), user_id=user_id, expires_at=end))
     return token, end
 
 

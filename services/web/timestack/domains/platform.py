@@ -16,6 +16,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 
 from timestack.domains import upstream
+from timestack.validation import sentences
 
 LONGEST_ANSWER = 64 * 1024
 # Nobody grants a token for longer; a larger number is a mistake in its unit.
@@ -133,9 +134,5 @@ def _parse(text: bytes) -> _Answer:
     try:
         return _Answer.model_validate_json(text)
     except ValidationError as error:
-        # Place and message alone: the input may be a token.
-        faults = (
-            f"{'.'.join(map(str, each['loc'])) or 'the document'}: {each['msg']}"
-            for each in error.errors(include_input=False, include_url=False, include_context=False)
-        )
-        raise Unavailable(UNUSABLE, f"the platform's answer: {'; '.join(faults)}") from None
+        faults = "; ".join(sentences(error, "the document"))
+        raise Unavailable(UNUSABLE, f"the platform's answer: {faults}") from None

@@ -56,8 +56,7 @@ class User(Base):
 class Login(Base):
     """One open log-in of one browser, known by the SHA-256 of what its cookie holds.
 
-    ``upstream_token`` is what a platform gave for it, encrypted; ``expires_at`` is never later than
-    the token's own end.
+    Where a platform vouched for it, ``expires_at`` is never later than the end that it gave.
     """
 
     __tablename__ = "logins"
@@ -70,4 +69,3 @@ class Login(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
-    upstream_token: Mapped[bytes | None] = mapped_column(LargeBinary)

@@ -16,7 +16,10 @@ STATES = ("queued", "running", "succeeded", "failed")
 
 
 class Job(Base):
-    """One accepted job; ``progress`` runs from 0 to 1, times are in UTC."""
+    """One accepted job; ``progress`` runs from 0 to 1, times are in UTC.
+
+    ``attempts`` is how often a worker has started it.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -36,6 +39,7 @@ class Job(Base):
     progress: Mapped[float] = mapped_column(server_default="0")
     message: Mapped[str] = mapped_column(server_default="")
     params: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    attempts: Mapped[int] = mapped_column(server_default="0")
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]

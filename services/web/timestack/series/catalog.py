@@ -32,11 +32,11 @@ from pydantic import (
 )
 
 from timestack.series.functions import LONGEST_ROLLUP, LONGEST_WITH_RETENTION
-from timestack.series.sql import fill, finite, interval_text, literal
+from timestack.series.sql import UNITS, fill, finite, interval_text, literal
 
 DAY = timedelta(days=1)
-SUFFIXES = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+SUFFIXES = {unit[0]: seconds for unit, seconds in UNITS.items()}
+_SECONDS = {**UNITS, "week": 7 * UNITS["day"]}
 INTERVAL = r"^[1-9][0-9]* (second|minute|hour|day|week)s?$"
 IDENTIFIER = r"^[a-z_][a-z0-9_]*$"
 ORDERED_COLUMN = r"^[a-z_][a-z0-9_]*( (asc|desc))?$"

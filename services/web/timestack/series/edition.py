@@ -8,9 +8,6 @@ from sqlalchemy import Connection, text
 
 Edition = Literal["apache", "timescale"]
 
-# What the Apache-2 edition answers where a feature is the Community edition's.
-FEATURE_NOT_SUPPORTED = "0A000"
-
 
 def edition(connection: Connection) -> Edition:
     """Return ``timescale`` (Community: continuous aggregates, policies) or ``apache``."""

@@ -8,17 +8,15 @@ jobs run now. Names and columns are the same on both.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from timestack.progress import Progress, unwatched
 from timestack.series import catalog, functions, policies
 from timestack.series.edition import edition
 from timestack.series.sql import fill
-
-Progress = Callable[[float, str], None]
 
 
 def refresh(
@@ -27,7 +25,7 @@ def refresh(
     hypertable: catalog.Hypertable,
     *,
     full: bool = False,
-    progress: Progress = lambda fraction, message: None,
+    progress: Progress = unwatched,
 ) -> dict[str, int]:
     """Bring all rollups of one hypertable up to date in the session's transaction.
 
@@ -61,7 +59,7 @@ def refresh(
 
 def refresh_all(
     session: Session,
-    progress: Progress = lambda fraction, message: None,
+    progress: Progress = unwatched,
     *,
     declared: catalog.Catalog | None = None,
     full: bool = False,

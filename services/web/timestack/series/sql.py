@@ -50,6 +50,7 @@ def finite(column: str) -> str:
     return fill(f"{{column}} >= -{LARGEST} and {{column}} <= {LARGEST}", column=column)
 
 
+# Seconds of each, the largest first.
 UNITS = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 
 

@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 
 from timestack import db
 from timestack.domains import jobs
+from timestack.progress import Progress, unwatched
 from timestack.queue import app
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[float, str], None]
 Work = Callable[[Session, Progress], dict]
 
 # Seconds between two writes of a job's progress: nobody reads it faster.
@@ -45,7 +45,7 @@ def job(kind: str, *, exclusive: bool = True, **options) -> Callable[[Work], Wor
                     if not held:
                         log.info("%s: another run is in progress; %s", kind, job_id or "skipped")
                         return None
-                    return _run(work, session, UUID(job_id)) if job_id else work(session, _ignore)
+                    return _run(work, session, UUID(job_id)) if job_id else work(session, unwatched)
             finally:
                 # Only now is the lock free for the job that waited for it.
                 if exclusive and held:
@@ -115,10 +115,6 @@ def _recorder(id: UUID) -> Progress:
                 jobs.progress(session, id, fraction, message)
 
     return record
-
-
-def _ignore(fraction: float, message: str) -> None:
-    """Progress of a periodic run: there is no row to write it to."""
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,15 @@
+"""What pydantic has against a document, in words that may be shown."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+
+def sentences(error: ValidationError, whole: str) -> list[str]:
+    """Return ``place: what is wrong`` for each fault, in the document's order.
+
+    ``whole`` stands for the place of what is wrong with all of it. The values themselves are left
+    out: they may be secrets.
+    """
+    faults = error.errors(include_input=False, include_url=False, include_context=False)
+    return [f"{'.'.join(map(str, each['loc'])) or whole}: {each['msg']}" for each in faults]
