@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 from scripts.provision.errors import Refused, Unfinished
 from scripts.provision.plan import plan
 from scripts.provision.steps import Step
+from timestack.db import autocommit
 from timestack.series.catalog import Catalog
 
 
@@ -42,9 +43,8 @@ def apply(
         together = all(step.transactional for step in steps)
         for step in steps if together else ():
             _run(step, connection, report)
-    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
     for step in () if together else steps:
-        with engine.begin() if step.transactional else autocommit.connect() as connection:
+        with engine.begin() if step.transactional else autocommit(engine) as connection:
             _run(step, connection, report)
     if steps:
         _require_done(catalog, engine)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from scripts.provision.console import say
+from timestack.db import driver_connections
 from timestack.domains.load import commit
-from timestack.domains.load.lanes import connections
 
 
 def run(engine: Engine, *, settle: bool = False) -> int:
@@ -15,7 +15,7 @@ def run(engine: Engine, *, settle: bool = False) -> int:
     With ``settle`` a load that had happened is committed and any other rolled back, which else the
     next load does.
     """
-    with connections(engine, 1) as (connection,):
+    with driver_connections(engine, 1) as (connection,):
         found = commit.recover(connection) if settle else commit.leftovers(connection)
     for leftover in found:
         say(f"{leftover}: {'done' if settle else 'the next load does it'}")

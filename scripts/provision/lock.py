@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, text
 
 from scripts.provision.console import say
+from timestack.db import autocommit
 
 # Any fixed number does; this one is ours ("timestk" in ASCII).
 KEY = 0x74696D6573746B
@@ -19,7 +20,7 @@ def provisioning(engine: Engine) -> Iterator[Connection]:
 
     It is a session's advisory lock: the server frees it when the provisioner is killed.
     """
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with autocommit(engine) as connection:
         if not connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": KEY}):
             say("waiting: another provisioner is at work")
             connection.execute(text("select pg_advisory_lock(:key)"), {"key": KEY})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -35,11 +34,10 @@ def settings(url: str | None, password_file: Path | None, file: Path | None) -> 
     Raises Refused and SettingsError.
     """
     changes: dict = {"schema_file": file} if file else {}
-    os.environ.setdefault("DATABASE_ROLE", "timestack_owner")
     if url is None:
         if password_file:
             raise Refused("--password-file says nothing without --url")
-        return Settings.load().model_copy(update=changes)
+        return Settings.load(role="timestack_owner").model_copy(update=changes)
     try:
         parsed = make_url(url)
     except ArgumentError:

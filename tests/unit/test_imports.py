@@ -1,4 +1,4 @@
-"""The imports of the package run one way, and none hides inside a function."""
+"""The imports of the package run one way, and what is one module's alone is done by no other."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ ALLOWED = {
     "server": {"app", "health", *DATA},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
+PROVISION = sorted((PACKAGE.parents[2] / "scripts" / "provision").rglob("*.py"))
 
 
 def layer_of(module: str) -> str | None:
@@ -76,16 +77,93 @@ def test_a_module_imports_only_the_layers_below_it(file: Path) -> None:
     assert layers - {own} <= ALLOWED[own]
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_no_import_hides_inside_a_function(file: Path) -> None:
-    hidden = [
+# Calls that open a connection to PostgreSQL, or make what does.
+OPENS = {"create_engine", "raw_connection", "psycopg2.connect"}
+# In the package the engine's own ways in as well; provisioning is given an engine and uses them.
+OPENS_BY_ENGINE = {"connect", "begin"}
+READS = {"os.environ", "os.getenv", "environ", "getenv"}
+# The health check imports nothing, not even the settings.
+MAY_READ = {"settings.py", "probe.py", "simulator/__main__.py"}
+
+
+def written(node: ast.AST) -> str:
+    """`os.environ.get` as it is written; empty for what is not a name with attributes."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return f"{written(node.value)}.{node.attr}".lstrip(".")
+    return ""
+
+
+def opened(tree: ast.AST, *, by_engine: bool) -> list[str]:
+    """The lines that open a connection, each with the call."""
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = written(node.func) or getattr(node.func, "attr", "")
+        parts = name.split(".")
+        is_engine = "engine" in parts[-2:-1] or parts[-2:-1] == ["_engine"]
+        if (
+            name in OPENS
+            or parts[-1] in OPENS - {"psycopg2.connect"}
+            or (by_engine and is_engine and parts[-1] in OPENS_BY_ENGINE)
+        ):
+            found.append(f"line {node.lineno}: {name}")
+    return found
+
+
+def read(tree: ast.AST) -> list[str]:
+    """The lines that read the environment of the process."""
+    return [
         f"line {node.lineno}"
-        for function in ast.walk(ast.parse(file.read_text()))
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
-        if isinstance(node, ast.Import | ast.ImportFrom)
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Attribute) and written(node) in READS)
+        or (
+            isinstance(node, ast.ImportFrom)
+            and node.module == "os"
+            and any(alias.name in READS for alias in node.names)
+        )
     ]
-    assert hidden == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_the_package_opens_connections_in_db_alone(file: Path) -> None:
+    found = opened(ast.parse(file.read_text()), by_engine=True)
+    assert bool(found) == (file == PACKAGE / "db.py"), found
+
+
+@pytest.mark.parametrize("file", PROVISION, ids=lambda file: file.name)
+def test_provisioning_is_given_its_engine(file: Path) -> None:
+    tree = ast.parse(file.read_text())
+    assert opened(tree, by_engine=False) == []
+    assert read(tree) == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_the_settings_alone_read_the_environment(file: Path) -> None:
+    if str(file.relative_to(PACKAGE)) not in MAY_READ:
+        assert read(ast.parse(file.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import psycopg2\npsycopg2.connect('')",
+        "create_engine(url)",
+        "sqlalchemy.create_engine(url)",
+        "self._engine.connect()",
+        "session.get_bind().engine.begin()",
+        "engine.raw_connection()",
+    ],
+)
+def test_the_rule_sees_what_opens_a_connection(text: str) -> None:
+    assert opened(ast.parse(text), by_engine=True)
+
+
+@pytest.mark.parametrize("text", ["os.environ['A']", "os.getenv('A')", "from os import environ"])
+def test_the_rule_sees_what_reads_the_environment(text: str) -> None:
+    assert read(ast.parse(text))
 
 
 def test_the_rules_of_the_domains_know_neither_flask_nor_celery() -> None:

@@ -7,9 +7,10 @@ that account's rows or none. A request says for whom with ``act_for``, a job wit
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 
+from psycopg2.extensions import connection as DriverConnection
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -147,6 +148,43 @@ def session() -> Iterator[Session]:
     sqlalchemy.exc.UnboundExecutionError when ``init`` was not called.
     """
     with _sessions.begin() as opened:
+        yield opened
+
+
+@contextmanager
+def autocommit(engine: Engine) -> Iterator[Connection]:
+    """Give a connection of an engine where each statement is a transaction of its own."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
+
+
+@contextmanager
+def steady_session() -> Iterator[Session]:
+    """Give a session that keeps one connection through all its commits, and its advisory locks.
+
+    What is open at the end is rolled back.
+    """
+    with session() as outer:
+        engine = outer.get_bind()
+    with engine.connect() as connection, Session(connection, expire_on_commit=False) as opened:
+        try:
+            yield opened
+        finally:
+            opened.rollback()
+
+
+@contextmanager
+def driver_connections(engine: Engine, count: int) -> Iterator[list[DriverConnection]]:
+    """Give psycopg2 connections in autocommit; whatever they have open at the end is undone."""
+    with ExitStack() as stack:
+        opened = []
+        for _ in range(count):
+            pooled = engine.raw_connection()
+            # Never back to the pool: a broken-off COPY must not become somebody else's.
+            stack.callback(pooled.invalidate)
+            connection = pooled.driver_connection
+            connection.autocommit = True
+            opened.append(connection)
         yield opened
 
 

@@ -30,6 +30,7 @@ from timestack.checks import BY_NAME, problem
 
 ROLES = ("app", "owner", "readonly", "pgadmin", "backup")
 SECRETS_DIR = "/run/secrets"
+SCHEMA_IN_IMAGE = Path("/app/schema/hypertables.yaml")
 MINIMUM_KEY_LENGTH = 32
 # What the web cannot do without.
 WEB_SECRETS = ("redis_password", "secret_key")
@@ -167,7 +168,7 @@ class Settings(BaseSettings):
     # The profile that started the simulated platform.
     simulator: Literal["no", "dev", "test"] = "no"
     secrets_dir: Path = Path(SECRETS_DIR)
-    schema_file: Path = Path("/app/schema/hypertables.yaml")
+    schema_file: Path = SCHEMA_IN_IMAGE
     data_dir: Path = Path("/app/data")
 
     @field_validator("*", mode="before")
@@ -209,19 +210,20 @@ class Settings(BaseSettings):
         return url
 
     @classmethod
-    def load(cls, needs: Iterable[str] = ()) -> Settings:
+    def load(cls, needs: Iterable[str] = (), *, role: str = "timestack_app") -> Settings:
         """Read the environment and the secret files.
 
-        The password of ``DATABASE_ROLE`` is always needed; ``needs`` names what else must be
-        there, of OPTIONAL_SECRETS (a worker needs ``redis_password``). A secret that is not needed
-        and not mounted is None.
+        ``role`` is DATABASE_ROLE where that is not set. Its password is always needed; ``needs``
+        names what else must be there, of OPTIONAL_SECRETS (a worker needs ``redis_password``). A
+        secret that is not needed and not mounted is None.
 
         Raises SettingsError with every fault.
         """
         directory = Path(os.environ.get("SECRETS_DIR", SECRETS_DIR))
-        role = os.environ.get("DATABASE_ROLE", "timestack_app").removeprefix("timestack_")
+        role = os.environ.get("DATABASE_ROLE", role)
         # An unknown role is reported as such below; which file it would have had says nothing.
-        role = role if role in ROLES else "app"
+        short = role.removeprefix("timestack_")
+        password = directory / f"db_{short if short in ROLES else 'app'}_password"
         needed = set(needs)
         secrets = {
             name: path if name in needed or path.exists() else None
@@ -229,7 +231,7 @@ class Settings(BaseSettings):
             for path in (directory / name,)
         }
         try:
-            return cls(database_password=directory / f"db_{role}_password", **secrets)
+            return cls(database_role=role, database_password=password, **secrets)
         except ValidationError as error:
             raise SettingsError(_fault(cls, each) for each in error.errors()) from None
 
@@ -284,6 +286,11 @@ class Settings(BaseSettings):
     def production(self) -> bool:
         """Whether outsiders may reach this process; everything that relaxes asks here."""
         return self.timestack_env == "production"
+
+
+def schema_file() -> Path:
+    """SCHEMA_FILE alone, for what runs without the other settings."""
+    return Path(os.environ.get("SCHEMA_FILE", SCHEMA_IN_IMAGE))
 
 
 def _fault(model: type[Settings], error: dict) -> str:

@@ -21,9 +21,10 @@ from sqlalchemy.orm import Session
 
 from tests.integration.db.conftest import SCHEMA_FILE, Database
 from tests.stack import ROOT, wait_until
+from timestack.db import driver_connections
 from timestack.domains.load import commit
 from timestack.domains.load.errors import BadRowsError, LoadError
-from timestack.domains.load.lanes import Lane, connections
+from timestack.domains.load.lanes import Lane
 from timestack.domains.load.records import Block
 from timestack.domains.load.run import Options, Report, load
 from timestack.series import catalog, rollups
@@ -559,7 +560,7 @@ def test_what_a_killed_load_left_in_doubt_is_settled_by_the_next(
     measures: Database, write, happened: bool, fate: str
 ) -> None:
     prepare(measures, "killed", happened)
-    with connections(measures.engine(), 1) as (connection,):
+    with driver_connections(measures.engine(), 1) as (connection,):
         (found,) = commit.leftovers(connection)
     assert found.fate == fate
     assert measures.sql("select count(*) from pg_prepared_xacts") == "1"
@@ -570,7 +571,7 @@ def test_what_a_killed_load_left_in_doubt_is_settled_by_the_next(
 
 
 def test_a_commit_that_cannot_be_prepared_leaves_nothing_prepared(measures: Database) -> None:
-    with connections(measures.engine(), 2) as opened:
+    with driver_connections(measures.engine(), 2) as opened:
         lanes = [Lane(each, "measures", ["time", "key"], ",", "UTC") for each in opened]
         lanes[0].copy(Block(1, 0, b"2026-01-01T00:00:00Z,1\n", 1))
         # What has touched a temporary table cannot be prepared.
@@ -583,7 +584,7 @@ def test_a_commit_that_cannot_be_prepared_leaves_nothing_prepared(measures: Data
 
 def test_a_load_that_is_alive_is_left_alone(measures: Database) -> None:
     key = prepare(measures, "alive", happened=False)
-    with connections(measures.engine(), 2) as (alive, other):
+    with driver_connections(measures.engine(), 2) as (alive, other):
         commit.lock(alive, key)
         assert commit.leftovers(other) == []
         assert commit.recover(other) == []

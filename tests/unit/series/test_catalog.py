@@ -231,7 +231,7 @@ def test_a_table_that_is_named_twice_is_one_fault():
 def test_messages_name_the_file_of_the_clone_and_not_its_copy_in_the_image(monkeypatch, tmp_path):
     file = tmp_path / "hypertables.yaml"
     file.write_text(GOOD.replace("sensors:", "Sensors:"))
-    monkeypatch.setattr(catalog, "IN_IMAGE", file)
+    monkeypatch.setattr(catalog, "SCHEMA_IN_IMAGE", file)
     with pytest.raises(catalog.CatalogError) as error:
         catalog.load(file)
     assert str(error.value).startswith("services/timescaledb/schema/hypertables.yaml:15: tables.S")

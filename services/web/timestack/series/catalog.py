@@ -7,7 +7,6 @@ must know the rollups. ``load`` reports every fault at once.
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -33,6 +32,7 @@ from pydantic import (
 
 from timestack.series.functions import LONGEST_ROLLUP, LONGEST_WITH_RETENTION
 from timestack.series.sql import UNITS, fill, finite, interval_text, literal
+from timestack.settings import SCHEMA_IN_IMAGE, schema_file
 
 DAY = timedelta(days=1)
 SUFFIXES = {unit[0]: seconds for unit, seconds in UNITS.items()}
@@ -42,7 +42,6 @@ IDENTIFIER = r"^[a-z_][a-z0-9_]*$"
 ORDERED_COLUMN = r"^[a-z_][a-z0-9_]*( (asc|desc))?$"
 
 # Messages name the file where a person can change it, not its copy in the image.
-IN_IMAGE = Path("/app/schema/hypertables.yaml")
 IN_CLONE = "services/timescaledb/schema/hypertables.yaml"
 
 Fault = tuple[tuple[str | int, ...], str]
@@ -564,7 +563,7 @@ def load(path: Path) -> Catalog:
         raise CatalogError([why]) from None
     except UnicodeDecodeError as error:
         raise CatalogError([f"{path}: byte {error.start}: not UTF-8"]) from None
-    return parse(text, IN_CLONE if path == IN_IMAGE else str(path))
+    return parse(text, IN_CLONE if path == SCHEMA_IN_IMAGE else str(path))
 
 
 @lru_cache(maxsize=8)
@@ -574,7 +573,7 @@ def current(path: Path | None = None) -> Catalog:
     Read once: the file is part of the image and does not change under a running process.
     Raises CatalogError with every fault.
     """
-    return load(path or Path(os.environ.get("SCHEMA_FILE", IN_IMAGE)))
+    return load(path or schema_file())
 
 
 def json_schema() -> dict[str, Any]:

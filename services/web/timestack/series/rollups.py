@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from timestack.db import autocommit
 from timestack.progress import Progress, unwatched
 from timestack.series import catalog, functions, policies
 from timestack.series.edition import edition
@@ -95,8 +96,7 @@ def drop_expired(session: Session, name: str, hypertable: catalog.Hypertable) ->
 
 def _run_policies(session: Session, tables: list[str], progress: Progress) -> dict[str, int]:
     """Have the refresh policy of each level run now, one level after the other."""
-    with session.get_bind().engine.connect() as opened:
-        connection = opened.execution_options(isolation_level="AUTOCOMMIT")
+    with autocommit(session.get_bind().engine) as connection:
         for number, table in enumerate(tables):
             progress(number / len(tables), f"refreshing {table}")
             policies.run(connection, table)
@@ -105,8 +105,7 @@ def _run_policies(session: Session, tables: list[str], progress: Progress) -> di
 
 def _refresh_everything(session: Session, tables: list[str], progress: Progress) -> dict[str, int]:
     """Refresh each level over all time, which only the owner may, and no transaction may hold."""
-    with session.get_bind().engine.connect() as opened:
-        connection = opened.execution_options(isolation_level="AUTOCOMMIT")
+    with autocommit(session.get_bind().engine) as connection:
         for number, table in enumerate(tables):
             progress(number / len(tables), f"refreshing {table}")
             policies.run_over_all_time(connection, table)

@@ -79,18 +79,13 @@ def _run(work: Work, session: Session, id: UUID) -> dict | None:
 
 @contextmanager
 def _session() -> Iterator[Session]:
-    """Give a session that keeps one connection through all its commits.
-
-    Its advisory locks live exactly as long as the connection that does the work.
-    """
-    with db.session() as outer:
-        engine = outer.get_bind()
-    with engine.connect() as connection, Session(connection, expire_on_commit=False) as session:
+    """Give a session whose advisory locks live exactly as long as the connection that works."""
+    with db.steady_session() as session:
         try:
             yield session
         finally:
             session.rollback()
-            if not connection.invalidated:
+            if not session.get_bind().invalidated:
                 jobs.unlock(session)
                 session.commit()
 

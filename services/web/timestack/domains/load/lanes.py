@@ -6,13 +6,11 @@ import io
 import queue
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 
 import psycopg2
 from psycopg2 import errors
 from psycopg2.extensions import connection as Connection
-from sqlalchemy import Engine
 
 from timestack.domains.load.errors import BadRow, Fault
 from timestack.domains.load.records import Block, Record
@@ -264,18 +262,3 @@ class Fleet:
                         continue
             with self._lock:
                 self.failures.append(Failure(block, error))
-
-
-@contextmanager
-def connections(engine: Engine, count: int) -> Iterator[list[Connection]]:
-    """Give psycopg2 connections in autocommit; whatever they have open at the end is undone."""
-    with ExitStack() as stack:
-        opened = []
-        for _ in range(count):
-            pooled = engine.raw_connection()
-            # Never back to the pool: a broken-off COPY must not become somebody else's.
-            stack.callback(pooled.invalidate)
-            connection = pooled.driver_connection
-            connection.autocommit = True
-            opened.append(connection)
-        yield opened

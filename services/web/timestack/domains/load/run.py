@@ -17,6 +17,7 @@ from psycopg2 import errors
 from psycopg2.extensions import connection as Connection
 from sqlalchemy import Engine
 
+from timestack.db import driver_connections
 from timestack.domains.load import commit
 from timestack.domains.load.chunks import Chunks, Forecast
 from timestack.domains.load.columnar import Columnar
@@ -24,7 +25,7 @@ from timestack.domains.load.diagnose import Diagnosis
 from timestack.domains.load.dialect import sniff
 from timestack.domains.load.errors import BadRow, BadRowsError, LoadError
 from timestack.domains.load.intake import MOST_BAD_ROWS, Intake
-from timestack.domains.load.lanes import Fleet, Lane, connections, fault_of
+from timestack.domains.load.lanes import Fleet, Lane, fault_of
 from timestack.domains.load.layout import Layout, choose_columns
 from timestack.domains.load.records import Block, Reader, Record, cells
 from timestack.domains.load.source import Source, open_source
@@ -118,7 +119,7 @@ def load(
     """
     import_id = options.import_id or str(uuid4())
     key = commit.key_of(import_id)
-    with connections(engine, 2) as (control, other):
+    with driver_connections(engine, 2) as (control, other):
         settled = tuple(commit.recover(control))
         commit.lock(control, key)
         table = read_table(control, options.table)
@@ -217,7 +218,7 @@ class _Load:
     def straight(self, intake: Intake, blocks: Iterator[Block], import_id: str) -> int:
         """COPY into the table itself; a conflict is a bad row. Returns the rows written."""
         count = self._count()
-        with self._chunks(count) as chunks, connections(self._engine, count) as opened:
+        with self._chunks(count) as chunks, driver_connections(self._engine, count) as opened:
             lanes = [self._lane(each, self._table.name) for each in opened]
             self._feed(intake, blocks, lanes, chunks)
             written = intake.read - intake.rejected
@@ -233,7 +234,7 @@ class _Load:
         try:
             with self._chunks(count) as chunks:
                 self._stage(intake, blocks, staging, chunks)
-                with connections(self._engine, count) as opened:
+                with driver_connections(self._engine, count) as opened:
                     lanes = [self._lane(each, self._table.name) for each in opened]
                     written = self._merge(staging, lanes, intake)
                     self._commit(lanes, import_id, written)
@@ -259,7 +260,7 @@ class _Load:
         if self._options.quarantine:
             staging.index()
             lane = partial(StagingLane, staging)
-        with connections(self._engine, count) as opened:
+        with driver_connections(self._engine, count) as opened:
             lanes = [self._lane(each, quote(staging.name), lane) for each in opened]
             self._feed(intake, blocks, lanes, chunks)
             for lane in lanes:
