@@ -13,8 +13,9 @@ from timestack.domains.load.chunks import Chunks, Forecast
 from timestack.domains.load.columnar import Checked, Columnar
 from timestack.domains.load.diagnose import Diagnosis
 from timestack.domains.load.errors import BadRow, BadRowsError
-from timestack.domains.load.lanes import REFUSALS, Failure, Fleet, Lane, blame, line_of
+from timestack.domains.load.lanes import Failure, Fleet, Lane
 from timestack.domains.load.records import Block, quotes_are_sound
+from timestack.domains.load.refusals import REFUSALS, blame, line_of
 
 # So many bad rows show what is wrong with a file; reading on would only take time.
 MOST_BAD_ROWS = 1000

@@ -25,9 +25,10 @@ from timestack.domains.load.diagnose import Diagnosis
 from timestack.domains.load.dialect import sniff
 from timestack.domains.load.errors import BadRow, BadRowsError, LoadError
 from timestack.domains.load.intake import MOST_BAD_ROWS, Intake
-from timestack.domains.load.lanes import Fleet, Lane, fault_of
+from timestack.domains.load.lanes import Fleet, Lane
 from timestack.domains.load.layout import Layout, choose_columns
 from timestack.domains.load.records import Block, Reader, Record, cells
+from timestack.domains.load.refusals import fault_of
 from timestack.domains.load.source import Source, open_source
 from timestack.domains.load.staging import Staging, StagingLane
 from timestack.domains.load.table import Table, advance_sequences, read_table
@@ -128,16 +129,28 @@ def load(
         source = open_source(options.file, stdin, options.shown, options.size)
         reader = Reader(source.stream, None if source.is_parquet else options.escape)
         layout = _layout(reader, source, table, options)
-        run = _Load(engine, options, table, layout, control, other, source, committing)
+        lanes = _lanes(control, table, options)
         intake = Intake(
             Columnar(layout),
             Diagnosis(control, layout),
             layout.delimiter,
-            run.forecast(source, warn),
+            _forecast(control, table, source, lanes, warn),
             lambda rows: progress(source.position(), source.size, rows),
         )
-        way = run.straight if options.on_conflict == "error" else run.staged
-        written = way(intake, reader.blocks(), import_id)
+        written = _Load(
+            options,
+            import_id,
+            table,
+            layout,
+            Path(source.name).name,
+            intake,
+            reader.blocks(),
+            lanes,
+            engine,
+            control,
+            other,
+            committing,
+        ).run()
     return Report(
         import_id,
         source.name,
@@ -191,94 +204,111 @@ def _happened(connection: Connection, import_id: str) -> bool:
         return cursor.fetchone()[0]
 
 
+def _lanes(connection: Connection, table: Table, options: Options) -> int:
+    """Return how many lanes can write to the table side by side and still commit as one."""
+    alone = (
+        options.quarantine
+        or table.has_triggers
+        or not table.foreseeable
+        # Two lanes would meet where each unpacks one batch of the columnstore to look for keys,
+        # and neither commits before the other is done.
+        or table.in_columns
+        or not commit.can_prepare(connection)
+    )
+    return 1 if alone else options.lanes
+
+
+def _forecast(
+    connection: Connection, table: Table, source: Source, lanes: int, warn: Callable[[str], None]
+) -> Forecast | None:
+    """Return what counts the chunks that the load needs, where they can be foreseen."""
+    if not table.foreseeable:
+        return None
+
+    def part() -> float | None:
+        return source.position() / source.size if source.size else None
+
+    return Forecast(connection, table, lanes, part, warn)
+
+
+@dataclass(frozen=True)
 class _Load:
-    """One load after its file and table are known."""
+    """One load after its file and table are known, and what it works with.
 
-    def __init__(
-        self,
-        engine: Engine,
-        options: Options,
-        table: Table,
-        layout: Layout,
-        control: Connection,
-        other: Connection,
-        source: Source,
-        committing: Callable[[], AbstractContextManager],
-    ):
-        self._engine = engine
-        self._options = options
-        self._table = table
-        self._columns = layout.columns
-        self._delimiter = layout.delimiter
-        self._control = control
-        self._other = other
-        self._source = source
-        self._committing = committing
+    ``source`` is the file's name, ``lanes`` how many may write to the table at once. ``control`` is
+    the connection for all that is not rows, ``other`` the one that watches and makes chunks.
+    """
 
-    def straight(self, intake: Intake, blocks: Iterator[Block], import_id: str) -> int:
-        """COPY into the table itself; a conflict is a bad row. Returns the rows written."""
-        count = self._count()
-        with self._chunks(count) as chunks, driver_connections(self._engine, count) as opened:
-            lanes = [self._lane(each, self._table.name) for each in opened]
-            self._feed(intake, blocks, lanes, chunks)
-            written = intake.read - intake.rejected
-            self._commit(lanes, import_id, written)
+    options: Options
+    import_id: str
+    table: Table
+    layout: Layout
+    source: str
+    intake: Intake
+    blocks: Iterator[Block]
+    lanes: int
+    engine: Engine
+    control: Connection
+    other: Connection
+    committing: Callable[[], AbstractContextManager]
+
+    def run(self) -> int:
+        """Write every row that is not refused, and commit. Returns how many rows were written."""
+        return self._straight() if self.options.on_conflict == "error" else self._staged()
+
+    def _straight(self) -> int:
+        """COPY into the table itself; a conflict is a bad row."""
+        with (
+            self._chunks(self.lanes) as chunks,
+            driver_connections(self.engine, self.lanes) as opened,
+        ):
+            lanes = [self._lane(each, self.table.name) for each in opened]
+            self._feed(lanes, chunks)
+            written = self.intake.read - self.intake.rejected
+            self._commit(lanes, written)
         return written
 
-    def staged(self, intake: Intake, blocks: Iterator[Block], import_id: str) -> int:
+    def _staged(self) -> int:
         """COPY into a staging table and merge; a conflict is skipped or updates the row."""
-        key = commit.key_of(import_id)
-        staging = Staging(self._control, self._table, self._columns, key)
+        key = commit.key_of(self.import_id)
+        staging = Staging(self.control, self.table, self.layout.columns, key)
         # Another unique key than the one of the conflict could make two merges meet.
-        count = self._count() if len(self._table.keys) == 1 else 1
+        count = self.lanes if len(self.table.keys) == 1 else 1
         try:
             with self._chunks(count) as chunks:
-                self._stage(intake, blocks, staging, chunks)
-                with driver_connections(self._engine, count) as opened:
-                    lanes = [self._lane(each, self._table.name) for each in opened]
-                    written = self._merge(staging, lanes, intake)
-                    self._commit(lanes, import_id, written)
+                self._stage(staging, chunks)
+                with driver_connections(self.engine, count) as opened:
+                    lanes = [self._lane(each, self.table.name) for each in opened]
+                    written = self._merge(staging, lanes)
+                    self._commit(lanes, written)
         finally:
             staging.drop()
         return written
 
-    def forecast(self, source: Source, warn: Callable[[str], None]) -> Forecast | None:
-        """Return what counts the chunks that the load needs, where they can be foreseen."""
-        if not self._table.foreseeable:
-            return None
-
-        def part() -> float | None:
-            return source.position() / source.size if source.size else None
-
-        return Forecast(self._control, self._table, self._count(), part, warn)
-
-    def _stage(
-        self, intake: Intake, blocks: Iterator[Block], staging: Staging, chunks: Chunks | None
-    ) -> None:
-        count = 1 if self._options.quarantine else self._options.lanes
-        lane = Lane
-        if self._options.quarantine:
+    def _stage(self, staging: Staging, chunks: Chunks | None) -> None:
+        count, kind = self.options.lanes, Lane
+        if self.options.quarantine:
             staging.index()
-            lane = partial(StagingLane, staging)
-        with driver_connections(self._engine, count) as opened:
-            lanes = [self._lane(each, quote(staging.name), lane) for each in opened]
-            self._feed(intake, blocks, lanes, chunks)
+            count, kind = 1, partial(StagingLane, staging)
+        with driver_connections(self.engine, count) as opened:
+            lanes = [self._lane(each, quote(staging.name), kind) for each in opened]
+            self._feed(lanes, chunks)
             for lane in lanes:
                 lane.cursor.execute("commit")
 
-    def _merge(self, staging: Staging, lanes: Sequence[Lane], intake: Intake) -> int:
-        accepted = intake.read - intake.rejected
-        cuts = intake.cuts(len(lanes))
+    def _merge(self, staging: Staging, lanes: Sequence[Lane]) -> int:
+        accepted = self.intake.read - self.intake.rejected
+        cuts = self.intake.cuts(len(lanes))
         try:
-            return staging.merge(lanes, cuts, self._options.on_conflict, accepted)
+            return staging.merge(lanes, cuts, self.options.on_conflict, accepted)
         except errors.IntegrityError as error:
             # A foreign key: all else was checked when the rows were staged.
             orphans = staging.orphans(MOST_BAD_ROWS)
             # Where they are set aside, one whose row went away since.
-            if not orphans or self._options.quarantine:
+            if not orphans or self.options.quarantine:
                 raise LoadError(str(fault_of(error))) from None
             bad = [
-                BadRow(intake.line(orphan.block, orphan.place), b"", (orphan.fault,))
+                BadRow(self.intake.line(orphan.block, orphan.place), b"", (orphan.fault,))
                 for orphan in orphans
             ]
             raise BadRowsError(bad, len(bad) < MOST_BAD_ROWS) from None
@@ -286,7 +316,7 @@ class _Load:
     @contextmanager
     def _chunks(self, count: int) -> Iterator[Chunks | None]:
         """Give what makes chunks for several lanes; when the load fails, they go again."""
-        chunks = Chunks(self._other, self._table, self._lane) if count > 1 else None
+        chunks = Chunks(self.other, self.table, self._lane) if count > 1 else None
         try:
             yield chunks
         except BaseException:
@@ -294,42 +324,23 @@ class _Load:
                 chunks.undo()
             raise
 
-    def _count(self) -> int:
-        """Return how many lanes can write to the table side by side and still commit as one."""
-        alone = (
-            self._options.quarantine
-            or self._table.has_triggers
-            or not self._table.foreseeable
-            # Two lanes would meet where each unpacks one batch of the columnstore to look for keys,
-            # and neither commits before the other is done.
-            or self._table.in_columns
-            or not commit.can_prepare(self._control)
-        )
-        return 1 if alone else self._options.lanes
+    def _lane(self, connection: Connection, table: str, kind: Callable[..., Lane] = Lane) -> Lane:
+        zone = self.options.zone.key if self.options.zone else "UTC"
+        names = [column.name for column in self.layout.columns]
+        return kind(connection, table, names, self.layout.delimiter, zone)
 
-    def _lane(self, connection: Connection, table: str, lane: Callable[..., Lane] = Lane) -> Lane:
-        zone = self._options.zone.key if self._options.zone else "UTC"
-        names = [column.name for column in self._columns]
-        return lane(connection, table, names, self._delimiter, zone)
-
-    def _feed(
-        self,
-        intake: Intake,
-        blocks: Iterator[Block],
-        lanes: Sequence[Lane],
-        chunks: Chunks | None,
-    ) -> None:
-        if self._options.quarantine:
-            intake.sort(blocks, lanes[0], self._options.quarantine)
+    def _feed(self, lanes: Sequence[Lane], chunks: Chunks | None) -> None:
+        if self.options.quarantine:
+            self.intake.sort(self.blocks, lanes[0], self.options.quarantine)
         else:
-            intake.feed(blocks, Fleet(lanes, self._other), chunks)
+            self.intake.feed(self.blocks, Fleet(lanes, self.other), chunks)
 
-    def _commit(self, lanes: Sequence[Lane], import_id: str, rows: int) -> None:
+    def _commit(self, lanes: Sequence[Lane], rows: int) -> None:
         lanes[0].cursor.execute(
             "insert into imports (id, table_name, source, rows) values (%s, %s, %s, %s)",
-            (import_id, self._options.table, Path(self._source.name).name, rows),
+            (self.import_id, self.options.table, self.source, rows),
         )
         for lane in lanes:
-            advance_sequences(lane.cursor, self._table, self._columns)
-        with self._committing():
-            commit.commit(lanes, commit.key_of(import_id))
+            advance_sequences(lane.cursor, self.table, self.layout.columns)
+        with self.committing():
+            commit.commit(lanes, commit.key_of(self.import_id))

@@ -12,8 +12,9 @@ from psycopg2.extensions import connection as Connection
 
 from timestack.domains.load.commit import STAGING
 from timestack.domains.load.errors import Fault, LoadError
-from timestack.domains.load.lanes import Lane, OrphanError
+from timestack.domains.load.lanes import Lane
 from timestack.domains.load.records import Block
+from timestack.domains.load.refusals import OrphanError
 from timestack.domains.load.table import Column, Table
 from timestack.series.sql import fill
 
