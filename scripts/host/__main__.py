@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.host import audit, database, doctor, lint, load, rotate, sbom, stack, tests
+from scripts.host import database, doctor, lint, load, rotate, stack, tests
 from scripts.host.console import info, show, warn
 from scripts.host.faults import Fault, Refused
 
@@ -101,8 +101,8 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "test": lambda arguments: tests.test(ROOT, words("ARGS")),
     "bench": lambda arguments: tests.bench(ROOT, [*arguments, *words("ARGS")]),
     "lint": lambda arguments: lint.lint(ROOT),
-    "sbom": lambda arguments: sbom.sbom(ROOT),
-    "audit": lambda arguments: audit.audit(ROOT),
+    "sbom": lambda arguments: tests.check(ROOT, "sbom"),
+    "audit": lambda arguments: tests.check(ROOT, "audit"),
     "lock": lambda arguments: tests.lock(ROOT),
 }
 

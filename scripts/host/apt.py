@@ -27,6 +27,11 @@ def release(file: Path = OS_RELEASE) -> dict[str, str]:
         text = file.read_text()
     except OSError:
         return {}
+    return keys(text)
+
+
+def keys(text: str) -> dict[str, str]:
+    """The keys of os-release's text, unquoted."""
     pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line)
     return {key: value.strip().strip("\"'") for key, value in pairs}
 

@@ -1,4 +1,4 @@
-"""`make test`, `make bench` and `make lock`: what runs in the tests' own environment."""
+"""`make test`, `bench`, `sbom`, `audit` and `lock`: what runs in the tests' own environment."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ def test(root: Path, arguments: list[str]) -> int:
     info("")
     tests = subprocess.run([tools.TESTS.path(root, "pytest"), *arguments], check=False).returncode
     return status or tests
+
+
+def check(root: Path, name: str) -> int:
+    """Run what scripts/checks calls NAME on the images as they are."""
+    with Phases().phase("tools") as phase:
+        tools.environment(root, phase)
+    command = [tools.TESTS.path(root, "python"), "-m", "scripts.checks", name]
+    return subprocess.run(command, cwd=root, check=False).returncode
 
 
 def bench(root: Path, arguments: list[str]) -> int:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from scripts.host import audit, packages, sbom
+from scripts.checks import audit, packages, sbom
 
 FLASK = ("flask", "3.1.0")
 PLACES = {FLASK: {"timestack/web", "services/web/requirements.txt"}}

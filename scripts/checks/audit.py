@@ -25,7 +25,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.host import packages, sbom, tests, tools
+from debian.debian_support import Version
+
+from scripts.checks import sbom
+from scripts.host import tests, tools
 from scripts.host.console import Phases, columns, info
 
 FOUND, UNANSWERED = 1, 3
@@ -66,7 +69,6 @@ class Answer:
 
 def audit(root: Path) -> int:
     """Read the images anew, write their documents, ask every source and print what each said."""
-    tools.ensure(root, "pip-audit")
     contents = sbom.read_all()
     sbom.write(root, contents)
     answers = []
@@ -273,7 +275,7 @@ def weigh(answer: Answer, known: dict, sources: dict[str, Versions]) -> None:
                 mended = state.get("fixed_version", "0")
                 if state.get("status") == "open":
                     waiting[state.get("urgency") or "not yet assigned"] += 1
-                elif state.get("status") == "resolved" and packages.older(version, mended):
+                elif state.get("status") == "resolved" and Version(version) < Version(mended):
                     where = ", ".join(sorted(places))
                     answer.findings.append(Finding(name, version, advisory, mended, where))
     if waiting:
@@ -342,10 +344,10 @@ def updates(said: str, installed: Versions) -> list[Finding]:
             offered[name].append(rest[0])
     found = []
     for (name, version), places in installed.items():
-        newer = [each for each in offered[name] if packages.older(version, each)]
+        newer = [each for each in offered[name] if Version(version) < Version(each)]
         if newer:
             where = ", ".join(sorted(places))
-            mended = packages.newest(newer)
+            mended = max(newer, key=Version)
             found.append(Finding(name, version, "security update", mended, where))
     return found
 

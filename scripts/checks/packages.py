@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from email.parser import HeaderParser
-from functools import cmp_to_key
-from itertools import zip_longest
-from urllib.parse import quote
+
+from debian.deb822 import Deb822
+from packageurl import PackageURL
 
 GO_MAGIC = b"\xff Go buildinf:"
 # Set when the texts follow the header; every compiler since Go 1.18 does that.
@@ -30,8 +29,8 @@ class Debian:
     vendor: str = "debian"
 
     @property
-    def purl(self) -> str:
-        return f"pkg:deb/{self.vendor}/{_quoted(self.name, self.version)}?arch={self.architecture}"
+    def purl(self) -> PackageURL:
+        return PackageURL("deb", self.vendor, self.name, self.version, {"arch": self.architecture})
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,8 @@ class Python:
     place: str
 
     @property
-    def purl(self) -> str:
-        return f"pkg:pypi/{_quoted(self.name.lower().replace('_', '-'), self.version)}"
+    def purl(self) -> PackageURL:
+        return PackageURL("pypi", None, self.name, self.version)
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,9 @@ class Module:
     version: str
 
     @property
-    def purl(self) -> str:
-        return f"pkg:golang/{_quoted(self.name.lower(), self.version)}"
+    def purl(self) -> PackageURL:
+        namespace, _, name = self.name.lower().rpartition("/")
+        return PackageURL("golang", namespace, name, self.version)
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,10 @@ class Binary:
     modules: tuple[Module, ...]
 
 
-def _quoted(name: str, version: str) -> str:
-    """Name and version as a package URL has them; a slash in a name parts its segments."""
-    return f"{quote(name, safe='/')}@{quote(version, safe=':')}"
-
-
-def release(os_release: str) -> dict[str, str]:
-    """The keys of os-release, unquoted: ID, VERSION_ID, VERSION_CODENAME, …"""
-    return dict(re.findall(r"""^(\w+)=["']?(.*?)["']?$""", os_release, re.M))
-
-
 def debian(status: str) -> list[Debian]:
     """The installed packages of dpkg's status file, by name."""
     found = []
-    for stanza in re.split(r"\n\n+", status.strip()):
-        fields = dict(re.findall(r"^([A-Za-z-]+): (.*)$", stanza, re.M))
+    for fields in Deb822.iter_paragraphs(status, use_apt_pkg=False):
         if not fields.get("Status", "").endswith(" installed"):
             continue
         name, version = fields["Package"], fields["Version"]
@@ -156,48 +145,3 @@ def _text(content: bytes, at: int) -> tuple[bytes, int]:
         shift += 7
         if byte < 0x80:
             return content[at : at + length], at + length
-
-
-def older(version: str, than: str) -> bool:
-    """Whether Debian sorts `version` before `than`.
-
-    Ref: https://www.debian.org/doc/debian-policy/ch-controlfields.html#version
-    """
-    return _compare(version, than) < 0
-
-
-def newest(versions: list[str]) -> str:
-    return max(versions, key=cmp_to_key(_compare))
-
-
-def _compare(one: str, two: str) -> int:
-    for left, right in zip(_parts(one), _parts(two), strict=True):
-        keys = _key(left), _key(right)
-        if keys[0] != keys[1]:
-            return -1 if keys[0] < keys[1] else 1
-    return 0
-
-
-def _parts(version: str) -> tuple[str, str, str]:
-    """Epoch, upstream version and revision; what is not given counts as 0."""
-    epoch, colon, rest = version.partition(":")
-    if not colon:
-        epoch, rest = "0", version
-    upstream, dash, revision = rest.rpartition("-")
-    return (epoch, upstream, revision) if dash else (epoch, rest, "0")
-
-
-def _key(part: str) -> list:
-    """Text and number in turn; `~` before the end, the end before letters, letters before rest."""
-    words = re.findall(r"\d+|\D+", part)
-    if words and words[0].isdigit():
-        words.insert(0, "")
-    pairs = zip_longest(words[::2], words[1::2], fillvalue="0")
-    # Every text ends in 0, and so does the whole: what `~` comes before, and a letter after.
-    return [*(([*map(_order, text), 0], int(number)) for text, number in pairs), ([0], 0)]
-
-
-def _order(letter: str) -> int:
-    if letter == "~":
-        return -1
-    return ord(letter) if letter.isalpha() else ord(letter) + 256
