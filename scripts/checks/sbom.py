@@ -22,7 +22,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from scripts.checks import packages
-from scripts.host import apt, images
+from scripts.host import apt, environment, images
 from scripts.host.compose import docker
 from scripts.host.console import Phases, columns, info
 from scripts.host.faults import Fault, Refused
@@ -162,9 +162,9 @@ def write(root: Path, found: list[Contents]) -> list[Path]:
     files = []
     for each in found:
         file = root / each.file
-        new = file.with_suffix(".new")
-        new.write_text(JsonV1Dot6(document(each)).output_as_string(indent=1) + "\n")
-        new.replace(file)
+        environment.replace(
+            file, JsonV1Dot6(document(each)).output_as_string(indent=1) + "\n", 0o644
+        )
         files.append(file)
     for file in folder.glob("*.cdx.json"):
         if file not in files:

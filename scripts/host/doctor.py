@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -40,18 +41,9 @@ class Finding:
 def examine(root: Path) -> int:
     """Print every finding; exit code 1 when one of them is a failure."""
     findings = [*_host(root)]
-    try:
-        compose = stack.load(root)
-    except Refused as refused:
-        findings += [Finding.of(fault) for fault in refused.faults]
-    except FileNotFoundError:
-        findings.append(Finding("warn", ".env", "not there yet: make up writes it"))
-    else:
-        unreachable = environment.unreachable(compose.values)
-        findings += [Finding("warn", "name", unreachable)] if unreachable else []
-        findings += _secrets(root, compose)
-        findings += _images(compose)
-        findings += _services(compose)
+    # What is wrong with the settings is among the host's faults.
+    with contextlib.suppress(Refused):
+        findings += _stack(root, stack.load(root))
     for each in findings:
         first, *more = each.detail.splitlines() or [""]
         info(f"{MARKS[each.grade]} {each.what:<22} {first}")
@@ -61,6 +53,12 @@ def examine(root: Path) -> int:
     info("")
     info(f"{len(findings)} findings, {failed} to repair" if failed else "nothing to repair")
     return 1 if failed else 0
+
+
+def _stack(root: Path, compose: Compose) -> list[Finding]:
+    unreachable = environment.unreachable(compose.values)
+    named = [Finding("warn", "name", unreachable)] if unreachable else []
+    return [*named, *_secrets(root, compose), *_images(compose), *_services(compose)]
 
 
 def _host(root: Path) -> list[Finding]:

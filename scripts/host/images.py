@@ -7,12 +7,14 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
 from scripts.host import apt
 from scripts.host.compose import Compose, docker
 from scripts.host.console import Phase, info
+from scripts.host.environment import replace
 from scripts.host.faults import Fault, Refused
 
 SUITE = "trixie"
@@ -162,13 +164,26 @@ def build(compose: Compose, phase: Phase, *, always: bool = False) -> None:
             built.append(service["image"])
     if stale:
         # Compose labels an image with the project: one name for all, or two stacks on one host
-        # would take turns in making the same images anew.
+        # would take turns in making the same images again.
         command = compose.command_for("timestack")
-        run_build(phase, compose, "images", (*command, "--progress=plain", "build", *stale))
+        args = ("--build-arg", f"COMMIT={commit(compose.root)}")
+        run_build(phase, compose, "images", (*command, "--progress=plain", "build", *args, *stale))
     for name, each in done.items():
         each["id"] = image_id(name)
     _write(stamp, done)
     phase.result = f"{len(built)} built, {len(done) - len(built)} unchanged"
+
+
+def commit(root: Path) -> str:
+    """The commit that is checked out, with `-dirty` where files differ; empty without git."""
+    describe = ("git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40")
+    try:
+        done = subprocess.run(
+            (*describe, "--exclude", "*"), capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()
 
 
 def run_build(phase: Phase, compose: Compose, log: str, command: tuple[str, ...]) -> None:
@@ -227,9 +242,7 @@ def _read(stamp: Path) -> dict:
 
 def _write(stamp: Path, done: dict) -> None:
     stamp.parent.mkdir(parents=True, exist_ok=True)
-    new = stamp.with_suffix(".new")
-    new.write_text(json.dumps(done, indent=1))
-    new.replace(stamp)
+    replace(stamp, json.dumps(done, indent=1), 0o644)
 
 
 def unique_bytes(names: list[str]) -> int:

@@ -19,11 +19,11 @@ from scripts.host.compose import ONE_SHOTS, Compose, Service, docker, one_off
 from scripts.host.console import Phase, Phases, columns, confirm, info, warn
 from scripts.host.faults import Fault, Refused
 from scripts.host.mounts import bind
+from scripts.host.preflight import GIBIBYTE
 
-GIB = 1024**3
 # What all images and their build cache take, and what a running stack needs at the least.
-DISK_FIRST, DISK_LATER = 6 * GIB, 1 * GIB
-MEMORY = int(1.5 * GIB)
+DISK_FIRST, DISK_LATER = 6 * GIBIBYTE, 1 * GIBIBYTE
+MEMORY = int(1.5 * GIBIBYTE)
 HEALTHY_SECONDS = 180
 PROXY_SECONDS = 60
 SCHEMA = "services/timescaledb/schema"
@@ -108,11 +108,8 @@ def secrets_folder(root: Path, values: dict[str, str]) -> Path:
 
 
 def engine_folder() -> Path:
-    """Where the engine stores images, or the nearest folder that exists yet."""
-    folder = Path(docker("info", "--format", "{{.DockerRootDir}}").strip() or "/var/lib/docker")
-    while not folder.exists():
-        folder = folder.parent
-    return folder
+    """Where the engine stores images, or will."""
+    return Path(docker("info", "--format", "{{.DockerRootDir}}").strip() or "/var/lib/docker")
 
 
 def refuse(faults: list[Fault]) -> None:
@@ -387,7 +384,7 @@ def down(root: Path) -> int:
 
 
 def clean(root: Path) -> int:
-    """Delete containers, volumes and images of this project, after asking."""
+    """Delete containers and volumes of this project, after asking."""
     compose = load(root)
     volumes = docker("volume", "ls", "-q", "--filter", f"name=^{compose.project}_").split()
     info("This deletes the containers and their data:")
