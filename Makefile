@@ -41,7 +41,7 @@ drift: ## exit code 2 when they differ
 	$(HOST) provision drift
 refresh: ## bring the rollups up to date
 	$(HOST) provision refresh
-load: ## a file into a table: make load FILE=cpu.csv.gz TABLE=cpu ARGS='--tz UTC'
+load: ## a file into a table: make load FILE=readings.csv.gz TABLE=readings ARGS='--tz UTC'
 	$(HOST) load
 
 ## Project

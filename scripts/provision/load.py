@@ -83,7 +83,7 @@ def require_offered(declared: catalog.Catalog, table: str) -> None:
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "make load",
-        usage="make load FILE=cpu.csv.gz TABLE=cpu ARGS='OPTION ...'",
+        usage="make load FILE=readings.csv.gz TABLE=readings ARGS='OPTION ...'",
         description="Load a CSV or Parquet file into a table: all of it or nothing.",
         allow_abbrev=False,
     )

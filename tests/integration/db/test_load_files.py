@@ -498,6 +498,6 @@ def test_its_help_lists_the_options_and_not_what_make_says_of_itself(program) ->
     asked = program("--help")
     text = asked.process.stdout.read().decode()
     assert asked.ended()[0] == 0
-    assert text.startswith("usage: make load FILE=cpu.csv.gz TABLE=cpu")
+    assert text.startswith("usage: make load FILE=readings.csv.gz TABLE=readings")
     assert "--quarantine" in text
     assert "--attached" not in text
