@@ -301,6 +301,11 @@ class Hypertable(_Entry):
         "is asked for; default: every change does, however old",
     )
 
+    @property
+    def unique_keys(self) -> frozenset[str]:
+        """The columns of ``unique`` but the time: they tell rows of one time apart."""
+        return frozenset(map(name_of, self.unique or ())) - {self.time}
+
     def columns(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Each column that is named, with the place in the file that names it."""
         yield ("time",), self.time
