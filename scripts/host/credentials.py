@@ -13,13 +13,10 @@ from pathlib import Path
 
 from scripts.host.environment import barred, replace, shown
 from scripts.host.faults import Fault, Refused
+from timestack.shared.roles import BY_SECRET
 
 RANDOM = (
-    "db_owner_password",
-    "db_app_password",
-    "db_readonly_password",
-    "db_pgadmin_password",
-    "db_backup_password",
+    *BY_SECRET,
     "redis_password",
     # What signs sessions, and what it was before it was rotated.
     "secret_key",

@@ -15,6 +15,7 @@ from scripts.host import certificates, engine, environment, images, stack
 from scripts.host.compose import Compose, docker, one_off
 from scripts.host.console import columns, info
 from scripts.host.faults import Fault, Refused
+from timestack.shared.roles import ROLES
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "x"}
 SOON = timedelta(days=30)
@@ -203,7 +204,8 @@ def database_port(port: str) -> Finding:
     except OSError:
         answered = False
     if answered:
-        return Finding("ok", "database port", f"localhost:{port}, for timestack_readonly alone")
+        who = ", ".join(role.name for role in ROLES if role.outside)
+        return Finding("ok", "database port", f"localhost:{port}, for {who} alone")
     return Finding("fail", "database port", f"no PostgreSQL at localhost:{port}\n-> make up")
 
 

@@ -17,6 +17,7 @@ from scripts.host.compose import Compose
 from scripts.host.console import Phases, info
 from scripts.host.environment import NAMES, defaults, replace, shown
 from scripts.host.faults import Fault, Refused
+from timestack.shared.roles import BY_SECRET
 
 # The previous session key is written when the present one is rotated; the mail server's password
 # is that server's to change.
@@ -42,8 +43,8 @@ def rotate(root: Path, name: str) -> None:
         phases = Phases()
         password = secrets.token_urlsafe(32)
         with phases.phase("rotate") as phase:
-            if name.startswith("db_"):
-                set_password(compose, role_of(name), password)
+            if name in BY_SECRET:
+                set_password(compose, BY_SECRET[name].name, password)
             if name == "secret_key":
                 before = compose.secret(name).read_text(encoding="ascii")
                 replace(compose.secret("secret_key_previous"), before, 0o444)
@@ -70,11 +71,6 @@ def set_admin_password(compose: Compose) -> None:
     if done.returncode:
         todo = "the file holds the new password already: run this again once the cause is mended"
         raise Refused([Fault(compose.values["ADMIN_EMAIL"], done.stderr.strip(), todo)])
-
-
-def role_of(name: str) -> str:
-    """`db_app_password` is the password of `timestack_app`."""
-    return "timestack_" + name.removeprefix("db_").removesuffix("_password")
 
 
 def set_password(compose: Compose, role: str, password: str) -> None:

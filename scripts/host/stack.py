@@ -20,6 +20,7 @@ from scripts.host.console import Phase, Phases, columns, confirm, info, warn
 from scripts.host.faults import Fault, Refused
 from scripts.host.mounts import bind
 from scripts.host.preflight import GIBIBYTE
+from timestack.shared.roles import READONLY
 
 # What all images and their build cache take, and what a running stack needs at the least.
 DISK_FIRST, DISK_LATER = 6 * GIBIBYTE, 1 * GIBIBYTE
@@ -357,8 +358,8 @@ def addresses(compose: Compose) -> str:
         ("Traefik", f"{root}/traefik/"),
     ]
     if values["DB_PORT"]:
-        url = f"postgresql://timestack_readonly@localhost:{values['DB_PORT']}/timestack"
-        rows.append(("Database", f"{url}, password in {secrets}/db_readonly_password"))
+        url = f"postgresql://{READONLY.name}@localhost:{values['DB_PORT']}/timestack"
+        rows.append(("Database", f"{url}, password in {secrets}/{READONLY.secret}"))
     rows += [
         ("Admin", f"{values['ADMIN_EMAIL']}, first password in {secrets}/admin_password"),
         ("Certificate", f"{secrets}/ca.pem: import it, and browsers trust the addresses above"),

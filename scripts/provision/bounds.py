@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, Engine
 
 from scripts.provision.console import say
-from scripts.provision.state import Check, State, read
+from scripts.provision.reading import read
+from scripts.provision.state import Check, State
 from scripts.provision.steps import Step
 from timestack.series.catalog import Bounds, Catalog
 from timestack.series.sql import fill, literal

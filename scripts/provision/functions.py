@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from scripts.provision.state import State, Trigger
 from scripts.provision.steps import Step
 from timestack.series.sql import fill, literal
+from timestack.shared.roles import APP
 
 # The role of web and workers, who call them.
-EXECUTOR = "timestack_app"
+EXECUTOR = APP.name
 
 CREATE = """create or replace function timestack.{name}({sql_parameters}) returns {sql_returns}
  language {sql_language} security definer

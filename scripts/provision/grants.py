@@ -9,13 +9,14 @@ from scripts.provision.state import RowPolicy, State
 from scripts.provision.steps import Action, Step
 from timestack.series.catalog import Catalog, Table
 from timestack.series.sql import fill
+from timestack.shared.roles import PGADMIN
 
 # The application names the account in each transaction (set local); without it there are no rows.
 # Written as PostgreSQL prints it, so that the next plan finds it equal.
 OWN_ROWS = "({column} = NULLIF(current_setting('timestack.account'::text, true), ''::text))"
 # An administrator looks after the rows of all accounts.
 ALL_ROWS = "true"
-ADMINISTRATOR = "timestack_pgadmin"
+ADMINISTRATOR = PGADMIN.name
 
 
 def declared(catalog: Catalog) -> dict[str, dict[str, set[str]]]:

@@ -9,10 +9,12 @@ from sqlalchemy import Connection
 
 from scripts.provision import apache, bounds, grants, hypertables, roles, rollups, timescale
 from scripts.provision.errors import Refused
-from scripts.provision.state import Relation, State, read
+from scripts.provision.reading import read
+from scripts.provision.state import Relation, State
 from scripts.provision.steps import Step
 from timestack.series.catalog import Catalog
 from timestack.series.edition import Edition
+from timestack.shared.roles import BY_NAME
 
 EDITIONS = {"apache": apache, "timescale": timescale}
 
@@ -69,7 +71,7 @@ def _plan(catalog: Catalog, state: State, database: str) -> Plan:
 
 def require_known(catalog: Catalog, state: State) -> None:
     """Raise Refused, with every fault, for names in the file that the database does not know."""
-    known_roles = {*state.roles, *(login.name for login in roles.LOGINS)}
+    known_roles = {*state.roles, *BY_NAME}
     faults = []
     for section in ("hypertables", "tables"):
         for name, table in getattr(catalog, section).items():

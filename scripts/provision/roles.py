@@ -1,13 +1,8 @@
-"""The login roles, what each may do to the server, and their passwords.
-
-What each may do to a table is declared in hypertables.yaml. The owner itself is made by the
-database's entrypoint; it may create roles but is no superuser.
-"""
+"""Make the declared login roles, set their passwords, and find what a hand changed in them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from psycopg2.extensions import encrypt_password
 from sqlalchemy import Connection, text
@@ -16,48 +11,7 @@ from scripts.provision.state import State
 from scripts.provision.steps import Step
 from timestack.series.sql import fill, literal
 from timestack.settings import Settings
-
-
-@dataclass(frozen=True)
-class Login:
-    """``member_of`` are PostgreSQL's predefined roles; ``functions`` may be executed."""
-
-    name: str
-    secret: str
-    member_of: tuple[str, ...] = ()
-    functions: tuple[str, ...] = ()
-    settings: tuple[tuple[str, str], ...] = ()
-
-
-LOGINS = (
-    # Web and workers.
-    Login("timestack_app", "db_app_password"),
-    # Notebooks and reports.
-    Login(
-        "timestack_readonly",
-        "db_readonly_password",
-        settings=(("default_transaction_read_only", "on"), ("statement_timeout", "60s")),
-    ),
-    # An administrator in pgAdmin.
-    Login(
-        "timestack_pgadmin",
-        "db_pgadmin_password",
-        member_of=("pg_monitor", "pg_signal_backend"),
-    ),
-    # Physical backups copy files, so that no right to read a table is needed. pg_read_all_data
-    # would also open pg_authid with everybody's verifiers.
-    Login(
-        "timestack_backup",
-        "db_backup_password",
-        member_of=("pg_checkpoint", "pg_read_all_settings"),
-        functions=(
-            "pg_backup_start(text, boolean)",
-            "pg_backup_stop(boolean)",
-            "pg_switch_wal()",
-            "pg_create_restore_point(text)",
-        ),
-    ),
-)
+from timestack.shared.roles import LOGINS, Role
 
 
 def set_passwords(connection: Connection, settings: Settings) -> list[str]:
@@ -98,7 +52,7 @@ def diff(state: State, database: str) -> Iterator[Step]:
             yield Step("create", subject, "without a password until `roles` sets it", statements)
         else:
             takeable = state.takeable(actual.attributes)
-            # What only a superuser may do has no statement: apply does the rest, then tells of it.
+            # What only a superuser may do has no statement: apply does the rest and reports it.
             alterable = "superuser" in takeable or "superuser" not in actual.attributes
             if not actual.login:
                 alter = (_alter(login.name, "login"),) if alterable else ()
@@ -123,22 +77,20 @@ def diff(state: State, database: str) -> Iterator[Step]:
             )
             usage = fill("grant usage on schema public to {name}", name=login.name)
             yield Step("create", subject, f"may connect to {database}", (connect, usage))
-        missing = state.may_delegate(
-            set(login.functions) - state.backup_functions.get(login.name, set())
-        )
+        missing = state.may_delegate(set(login.functions) - state.executable.get(login.name, set()))
         if missing:
             execute = tuple(
                 fill(f"grant execute on function {function} to {{name}}", name=login.name)
                 for function in missing
             )
-            yield Step("create", subject, "may take backups", execute)
+            yield Step("create", subject, f"may execute {', '.join(missing)}", execute)
 
 
 def notes(state: State) -> Iterator[str]:
     """Rights that the owner cannot give because the server does not let it."""
     for login in LOGINS:
         actual = state.roles.get(login.name)
-        held = state.backup_functions.get(login.name, set())
+        held = state.executable.get(login.name, set())
         held = held | (actual.member_of if actual else set())
         missing = {*login.member_of, *login.functions} - held
         refused = sorted(missing - set(state.may_delegate(missing)))
@@ -157,7 +109,7 @@ def _grant(group: str, name: str) -> str:
     return fill("grant {group} to {name}", group=group, name=name)
 
 
-def _settings(login: Login, actual: frozenset[str]) -> Iterator[str]:
+def _settings(login: Role, actual: frozenset[str]) -> Iterator[str]:
     wanted = {f"{setting}={value}" for setting, value in login.settings}
     for setting, value in login.settings:
         if f"{setting}={value}" not in actual:

@@ -10,7 +10,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from scripts.provision.errors import Refused
-from timestack.settings import Settings, read_secret
+from timestack.settings import SECRETS_DIR, Settings, read_secret
+from timestack.shared.roles import OWNER
 
 EXAMPLE = "postgresql://owner@db.example.org:5432/timestack?sslmode=verify-full&sslrootcert=ca.pem"
 
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--password-file",
         type=Path,
-        help="holds the password for --url; default: the secret db_owner_password",
+        help="holds the password for --url; default: the owner's secret",
     )
 
 
@@ -37,7 +38,7 @@ def settings(url: str | None, password_file: Path | None, file: Path | None) -> 
     if url is None:
         if password_file:
             raise Refused("--password-file says nothing without --url")
-        return Settings.load(role="timestack_owner").model_copy(update=changes)
+        return Settings.load(role=OWNER.name).model_copy(update=changes)
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -53,7 +54,7 @@ def settings(url: str | None, password_file: Path | None, file: Path | None) -> 
         what = [f"no {part}" for part in missing] + [f"an unknown option {o}" for o in unknown]
         raise Refused(f"--url has {', '.join(what)}: write it like {EXAMPLE}")
     try:
-        password = read_secret(password_file or Path("/run/secrets/db_owner_password"))
+        password = read_secret(password_file or Path(SECRETS_DIR, OWNER.secret))
     except ValueError as error:
         raise Refused(f"{error}") from None
     mode = parsed.query.get("sslmode", "verify-full")

@@ -10,6 +10,8 @@ import stack
 from pgadmin.model import Role, Server, ServerGroup, Setting, User, db
 from sqlalchemy import func
 
+from timestack.shared.roles import PGADMIN
+
 # The account that pgAdmin makes with a new volume, and its note of ADMIN_EMAIL at the last start.
 FIRST = 1
 NOTE = "timestack/admin_email"
@@ -88,7 +90,7 @@ def _server(settings: stack.Settings, user: User) -> None:
     server.host = settings.host
     server.port = settings.port
     server.maintenance_db = server.db_res = settings.database
-    server.username = "timestack_pgadmin"
+    server.username = PGADMIN.name
     server.connection_params = {"sslmode": "verify-full", "connect_timeout": 10}
     db.session.add(server)
 

@@ -5,35 +5,13 @@ open it to every container on the network, and falls back on a log-in form.
 """
 
 import hmac
-import socket
-import time
 from collections.abc import Callable, Iterable
 
-PROXY = "traefik"
-# Seconds for which the proxy's addresses are believed; it may come back with another one.
-FRESH = 5.0
+from timestack.shared.proxy import PROXY, Proxy
+
 USER = "HTTP_X_REMOTE_USER"
 PROOF = "HTTP_X_PGADMIN_WEBSERVER_SECRET"
 PING = "/misc/ping"
-
-
-class Proxy:
-    """The proxy's addresses on our networks, looked up when they are older than FRESH."""
-
-    def __init__(self, name: str = PROXY):
-        self._name = name
-        self._addresses: frozenset[str] = frozenset()
-        self._until = 0.0
-
-    def addresses(self) -> frozenset[str]:
-        """Return its IPv4 addresses; none while the name is unknown."""
-        if time.monotonic() > self._until:
-            try:
-                self._addresses = frozenset(socket.gethostbyname_ex(self._name)[2])
-            except OSError:
-                self._addresses = frozenset()
-            self._until = time.monotonic() + FRESH
-        return self._addresses
 
 
 class Door:

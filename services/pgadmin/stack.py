@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from timestack.shared.roles import PGADMIN
+
 # The section of the file that libpq reads the password from.
 SERVICE = "timestack"
 SERVICE_FILE = Path("/tmp/pg_service.conf")  # noqa: S108  (this container's own tmpfs, 0700)
@@ -33,7 +35,7 @@ class Settings:
             faults.append(f"DATABASE_PORT is {port!r}: set a number")
         found = {}
         # An empty pgadmin_proxy_secret would open the door, and make pgAdmin skip its own check.
-        for name in ("db_pgadmin_password", "pgadmin_proxy_secret", "ca.pem"):
+        for name in (PGADMIN.secret, "pgadmin_proxy_secret", "ca.pem"):
             try:
                 found[name] = (SECRETS / name).read_text().strip()
             except OSError as fault:
@@ -49,7 +51,7 @@ class Settings:
             host=os.environ.get("DATABASE_HOST", "timescaledb"),
             port=int(port),
             database=os.environ.get("DATABASE_NAME", "timestack"),
-            password=found["db_pgadmin_password"],
+            password=found[PGADMIN.secret],
             proxy_secret=found["pgadmin_proxy_secret"],
         )
 

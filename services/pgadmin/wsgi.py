@@ -6,6 +6,8 @@ import secrets
 import door
 import stack
 
+from timestack.shared.proxy import Proxy
+
 settings = stack.Settings.load()
 stack.write_service_file(settings)
 
@@ -24,4 +26,4 @@ del os.environ["PGADMIN_SETUP_PASSWORD"]
 with app.app_context():
     converge(settings)
 users.init_app(app, settings)
-app.wsgi_app = door.Door(app.wsgi_app, settings.proxy_secret, door.Proxy())
+app.wsgi_app = door.Door(app.wsgi_app, settings.proxy_secret, Proxy())

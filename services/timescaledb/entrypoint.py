@@ -22,9 +22,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from timestack.shared.roles import FUNCTIONS, OWNER, PREDEFINED, ROLES
+
 DATABASE = os.environ.get("DATABASE_NAME", "timestack")
-OWNER = "timestack_owner"
-READER = "timestack_readonly"
 SECRETS = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
 PGDATA = Path(os.environ.get("PGDATA", "/var/lib/postgresql/data"))
 RUN = Path("/run/postgresql")
@@ -162,7 +162,7 @@ def connected(proc: Path) -> Iterator[Network]:
 
 
 def write_access(name: str, proc: Path = Path("/proc/net"), run: Path = RUN) -> None:
-    """Let nobody but the reader in from other networks than the one where we are called `name`.
+    """From other networks than the one where we are called `name`, let in who may come by DB_PORT.
 
     Written as what is allowed: a network that nobody thought of, or another family of addresses,
     counts as outside. Without a name, all networks are the stack's own.
@@ -180,9 +180,11 @@ def write_access(name: str, proc: Path = Path("/proc/net"), run: Path = RUN) -> 
         fail(f"INSIDE_NAME is {name}, which is on no network of this container")
     inside = ["samehost", *sorted(map(str, networks))]
     lines = [f"hostssl all all {each} scram-sha-256\n" for each in inside]
-    lines += [f"hostssl all {READER} all scram-sha-256\n", "host all all all reject\n"]
+    outside = [role.name for role in ROLES if role.outside]
+    lines += [f"hostssl all {each} all scram-sha-256\n" for each in outside]
+    lines.append("host all all all reject\n")
     file.write_text("".join(lines))
-    say(f"whoever is not of {', '.join(inside[1:])} may log in as {READER} alone")
+    say(f"whoever is not of {', '.join(inside[1:])} may log in as {' or '.join(outside)} alone")
 
 
 def ensure_cluster() -> None:
@@ -228,15 +230,6 @@ def scram_verifier(password: str, salt: bytes | None = None, iterations: int = 4
     return f"SCRAM-SHA-256${iterations}:{text(salt)}${text(stored_key)}:{text(server_key)}"
 
 
-# The owner hands these on to the monitoring and the backup roles and does not use them itself.
-DELEGATED_ROLES = ("pg_monitor", "pg_signal_backend", "pg_checkpoint", "pg_read_all_settings")
-DELEGATED_FUNCTIONS = (
-    "pg_backup_start(text, boolean)",
-    "pg_backup_stop(boolean)",
-    "pg_switch_wal()",
-    "pg_create_restore_point(text)",
-)
-
 IN_POSTGRES = """
 select 'create role {owner}' where to_regrole('{owner}') is null \\gexec
 alter role {owner} with login createrole nosuperuser nobypassrls password '{verifier}';
@@ -279,14 +272,16 @@ def ensure_database() -> None:
         check=True,
     )  # fmt: skip
     try:
-        verifier = scram_verifier(secret("db_owner_password"))
-        psql("postgres", IN_POSTGRES.format(owner=OWNER, database=DATABASE, verifier=verifier))
+        verifier = scram_verifier(secret(OWNER.secret))
+        psql("postgres", IN_POSTGRES.format(owner=OWNER.name, database=DATABASE, verifier=verifier))
         psql(DATABASE, UPDATE_EXTENSION)
-        roles = [f"grant {role} to {OWNER} with admin option, inherit false, set false;"
-                 for role in DELEGATED_ROLES]  # fmt: skip
-        functions = [f"grant execute on function {function} to {OWNER} with grant option;"
-                     for function in DELEGATED_FUNCTIONS]  # fmt: skip
-        psql(DATABASE, IN_DATABASE.format(owner=OWNER, delegated="\n".join(roles + functions)))
+        # The owner hands these on to other roles and does not use them itself.
+        roles = [f"grant {role} to {OWNER.name} with admin option, inherit false, set false;"
+                 for role in PREDEFINED]  # fmt: skip
+        functions = [f"grant execute on function {function} to {OWNER.name} with grant option;"
+                     for function in FUNCTIONS]  # fmt: skip
+        delegated = "\n".join(roles + functions)
+        psql(DATABASE, IN_DATABASE.format(owner=OWNER.name, delegated=delegated))
     finally:
         subprocess.run(
             ["pg_ctl", "stop", "--pgdata", str(PGDATA), "--mode", "fast", "--wait", "--silent"],

@@ -9,18 +9,20 @@ import subprocess
 import sys
 import tempfile
 
-from entrypoint import DATABASE, OWNER, secret
+from entrypoint import DATABASE, secret
+
+from timestack.shared.roles import OWNER
 
 
 def main() -> int:
     with tempfile.NamedTemporaryFile("w", prefix="health-", dir="/tmp") as passfile:
-        password = secret("db_owner_password").replace("\\", "\\\\").replace(":", "\\:")
-        passfile.write(f"localhost:5432:{DATABASE}:{OWNER}:{password}\n")
+        password = secret(OWNER.secret).replace("\\", "\\\\").replace(":", "\\:")
+        passfile.write(f"localhost:5432:{DATABASE}:{OWNER.name}:{password}\n")
         passfile.flush()
         return subprocess.run(
             [
                 "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-password",
-                f"host=localhost port=5432 dbname={DATABASE} user={OWNER} sslmode=require "
+                f"host=localhost port=5432 dbname={DATABASE} user={OWNER.name} sslmode=require "
                 "connect_timeout=3 application_name=healthcheck",
                 "--command", "select 1",
             ],

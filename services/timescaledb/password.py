@@ -3,16 +3,17 @@
 Runs inside the container, over the socket; the server is told a SCRAM verifier, never the password.
 """
 
-import re
 import sys
 
 from entrypoint import fail, psql, scram_verifier
 
+from timestack.shared.roles import BY_NAME
+
 
 def main() -> None:
     role, password = sys.argv[1], sys.stdin.read().strip()
-    if not re.fullmatch(r"timestack_[a-z]+", role) or not password:
-        fail(f"no password on standard input, or {role!r} is no role of this stack")
+    if role not in BY_NAME or not password:
+        fail(f"no password on standard input, or {role!r} is not a role of this stack")
     psql("postgres", f"alter role {role} password '{scram_verifier(password)}';")
 
 

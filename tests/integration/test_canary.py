@@ -26,6 +26,7 @@ import pytest
 
 from scripts.host.credentials import RANDOM
 from tests.stack import ADMIN_EMAIL, TOKEN_FIELD, Stack, docker, ready_for_api, wait_until
+from timestack.shared.roles import BY_NAME
 
 pytestmark = pytest.mark.stack
 
@@ -704,10 +705,7 @@ def test_no_canary_is_in_the_database(aviary: Aviary) -> None:
         "select rolname, split_part(rolpassword, '$', 1) from pg_authid where rolcanlogin"
         " and rolpassword is not null order by 1"
     )
-    assert [role for role, _ in kept] == [
-        *("timestack_app", "timestack_backup", "timestack_owner"),
-        *("timestack_pgadmin", "timestack_readonly"),
-    ]
+    assert [role for role, _ in kept] == sorted(BY_NAME)
     assert {verifier for _, verifier in kept} == {"SCRAM-SHA-256"}
     data = aviary.volume("timescaledb", "/var/lib/postgresql")
     assert not search(data, aviary.canaries)

@@ -28,6 +28,7 @@ from tests.stack import (
     free_port,
     wait_until,
 )
+from timestack.shared.roles import BY_SECRET
 
 pytestmark = pytest.mark.stack
 
@@ -521,11 +522,7 @@ def test_drift_is_silent_after_up_and_finds_what_was_changed_by_hand(checkout: C
 @pytest.mark.parametrize(
     "name",
     [
-        "db_app_password",
-        "db_owner_password",
-        "db_readonly_password",
-        "db_pgadmin_password",
-        "db_backup_password",
+        *BY_SECRET,
         "redis_password",
         "admin_password",
     ],
@@ -542,8 +539,8 @@ def test_a_secret_is_rotated_while_the_stack_runs(checkout: Checkout, name: str)
     if name == "admin_password":
         assert checkout.log_in(old).status_code == 200, "the form again"
         assert checkout.log_in(new).status_code == 302
-    if name.startswith("db_"):
-        role = name.replace("db_", "timestack_").removesuffix("_password")
+    if name in BY_SECRET:
+        role = BY_SECRET[name].name
         for word, opens in ((old, False), (new, True)):
             url = f"host=127.0.0.1 dbname=timestack user={role} sslmode=require"
             login = subprocess.run(

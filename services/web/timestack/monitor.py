@@ -8,9 +8,7 @@ address alone.
 from __future__ import annotations
 
 import hmac
-import socket
 import sys
-import time
 from base64 import b64encode
 
 from flower import options as _  # noqa: F401  (defines the options set below)
@@ -21,30 +19,9 @@ from tornado.web import HTTPError
 from timestack import logs
 from timestack.queue import app
 from timestack.settings import Settings, SettingsError
+from timestack.shared.proxy import PROXY, Proxy
 
 PORT = 5555
-PROXY = "traefik"
-# Seconds for which the proxy's addresses are believed; it may come back with another one.
-FRESH = 5.0
-
-
-class Proxy:
-    """The proxy's addresses on our network, looked up when they are older than FRESH."""
-
-    def __init__(self, name: str = PROXY):
-        self._name = name
-        self._addresses: frozenset[str] = frozenset()
-        self._until = 0.0
-
-    def addresses(self) -> frozenset[str]:
-        """Return its IPv4 addresses; none while the name is unknown."""
-        if time.monotonic() > self._until:
-            try:
-                self._addresses = frozenset(socket.gethostbyname_ex(self._name)[2])
-            except OSError:
-                self._addresses = frozenset()
-            self._until = time.monotonic() + FRESH
-        return self._addresses
 
 
 def admit(secret: str, proxy: Proxy):

@@ -26,9 +26,10 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from timestack.checks import BY_NAME, problem
+from timestack.checks import BY_NAME as CHECKED
+from timestack.checks import problem
+from timestack.shared.roles import APP, BY_NAME
 
-ROLES = ("app", "owner", "readonly", "pgadmin", "backup")
 SECRETS_DIR = "/run/secrets"
 SCHEMA_IN_IMAGE = Path("/app/schema/hypertables.yaml")
 MINIMUM_KEY_LENGTH = 32
@@ -137,13 +138,7 @@ class Settings(BaseSettings):
     database_host: Host = "timescaledb"
     database_port: Port = 5432
     database_name: Text = "timestack"
-    database_role: Literal[
-        "timestack_app",
-        "timestack_owner",
-        "timestack_readonly",
-        "timestack_pgadmin",
-        "timestack_backup",
-    ] = "timestack_app"
+    database_role: Literal[tuple(BY_NAME)] = APP.name
     database_sslmode: Literal[
         "disable", "allow", "prefer", "require", "verify-ca", "verify-full"
     ] = "verify-full"
@@ -175,7 +170,7 @@ class Settings(BaseSettings):
     @classmethod
     def _as_the_host_checks(cls, value: object, info: ValidationInfo) -> object:
         name = info.field_name.upper()
-        if isinstance(value, str) and name in BY_NAME and (wrong := problem(name, value)):
+        if isinstance(value, str) and name in CHECKED and (wrong := problem(name, value)):
             raise ValueError(": ".join(wrong))
         return value
 
@@ -210,7 +205,7 @@ class Settings(BaseSettings):
         return url
 
     @classmethod
-    def load(cls, needs: Iterable[str] = (), *, role: str = "timestack_app") -> Settings:
+    def load(cls, needs: Iterable[str] = (), *, role: str = APP.name) -> Settings:
         """Read the environment and the secret files.
 
         ``role`` is DATABASE_ROLE where that is not set. Its password is always needed; ``needs``
@@ -222,8 +217,7 @@ class Settings(BaseSettings):
         directory = Path(os.environ.get("SECRETS_DIR", SECRETS_DIR))
         role = os.environ.get("DATABASE_ROLE", role)
         # An unknown role is reported as such below; which file it would have had says nothing.
-        short = role.removeprefix("timestack_")
-        password = directory / f"db_{short if short in ROLES else 'app'}_password"
+        password = directory / BY_NAME.get(role, APP).secret
         needed = set(needs)
         secrets = {
             name: path if name in needed or path.exists() else None

@@ -23,6 +23,7 @@ from timestack import db
 from timestack.models import Base, Import
 from timestack.series import catalog
 from timestack.settings import Settings
+from timestack.shared.roles import FUNCTIONS, OWNER
 
 IMAGE = os.environ.get("TIMESCALEDB_IMAGE", "timestack/timescaledb")
 SCHEMA_FILE = ROOT / "services" / "timescaledb" / "schema" / "hypertables.yaml"
@@ -237,20 +238,13 @@ def make_database(server: Server) -> Iterator[Callable[[], Database]]:
         database = Database(server, f"test_{len(made)}")
         made.append(database)
         server.sql(
-            f"create database {database.name} owner timestack_owner;"
+            f"create database {database.name} owner {OWNER.name};"
             f" revoke all on database {database.name} from public"
         )
         database.sql("create extension timescaledb")
-        database.sql("alter schema public owner to timestack_owner")
-        for function in (
-            "pg_backup_start(text, boolean)",
-            "pg_backup_stop(boolean)",
-            "pg_switch_wal()",
-            "pg_create_restore_point(text)",
-        ):
-            database.sql(
-                f"grant execute on function {function} to timestack_owner with grant option"
-            )
+        database.sql(f"alter schema public owner to {OWNER.name}")
+        for function in FUNCTIONS:
+            database.sql(f"grant execute on function {function} to {OWNER.name} with grant option")
         return database
 
     yield make

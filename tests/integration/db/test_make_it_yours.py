@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from tests.integration.db.conftest import Database
@@ -18,7 +20,7 @@ from tests.stack import ROOT
 pytestmark = pytest.mark.database
 
 GUIDE = (ROOT / "docs" / "make-it-yours.md").read_text()
-COPIED = ("scripts", "services/web", "services/timescaledb/schema", "tests")
+COPIED = ("scripts", "services/web", "services/timescaledb/schema", "tests", "compose")
 VERSIONS = "services/web/migrations/versions"
 SCHEMA = "services/timescaledb/schema/hypertables.yaml"
 # A file that the guide names, and then the whole of it.
@@ -71,7 +73,8 @@ class Copy:
             shutil.copytree(
                 ROOT / each, folder / each, ignore=shutil.ignore_patterns("__pycache__")
             )
-        shutil.copy(ROOT / "pyproject.toml", folder)
+        for each in ("pyproject.toml", ".env.example"):
+            shutil.copy(ROOT / each, folder)
 
     def edit(self, file: str, old: str, new: str) -> None:
         path = self.folder / file
@@ -128,6 +131,15 @@ def copy(tmp_path_factory: pytest.TempPathFactory, make_database) -> Copy:
     copy.edit(tasks, '"mail", ', '"mail", "power", ')
     copy.edit(f"{package}/domains/jobs.py", "KINDS = {\n",
               'KINDS = {\n    "power.audit": "Count the meters",\n')  # fmt: skip
+    copy.edit(f"{package}/shared/roles.py", "    BACKUP,\n)",
+              f"    BACKUP,\n    {line('Role(')}\n)")  # fmt: skip
+    compose = "compose/compose.yaml"
+    copy.edit(compose, "      - db_backup_password\n",
+              f"      - db_backup_password\n      {line('- db_bi_password')}\n")  # fmt: skip
+    with (copy.folder / compose).open("a") as file:
+        file.write(f"  {line('db_bi_password: ')}\n")
+    copy.edit(SCHEMA, "\n\n  readings:", f"\n      {line('timestack_bi: ')}\n\n  readings:")
+    copy.run("-m", "scripts.host", "secrets", SECRETS_PATH=str(copy.database.server.secrets))
     return copy
 
 
@@ -224,3 +236,56 @@ def test_sensors_and_readings_are_made_as_it_tells(applied: Copy, tmp_path: Path
     assert applied.database.sql(
         "select name, value from readings join sensors on id = sensor_id"
     ) == ("mast|4.5")
+
+
+def test_its_role_is_declared_wherever_it_has_to_be(copy: Copy) -> None:
+    assert " passed" in copy.run("-m", "pytest", "-q", "tests/unit/test_roles.py")
+
+
+@pytest.fixture
+def tool(applied: Copy) -> Iterator[psycopg2.extensions.connection]:
+    """The other tool's session."""
+    server = applied.database.server
+    connection = psycopg2.connect(
+        host="localhost",
+        port=server.port,
+        dbname=applied.database.name,
+        user="timestack_bi",
+        password=(server.secrets / "db_bi_password").read_text().strip(),
+        sslmode="verify-full",
+        sslrootcert=server.secrets / "ca.pem",
+    )
+    connection.autocommit = True
+    yield connection
+    connection.close()
+
+
+def test_its_role_reads_what_it_is_granted(tool: psycopg2.extensions.connection) -> None:
+    with tool.cursor() as cursor:
+        cursor.execute("select sum(watts) from power")
+        assert cursor.fetchone() == (450,)
+        cursor.execute("select sum(watts_sum) from power_1d")
+        assert cursor.fetchone() == (450,)
+
+
+def test_its_role_reads_nothing_else(applied: Copy, tool: psycopg2.extensions.connection) -> None:
+    tables = applied.database.sql(
+        "select relname from pg_class where relnamespace = 'public'::regnamespace"
+        " and relkind in ('r', 'p', 'v') and relname not like 'power%'"
+    ).split()
+    assert {"readings", "readings_1d", "users", "logins", "usage"} <= set(tables)
+    for table in tables:
+        with tool.cursor() as cursor, pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute(f'select from "{table}"')
+
+
+def test_its_role_writes_nothing_and_has_a_minute(tool: psycopg2.extensions.connection) -> None:
+    with tool.cursor() as cursor:
+        cursor.execute("show statement_timeout")
+        assert cursor.fetchone() == ("1min",)
+        insert = "insert into power values (now(), 'a', 1)"
+        with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+            cursor.execute(insert)
+        cursor.execute("set default_transaction_read_only = off")
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute(insert)

@@ -8,10 +8,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.integration.db.conftest import Database
+from timestack.shared.roles import LOGINS
 
 pytestmark = pytest.mark.database
 
-ROLES = ("app", "readonly", "pgadmin", "backup")
+ROLES = tuple(role.short for role in LOGINS)
 
 
 @pytest.fixture(scope="module")

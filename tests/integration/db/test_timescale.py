@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from scripts.provision import timescale
-from scripts.provision.state import POLICIES
+from scripts.provision.reading import POLICIES
 from tests.integration.db.conftest import SCHEMA_FILE, Database
 from timestack.series import catalog, policies, rollups
 

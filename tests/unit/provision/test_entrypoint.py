@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from timestack.shared.roles import ROLES, Role
+
 PATH = Path(__file__).resolve().parents[3] / "services" / "timescaledb" / "entrypoint.py"
 GIB = 1024**3
 MIB = 1024**2
@@ -109,6 +111,18 @@ def test_only_the_reader_comes_in_from_a_network_that_is_not_the_stack_s_own(
         "hostssl all all 172.20.0.0/16 scram-sha-256",
         "hostssl all all fd00:20::/64 scram-sha-256",
         "hostssl all timestack_readonly all scram-sha-256",
+        "host all all all reject",
+    ]
+
+
+def test_a_role_declared_so_comes_in_from_outside_too(entrypoint, monkeypatch, routes):
+    named(monkeypatch, entrypoint, "172.20.0.5")
+    more = (*ROLES, Role("bi", outside=True), Role("batch"))
+    monkeypatch.setattr(entrypoint, "ROLES", more)
+    entrypoint.write_access("inside", routes, routes)
+    assert (routes / "pg_hba_outside.conf").read_text().splitlines()[-3:] == [
+        "hostssl all timestack_readonly all scram-sha-256",
+        "hostssl all timestack_bi all scram-sha-256",
         "host all all all reject",
     ]
 
