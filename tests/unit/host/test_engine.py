@@ -25,9 +25,29 @@ def test_bootstrap_no_refuses_and_says_what_to_install() -> None:
     assert len(fault.todo.splitlines()) == 2
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="tells what root may do")
-def test_root_on_debian_may_install_it() -> None:
-    assert engine.missing(ABSENT, bootstrap=True) == []
+@pytest.mark.parametrize(
+    ("user", "dockerd", "system", "fault"),
+    [
+        (0, None, "debian", None),
+        (0, None, "ubuntu", None),
+        (0, None, "fedora", "on Debian and Ubuntu, this is fedora"),
+        (0, "/usr/sbin/dockerd", "fedora", None),
+        (1000, None, "debian", "only root can install it"),
+        (1000, "/usr/sbin/dockerd", "debian", "does not answer this user"),
+    ],
+    ids=[
+        *("root on Debian", "root on Ubuntu", "root on another system"),
+        *("root where it is only stopped", "a user", "a user where it is only stopped"),
+    ],
+)
+def test_root_may_install_it_on_debian_and_start_it_anywhere(
+    monkeypatch: pytest.MonkeyPatch, user: int, dockerd: str | None, system: str, fault: str | None
+) -> None:
+    monkeypatch.setattr(engine.os, "geteuid", lambda: user)
+    monkeypatch.setattr(engine.shutil, "which", lambda _: dockerd)
+    monkeypatch.setattr(engine.apt, "release", lambda: {"ID": system})
+    found = [each.what for each in engine.missing(ABSENT, bootstrap=True)]
+    assert [fault in what for what in found] == ([True] if fault else [])
 
 
 def test_a_pid_file_of_a_process_that_is_gone_is_removed(tmp_path: Path) -> None:

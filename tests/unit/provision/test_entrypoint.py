@@ -49,10 +49,27 @@ def test_the_memory_limit_is_the_cgroup_s(entrypoint, tmp_path, meminfo, file, t
 
 
 @pytest.mark.parametrize(
-    ("quota", "expected"), [("100000 100000", 1), ("50000 100000", 1), ("150000 100000", 1)]
+    ("files", "expected"),
+    [
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "100000 100000\n"}, 1),
+        ({"cpu.max": "250000 100000\n"}, 2),
+        ({"cpu.max": "800000 100000\n"}, 4),
+        ({"cpu.max": "max 100000\n"}, 4),
+        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 4),
+        ({}, 4),
+    ],
+    ids=[
+        *("half a processor", "one", "two and a half", "more than there are", "without a limit"),
+        *("v1", "v1 without a limit", "no cgroup"),
+    ],
 )
-def test_the_processor_limit_is_the_cgroup_s(entrypoint, tmp_path, quota, expected):
-    (tmp_path / "cpu.max").write_text(quota)
+def test_the_processor_limit_is_the_cgroup_s(entrypoint, monkeypatch, tmp_path, files, expected):
+    monkeypatch.setattr(entrypoint.os, "sched_getaffinity", lambda _: range(4))
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
     assert entrypoint.cpu_limit(tmp_path) == expected
 
 
