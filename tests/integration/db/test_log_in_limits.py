@@ -23,7 +23,7 @@ from tests.integration.db.conftest import Broker, Database, web_secrets
 from tests.stack import PASSWORD, TOKEN_FIELD
 from timestack.app import create_app
 from timestack.auth import browsers, limits
-from timestack.domains import accounts
+from timestack.domains import users
 from timestack.settings import Settings
 
 pytestmark = pytest.mark.database
@@ -54,7 +54,7 @@ def settings(database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch
     database.sql("delete from users")
     with Session(database.engine()) as session, session.begin():
         for email, role in ((OWNER, "viewer"), (OTHER, "viewer"), (ADMIN, "admin")):
-            accounts.put(session, email, role, password=PASSWORD)
+            users.put(session, email, role, password=PASSWORD)
     address = {"redis_host": "127.0.0.1", "redis_port": broker.port}
     return database.settings("app", **web_secrets(database), **address)
 
@@ -210,7 +210,7 @@ def test_an_owner_who_is_a_stranger_gets_in_by_a_password_that_was_made(app: Fla
     assert Browser(app).log_in(OWNER) == 429
     made = "Vq3-hX7_pL0zRk2m"
     with Session(app.extensions["engine"]) as session, session.begin():
-        accounts.put(session, OWNER, "viewer", password=made, must_change=True)
+        users.put(session, OWNER, "viewer", password=made, must_change=True)
     owner = Browser(app)
     assert owner.log_in(OWNER, made) == 302
     assert owner.change(made, PASSWORD) == 302

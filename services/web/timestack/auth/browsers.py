@@ -20,8 +20,8 @@ from flask_login import user_logged_in
 from flask_security.signals import password_changed, password_reset
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from timestack.domains import accounts
-from timestack.models.accounts import User
+from timestack.domains import users
+from timestack.models.users import User
 from timestack.settings import Settings
 
 LIFETIME = timedelta(days=365)
@@ -47,8 +47,8 @@ def account_of(email: str) -> str:
     Hashed, as an address may be long and is nobody's business. One spelling is like the other:
     example.org in full-width letters, too.
     """
-    with suppress(accounts.AccountError):
-        email = accounts.normal_email(email)
+    with suppress(users.UserError):
+        email = users.normal_email(email)
     return hashlib.sha256(email.lower().encode(errors="replace")).hexdigest()[:32]
 
 

@@ -14,7 +14,8 @@ from flask_security.utils import hash_password
 from wtforms import Field, ValidationError
 
 from timestack import db
-from timestack.domains import accounts, passwords, platform
+from timestack.domains import passwords, users
+from timestack.domains.platform import login
 from timestack.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -80,18 +81,18 @@ class LoginForm(_Bounded, _LoginForm):
         datastore = current_app.extensions["security"].datastore
         datastore.db.session.remove()
         try:
-            login = platform.login(settings.platform_url, self.email.data, self.password.data)
-        except platform.Denied:
+            granted = login.log_in(settings.platform_url, self.email.data, self.password.data)
+        except login.Denied:
             self.form_errors.append(WRONG)
             return False
-        except platform.Unavailable as error:
+        except login.Unavailable as error:
             log.warning("log-in by the platform refused: %s", error.cause_text)
             self.form_errors.append(str(error))
             return False
         with db.session() as session:
-            accounts.put_vouched(session, self.email.data, login.account)
+            users.put_vouched(session, self.email.data, granted.account)
         self.user = datastore.find_user(case_insensitive=True, email=self.email.data)
-        g.upstream = login
+        g.granted = granted
         return True
 
 

@@ -35,8 +35,8 @@ from redis.retry import Retry
 
 from timestack import db
 from timestack.auth import browsers
-from timestack.domains import accounts
-from timestack.models.accounts import User
+from timestack.domains import users
+from timestack.models.users import User
 from timestack.settings import Settings
 
 PER_ADDRESS = "30 per minute; 200 per hour"
@@ -112,12 +112,12 @@ def _find_bucket(email: str) -> str:
 
 def _find(email: str) -> User | None:
     try:
-        email = accounts.normal_email(email)
-    except accounts.AccountError:
+        email = users.normal_email(email)
+    except users.UserError:
         # Nobody can have it: the database need not be asked.
         return None
     with db.session() as session:
-        user = accounts.find(session, email)
+        user = users.find(session, email)
         session.expunge_all()
     return user
 

@@ -20,8 +20,8 @@ from timestack import db
 from timestack.auth import forms, gate
 from timestack.auth.hashes import Hashes
 from timestack.auth.mail import Mail
-from timestack.domains import accounts, logins, passwords
-from timestack.models.accounts import Role, User, user_roles
+from timestack.domains import logins, passwords, users
+from timestack.models.users import Role, User, user_roles
 from timestack.settings import Settings
 
 TOKEN = "login"  # noqa: S105
@@ -187,7 +187,7 @@ def _begin(app: Flask, user: Person) -> None:
     previous = session.pop(TOKEN, None)
     session.pop("csrf_token", None)
     g.pop("csrf_token", None)
-    upstream = g.get("upstream")
+    granted = g.get("granted")
     with db.session() as opened:
         if previous:
             logins.close(opened, previous)
@@ -195,7 +195,7 @@ def _begin(app: Flask, user: Person) -> None:
             opened,
             user.id,
             remember=remember,
-            ends_at=upstream.expires_at if upstream else None,
+            ends_at=granted.expires_at if granted else None,
         )
     session[TOKEN] = token
     session.permanent = remember
@@ -225,12 +225,12 @@ def _chosen(_: Flask, user: Person, **__: object) -> None:
     current = session.get(TOKEN)
     opened = Session.object_session(user)
     if opened is not None:
-        accounts.end_logins(opened, user, keep=logins.digest(current) if current else None)
+        users.end_logins(opened, user, keep=logins.digest(current) if current else None)
 
 
 def _registered(_: Flask, user: Person, **__: object) -> None:
     datastore = current_app.extensions["security"].datastore
-    datastore.add_role_to_user(user, accounts.ROLES[0])
+    datastore.add_role_to_user(user, users.ROLES[0])
     # The log-in that follows is a row of another transaction, which must see the user.
     datastore.commit()
 
