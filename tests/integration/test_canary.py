@@ -154,7 +154,7 @@ class Aviary(Stack):
         """Everything in it as SQL, roles included, and what its own views tell of statements."""
         done = self.compose("exec", "-T", "timescaledb", "pg_dumpall", "--inserts")
         assert done.returncode == 0, done.stderr
-        assert "argon2id" in done.stdout, "the accounts are in it"
+        assert "argon2id" in done.stdout, "the users are in it"
         views = "select query from pg_stat_activity; select pg_current_logfile();"
         return {
             "the database": done.stdout.encode(),
@@ -251,7 +251,7 @@ def aviary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aviary]:
 
 
 def use(stack: Aviary) -> None:
-    admin = use_accounts(stack)
+    admin = use_users(stack)
     link = use_mail(stack, admin)
     use_pages_and_api(admin)
     use_pgadmin(admin)
@@ -274,7 +274,7 @@ def use(stack: Aviary) -> None:
     }
 
 
-def use_accounts(stack: Aviary) -> httpx.Client:
+def use_users(stack: Aviary) -> httpx.Client:
     """Log in, be refused, change the password; the client that is logged in as administrator."""
     known = stack.canaries
     first, new = known["admin_password"], known["new"]

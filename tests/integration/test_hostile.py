@@ -33,7 +33,7 @@ pytestmark = pytest.mark.stack
 HTML = {"Accept": "text/html"}
 JSON = {"Accept": "application/json"}
 # auth/limits.py: failures a minute.
-PER_ADDRESS, PER_ACCOUNT = 30, 10
+PER_ADDRESS, PER_USER = 30, 10
 
 
 @pytest.fixture(scope="module")
@@ -819,7 +819,7 @@ def test_an_address_that_is_none_is_told_at_the_form(hostile: Stack, address: st
     forget_failures(hostile)
 
 
-def test_an_account_that_is_new_is_open_at_once_and_one_that_exists_is_not_given_away(
+def test_a_user_who_is_new_is_let_in_at_once_and_one_who_exists_is_not_given_away(
     hostile: Stack,
 ) -> None:
     words = {"password": "a password of my own", "password_confirm": "a password of my own"}
@@ -842,7 +842,7 @@ def test_an_account_that_is_new_is_open_at_once_and_one_that_exists_is_not_given
         taken = {"email": spelt, **words}
         send = lambda o=other, t=taken: hostile.submit(o, "/register", t)  # noqa: E731
         answer = in_place(patient(send), 200)
-        assert "There is an account of this address" in answer.text
+        assert "There is a user of this address" in answer.text
         assert other.get("/account", headers=HTML).status_code == 302
     forget_failures(hostile)
 
@@ -892,7 +892,7 @@ def test_json_of_another_shape_is_a_bad_request_at_the_forms(hostile: Stack, bod
     sent = json.dumps(body)
     for path in ("/login", "/register", "/recover"):
         send = lambda path=path: client.post(path, content=sent, headers=headers)  # noqa: E731
-        # Whether there is an account to recover is not told: an object is answered alike.
+        # Whether there is a user to recover is not told: an object is answered alike.
         alike = [200] if path == "/recover" and isinstance(body, dict) else []
         in_place(patient(send), 400, *alike)
     forget_failures(hostile)
@@ -1178,10 +1178,10 @@ Guess = tuple[str, str, dict[str, str]]
 def test_of_ten_thousand_guesses_a_handful_is_looked_at(hostile: Stack) -> None:
     client = hostile.client()
     token, cookies = token_of(client), hostile.cookies(client)
-    one_account = [("viewer@example.org", f"wrong {n}", spoofed(n)) for n in range(5_000)]
+    one_user = [("viewer@example.org", f"wrong {n}", spoofed(n)) for n in range(5_000)]
     # Every guess another one, all of them from one address.
     many = [(f"user{n}@example.org", "wrong", spoofed(n)) for n in range(5_000)]
-    for guesses, limit in ((one_account, PER_ACCOUNT), (many, PER_ADDRESS)):
+    for guesses, limit in ((one_user, PER_USER), (many, PER_ADDRESS)):
         forget_failures(hostile)
         started = time.monotonic()
         got = asyncio.run(flood(hostile, guesses, token, cookies))
@@ -1260,7 +1260,7 @@ async def flood(
     return got
 
 
-def test_another_spelling_of_an_account_is_the_same_account(hostile: Stack) -> None:
+def test_another_spelling_of_a_user_is_the_same_user(hostile: Stack) -> None:
     spellings = [
         "viewer@example.org",
         "VIEWER@example.org",
@@ -1273,10 +1273,10 @@ def test_another_spelling_of_an_account_is_the_same_account(hostile: Stack) -> N
     words = {"password": "wrong", "csrf_token": token_of(client)}
     forget_failures(hostile)
     answers = Counter()
-    for email in islice(cycle(spellings), PER_ACCOUNT + len(spellings)):
+    for email in islice(cycle(spellings), PER_USER + len(spellings)):
         # The proxy says 429 in words of its own and without a request id: that one is not meant.
         answers[web_answers(client, {**words, "email": email}).status_code] += 1
-    assert answers[200] == PER_ACCOUNT, answers
+    assert answers[200] == PER_USER, answers
     forget_failures(hostile)
 
 
@@ -1288,7 +1288,7 @@ def web_answers(client: httpx.Client, words: dict[str, str]) -> httpx.Response:
     return wait_until(send, "the proxy lets a request through")
 
 
-def test_an_account_is_guarded_against_guesses_from_many_addresses(hostile: Stack) -> None:
+def test_a_user_is_guarded_against_guesses_from_many_addresses(hostile: Stack) -> None:
     """Containers on the proxy's own network are clients with addresses of their own."""
     forget_failures(hostile)
     client = hostile.client()
@@ -1304,8 +1304,8 @@ def test_an_account_is_guarded_against_guesses_from_many_addresses(hostile: Stac
             str(turn),
         )
         looked_at.update(printed.split())
-    assert looked_at["200"] == PER_ACCOUNT, looked_at
-    assert looked_at["429"] == 3 * 6 - PER_ACCOUNT
+    assert looked_at["200"] == PER_USER, looked_at
+    assert looked_at["429"] == 3 * 6 - PER_USER
     # The owner has come from this address before.
     assert hostile.log_in(hostile.client(), "viewer@example.org", PASSWORD).status_code == 302
     forget_failures(hostile)

@@ -97,16 +97,16 @@ class LoginForm(_Bounded, _LoginForm):
 
 
 class RegisterForm(RegisterFormV2):
-    """Register; an address that is taken is told, since the account is open at once."""
+    """Register; an address that is taken is told, since the user is let in at once."""
 
     def validate(self, **kwargs: object) -> bool:
-        """Whether the account can be made."""
+        """Whether the user can be made."""
         valid = super().validate(**kwargs)
         if self.existing_email_user is not None:
             self.email.errors = [
-                "There is an account of this address: log in, or recover its password."
+                "There is a user of this address: log in, or recover the password."
             ]
-            # Flask-Security would answer as if the account had been made.
+            # Flask-Security would answer as if the user had been made.
             self.existing_email_user = None
             return False
         return valid

@@ -84,7 +84,7 @@ def refusal(role: str | None) -> ResponseReturnValue | None:
         return to_login()
     if not holds(role):
         raise Forbidden(
-            f"This is for the role {role}. Your account, {current_user.email}, does not have it;"
+            f"This is for the role {role}, which {current_user.email} does not have;"
             " an administrator can give it to you."
         )
     return None

@@ -64,7 +64,7 @@ def configure(app: Flask, settings: Settings) -> None:
         SECURITY_PASSWORD_SINGLE_HASH=["argon2"],
         # What the forms tell the browser; what is taken is judged by forms.Passwords.
         SECURITY_PASSWORD_LENGTH_MIN=passwords.MINIMUM,
-        # In ASCII, since letters that look like others would make two accounts look like one.
+        # In ASCII, since letters that look like others would make two users look like one.
         SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False, "allow_smtputf8": False},
         SECURITY_REGISTERABLE=settings.registration and settings.auth_backend == "local",
         SECURITY_SEND_REGISTER_EMAIL=False,
@@ -80,7 +80,7 @@ def configure(app: Flask, settings: Settings) -> None:
         SECURITY_EMAIL_SUBJECT_PASSWORD_RESET="Timestack: choose a new password",  # noqa: S106
         SECURITY_EMAIL_SUBJECT_PASSWORD_NOTICE="Timestack: your password was reset",  # noqa: S106
         SECURITY_EMAIL_SUBJECT_PASSWORD_CHANGE_NOTICE="Timestack: your password was changed",  # noqa: S106
-        # Not to be told apart: a wrong password and an address that has no account.
+        # Not to be told apart: a wrong password and an address that nobody has.
         SECURITY_RETURN_GENERIC_RESPONSES=True,
         SECURITY_MSG_GENERIC_AUTHN_FAILED=(
             "This e-mail address and password do not go together.",
@@ -93,7 +93,7 @@ def configure(app: Flask, settings: Settings) -> None:
         SECURITY_POST_CHANGE_VIEW="account.show",
         SECURITY_POST_RESET_VIEW="security.login",
         SECURITY_MSG_PASSWORD_RESET_REQUEST=(
-            "If there is an account of %(email)s, a link to choose a new password is on its way.",
+            "If there is a user %(email)s, a link to choose a new password is on its way.",
             "info",
         ),
         SECURITY_MSG_RETYPE_PASSWORD_MISMATCH=("The two passwords differ.", "error"),

@@ -1,4 +1,4 @@
-"""The rules of accounts: roles, log-ins, and who is the first administrator."""
+"""The rules of users: roles, log-ins, and who is the first administrator."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from timestack import db
 from timestack.domains import passwords
 from timestack.models.users import Login, Role, User
 
 # Each may do what those before it may.
 ROLES = ("viewer", "editor", "admin")
-
-# What the database's row policies can be told (``db.act_for``).
-MAXIMUM_ACCOUNT = 200
 
 # Networks of one's own are called office.local or home.arpa, and people there have addresses. The
 # library refuses what the internet at large does not know, in the forms of Flask-Security too.
@@ -28,7 +26,7 @@ _hasher = PasswordHasher()
 
 
 class UserError(ValueError):
-    """A refusal; its text says which account and what to do."""
+    """A refusal; its text says which user and what to do."""
 
 
 def rank(roles: list[str]) -> int:
@@ -73,9 +71,9 @@ def put(
         raise UserError(f"{role!r} is no role: choose one of {', '.join(ROLES)}")
     if password is not None and (fault := passwords.fault(password, email)):
         raise UserError(f"the password for {email} was not taken. {fault}")
-    if account and not (len(account) <= MAXIMUM_ACCOUNT and account.isprintable()):
+    if account and not (len(account) <= db.ACCOUNT_LENGTH and account.isprintable()):
         raise UserError(
-            f"the account of {email} is no text of 1 to {MAXIMUM_ACCOUNT} printable characters"
+            f"the account of {email} must be 1 to {db.ACCOUNT_LENGTH} printable characters"
         )
     user = find(session, email)
     made = user is None
