@@ -15,7 +15,7 @@ from tests.stack import TOKEN_FIELD, Stack, wait_until
 HTML = {"Accept": "text/html"}
 JSON = {"Accept": "application/json"}
 # auth/limits.py: failures a minute.
-PER_ADDRESS, PER_ACCOUNT = 30, 10
+PER_ADDRESS, PER_USER = 30, 10
 # A view that everybody may call and that refuses what has no token: 400.
 POST = b"POST /logout HTTP/1.1\r\nHost: localhost\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"

@@ -136,7 +136,7 @@ class Aviary(Stack):
         """Everything in it as SQL, roles included, and what its own views tell of statements."""
         done = self.compose("exec", "-T", "timescaledb", "pg_dumpall", "--inserts")
         assert done.returncode == 0, done.stderr
-        assert "argon2id" in done.stdout, "the accounts are in it"
+        assert "argon2id" in done.stdout, "the users are in it"
         views = "select query from pg_stat_activity; select pg_current_logfile();"
         return {
             "the database": done.stdout.encode(),

@@ -23,7 +23,7 @@ PLACES = ("/login", "/dash/sensors", "/api/v1/jobs", "/pgadmin/", "/flower/", "/
 
 def use(stack: Aviary) -> None:
     """Run them all, and add the secrets made on the way to the canaries of `stack`."""
-    admin = use_accounts(stack)
+    admin = use_users(stack)
     link = use_mail(stack, admin)
     use_pages_and_api(admin)
     use_pgadmin(admin)
@@ -46,7 +46,7 @@ def use(stack: Aviary) -> None:
     }
 
 
-def use_accounts(stack: Aviary) -> httpx.Client:
+def use_users(stack: Aviary) -> httpx.Client:
     """Log in, be refused, change the password; the client that is logged in as administrator."""
     known = stack.canaries
     first, new = known["admin_password"], known["new"]

@@ -48,7 +48,7 @@ class PgAdmin:
         assert answer.json()["data"]["connected"] is True
 
     def servers(self) -> list[tuple[str, str]]:
-        """Label and place of every server in the account's groups."""
+        """Label and place of every server in the user's groups."""
         groups = [group for _, group in self.nodes("server_group/nodes/")]
         return [
             (label, f"{group}/{server}")

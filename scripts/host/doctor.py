@@ -23,7 +23,7 @@ MEGABYTE = 1_000_000
 UNITS = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 # What we hold ourselves to, for all images and for the idle stack.
 IMAGES_TARGET, MEMORY_TARGET = 2500 * MEGABYTE, 1200 * MEGABYTE
-OURS = ("traefik", "timescaledb", "redis", "pgadmin", "web", "base", "python")
+OURS = ("traefik", "timescaledb", "redis", "pgadmin", "web", "platform", "base", "python")
 
 
 @dataclass

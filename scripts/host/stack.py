@@ -135,6 +135,9 @@ def prepare(root: Path, phases: Phases, *, serve: bool = True) -> Compose:
         with phases.phase("settings") as phase:
             settle(root, phase)
     compose = load(root, environment.NAMES)
+    if not serve:
+        # The tests start the platform, whether this folder's own stack does or not.
+        compose.values["COMPOSE_PROFILES"] = "test"
     with phases.phase("base image") as phase:
         images.ensure_base(compose, phase)
     with phases.phase("images") as phase:

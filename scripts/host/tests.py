@@ -18,6 +18,7 @@ LOCKS = {
         "3.13",
         ("--no-deps",),
     ),
+    "services/platform/requirements.txt": ("services/platform/requirements.in", "3.13", ()),
     "services/pgadmin/requirements.txt": ("services/pgadmin/requirements.in", "3.13", ()),
     "traefik/requirements.txt": ("traefik/requirements.in", "3.13", ("--no-deps",)),
     "tests/requirements.txt": ("tests/requirements.in", "3.11", ()),

@@ -24,7 +24,7 @@ from scripts.provision import seed as seeding
 from scripts.provision.console import say, step
 from scripts.provision.errors import Refused, Unfinished
 from timestack import db
-from timestack.domains import accounts, finance
+from timestack.domains import finance, users
 from timestack.series import catalog, rollups
 from timestack.settings import Settings, SettingsError
 
@@ -70,12 +70,10 @@ def run_admin(engine: Engine, settings: Settings, *, reset: bool = False) -> Non
     with step("admin") as notes, Session(engine) as session, session.begin():
         password = settings.secret("admin_password")
         if reset:
-            accounts.put(
-                session, settings.admin_email, "admin", password=password, must_change=True
-            )
+            users.put(session, settings.admin_email, "admin", password=password, must_change=True)
             notes.append(f"{settings.admin_email} has the password of the file, to be changed")
         else:
-            done = accounts.ensure_admin(session, settings.admin_email, password)
+            done = users.ensure_admin(session, settings.admin_email, password)
             notes.append(f"{settings.admin_email} {done}")
 
 
@@ -91,14 +89,14 @@ def run_user(
 ) -> None:
     with step("user") as notes, Session(engine) as session, session.begin():
         if disable:
-            accounts.disable(session, email)
+            users.disable(session, email)
             notes.append(f"{email} may not log in any more")
             return
-        known = accounts.find(session, email)
+        known = users.find(session, email)
         keep = known is not None and known.password is not None and not reset
         password = None if keep else secrets.token_urlsafe(12)
-        role = role or accounts.role_of(known) or accounts.ROLES[0]
-        done = accounts.put(
+        role = role or users.role_of(known) or users.ROLES[0]
+        done = users.put(
             session, email, role, password=password, account=account, must_change=bool(password)
         )
         notes.append(f"{email} {done}: {role}")
@@ -209,7 +207,7 @@ def parser() -> argparse.ArgumentParser:
             )
         if name == "user":
             added.add_argument("email", metavar="EMAIL")
-            added.add_argument("--role", choices=accounts.ROLES, help="default: unchanged, viewer")
+            added.add_argument("--role", choices=users.ROLES, help="default: unchanged, viewer")
             added.add_argument("--account", help="whose rows the user sees; default: unchanged")
             added.add_argument("--reset", action="store_true", help="a new first password")
             added.add_argument("--disable", action="store_true", help="may not log in any more")
@@ -257,7 +255,7 @@ def main(arguments: list[str] | None = None) -> int:
         catalog.CatalogError,
         finance.DocumentError,
         SettingsError,
-        accounts.AccountError,
+        users.UserError,
     ) as error:
         print(error, file=sys.stderr)
         return 2

@@ -24,7 +24,7 @@ FILE_LOG_LEVEL = logging.CRITICAL
 
 # Who comes in is the proxy's to say, under a secret that only it, the web and pgAdmin hold. From
 # which address is door.py's to check, since the proxy's is not known before it runs: the ranges
-# here are those that Compose hands out. An account is made at the first log-in and gets its role
+# here are those that Compose hands out. A user is made at the first log-in and gets its role
 # and its server entry there (converge.py).
 AUTHENTICATION_SOURCES = ["webserver"]
 WEBSERVER_AUTO_CREATE_USER = True

@@ -1,4 +1,4 @@
-"""Accounts and their server entries, brought to what the stack says at every start and log-in.
+"""Users and their server entries, brought to what the stack says at every start and log-in.
 
 pgAdmin keeps both in SQLite on its volume, which outlives a changed ADMIN_EMAIL, a rotated
 password and an upgrade. Everything else in there belongs to the person who uses it.
@@ -10,15 +10,19 @@ import stack
 from pgadmin.model import Role, Server, ServerGroup, Setting, User, db
 from sqlalchemy import func
 
+<<<<<<< HEAD
 from timestack.shared.roles import PGADMIN
 
 # The account that pgAdmin makes with a new volume, and its note of ADMIN_EMAIL at the last start.
+=======
+# The user that pgAdmin makes with a new volume, and its note of ADMIN_EMAIL at the last start.
+>>>>>>> eight-a
 FIRST = 1
 NOTE = "timestack/admin_email"
 
 
 def converge(settings: stack.Settings) -> None:
-    """Make accounts and server entries match; call inside the application context."""
+    """Make users and server entries match; call inside the application context."""
     _rename_first(settings.admin_email)
     admin = _named(settings.admin_email)
     if admin is not None:
@@ -29,7 +33,7 @@ def converge(settings: stack.Settings) -> None:
 
 
 def equip(settings: stack.Settings, user: User) -> None:
-    """Give an account that comes through the door what it needs; call at its log-in.
+    """Give a user who comes through the door what they need; call at their log-in.
 
     The door lets administrators through and nobody else.
     """
@@ -44,9 +48,9 @@ def _named(email: str) -> User | None:
 
 
 def _rename_first(email: str) -> None:
-    """Let the first account follow ADMIN_EMAIL, unless it has become another person's.
+    """Let the first user follow ADMIN_EMAIL, unless it has become another person's.
 
-    That is so when ADMIN_EMAIL went on to an account that was there already: the first one then
+    That is so when ADMIN_EMAIL went on to a user who was there already: the first one then
     stays with the address that it has.
     """
     first = db.session.get(User, FIRST)
@@ -64,7 +68,7 @@ def _rename_first(email: str) -> None:
 
 
 def _adopt(user: User, email: str) -> None:
-    """Whatever was done to the account of ADMIN_EMAIL in pgAdmin, its owner gets in again."""
+    """Whatever was done to the user ADMIN_EMAIL in pgAdmin, its owner gets in again."""
     user.username = user.email = email
     user.auth_source = "webserver"
     user.active = True
@@ -73,7 +77,7 @@ def _adopt(user: User, email: str) -> None:
 
 
 def _server(settings: stack.Settings, user: User) -> None:
-    """The account's entry of the stack's database; a new one goes into its first group."""
+    """The user's entry of the stack's database; a new one goes into its first group."""
     server = Server.query.filter_by(service=stack.SERVICE, user_id=user.id).first()
     if server is None:
         server = Server(

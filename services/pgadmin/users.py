@@ -51,7 +51,7 @@ def init_app(app: Flask, settings: stack.Settings) -> None:
 
 
 def _log_in() -> ResponseReturnValue | None:
-    """Log the header's user in, making the account at the first time; 403 if that cannot be."""
+    """Log the header's user in, making them at the first time; 403 if that cannot be."""
     # Without a header it is the health check: door.py lets in nobody else.
     if HEADER not in request.headers or request.endpoint in (None, "static"):
         return None
@@ -69,7 +69,7 @@ def _log_in() -> ResponseReturnValue | None:
     if current_user.is_authenticated:
         return None
     return Response(
-        f"pgAdmin does not let {request.headers[HEADER]} in: the account is locked, inactive or"
+        f"pgAdmin does not let {request.headers[HEADER]} in: the user is locked, inactive or"
         " not of the type webserver. Another administrator can change it in pgAdmin's User"
         " Management.\n",
         403,

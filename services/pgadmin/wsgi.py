@@ -11,8 +11,8 @@ from timestack.shared.proxy import Proxy
 settings = stack.Settings.load()
 stack.write_service_file(settings)
 
-# A new volume's database is made while pgAdmin is imported and wants a first account; it
-# becomes the admin's, whom Traefik lets in: this password is never used.
+# A new volume's database is made while pgAdmin is imported and wants a first user; it
+# becomes the administrator, whom Traefik lets in: this password is never used.
 os.environ["PGADMIN_SETUP_EMAIL"] = settings.admin_email
 os.environ["PGADMIN_SETUP_PASSWORD"] = secrets.token_urlsafe(32)
 

@@ -101,7 +101,7 @@ def test_where_no_script_arrives_the_page_does_not_promise_one_forever(
     ("status", "heading"),
     [
         (400, "This page is not up to date"),
-        (403, "Your account may not see this"),
+        (403, "You may not see this"),
         (429, "Too many requests"),
         (502, "The server does not answer"),
         (503, "The server does not answer"),

@@ -24,7 +24,7 @@ connection.request("GET", path, headers=json.load(sys.stdin))
 answer = connection.getresponse()
 print(answer.status, answer.getheader("Content-Type"), answer.read().decode())
 """
-# Starts of pgAdmin on one new volume, each with its ADMIN_EMAIL; prints the accounts after each.
+# Starts of pgAdmin on one new volume, each with its ADMIN_EMAIL; prints the users after each.
 STARTS = """
 import dataclasses
 from wsgi import app, settings
@@ -183,7 +183,7 @@ def test_the_proxy_itself_needs_both_name_and_secret(
     assert 'type="password"' not in done.stdout
 
 
-def test_a_restart_leaves_both_accounts_and_their_entries_as_they_are(
+def test_a_restart_leaves_both_users_and_their_entries_as_they_are(
     stack: Stack, second: httpx.Client
 ) -> None:
     before = [PgAdmin(browser).servers() for browser in (stack.http, second)]
@@ -193,7 +193,7 @@ def test_a_restart_leaves_both_accounts_and_their_entries_as_they_are(
         assert PgAdmin(browser).servers() == servers
 
 
-def test_the_first_account_follows_admin_email_and_no_other_person_s_does(stack: Stack) -> None:
+def test_the_first_user_follows_admin_email_and_no_other_person_s_does(stack: Stack) -> None:
     secrets = ("db_pgadmin_password", "pgadmin_proxy_secret", "ca.pem")
     mounts = [f"--volume={stack.secrets / name}:/run/secrets/{name}:ro" for name in secrets]
     done = subprocess.run(

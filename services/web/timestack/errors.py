@@ -43,7 +43,7 @@ MOST_HEADERS = 100
 WORDS = {
     400: ("This request cannot be read", "Go back and try again; if a link led here, it is wrong."),
     401: ("Please log in", "This page is for people who are logged in."),
-    403: ("This is not yours to see", "Your account may not open this page."),
+    403: ("This is not yours to see", "Your role may not open this page."),
     404: (
         "There is no such page",
         "The address may be mistyped, or what it named has moved or been deleted.",

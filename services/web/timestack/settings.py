@@ -161,7 +161,7 @@ class Settings(BaseSettings):
     worker_concurrency: int = 2
     seed: bool = True
     # The profile that started the simulated platform.
-    simulator: Literal["no", "dev", "test"] = "no"
+    platform_profile: Literal["no", "dev", "test"] = "no"
     secrets_dir: Path = Path(SECRETS_DIR)
     schema_file: Path = SCHEMA_IN_IMAGE
     data_dir: Path = Path("/app/data")
@@ -274,7 +274,7 @@ class Settings(BaseSettings):
     def seeds_from_platform(self) -> bool:
         """Whether the first usage and companies come from the simulated platform."""
         simulated = self.platform_url == type(self).model_fields["platform_url"].default
-        return self.seed and self.simulator != "no" and simulated and not self.production
+        return self.seed and self.platform_profile != "no" and simulated and not self.production
 
     @property
     def production(self) -> bool:

@@ -18,7 +18,7 @@ from tests.integration.db.conftest import Broker, Database, web_secrets
 from tests.served import Web, serving
 from tests.stack import TOKEN_FIELD, wait_until
 from timestack.app import create_app
-from timestack.domains import accounts
+from timestack.domains import users
 
 pytestmark = pytest.mark.database
 
@@ -61,7 +61,7 @@ def web(provisioned: Database, broker: Broker, tmp_path_factory) -> Iterator[Web
 def admin(web: Web, provisioned: Database, broker: Broker) -> Visitor:
     """An administrator; the log-in is made by the same application in this process."""
     with Session(provisioned.engine()) as session, session.begin():
-        accounts.put(session, EMAIL, "admin", password=PASSWORD)
+        users.put(session, EMAIL, "admin", password=PASSWORD)
     changes = {"redis_host": "127.0.0.1", "redis_port": broker.port, **web_secrets(provisioned)}
     settings = provisioned.settings("app", **changes)
     app = create_app(settings)

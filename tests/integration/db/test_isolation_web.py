@@ -17,7 +17,7 @@ from tests.integration.db.conftest import Database, web_secrets
 from tests.stack import TOKEN_FIELD
 from timestack import db
 from timestack.app import create_app
-from timestack.domains import accounts, usage
+from timestack.domains import usage, users
 
 pytestmark = pytest.mark.database
 
@@ -41,10 +41,10 @@ def app(make_database: Callable[[], Database]) -> Iterator[Flask]:
         )
     with Session(database.engine()) as session, session.begin():
         for account in ACCOUNTS:
-            accounts.put(
+            users.put(
                 session, f"{account}@example.org", "viewer", password=PASSWORD, account=account
             )
-        accounts.put(session, "nobody@example.org", "viewer", password=PASSWORD)
+        users.put(session, "nobody@example.org", "viewer", password=PASSWORD)
     # Nothing here needs Redis; the limits of the log-in count in memory without it.
     changes = {"database_pool_size": 2, "redis_host": "127.0.0.1", "redis_port": 1}
     settings = database.settings("app", **changes, **web_secrets(database))

@@ -23,7 +23,7 @@ from tests.integration.db.conftest import Broker, Database, web_secrets
 from tests.stack import PASSWORD, TOKEN_FIELD
 from timestack.app import create_app
 from timestack.auth import browsers, limits
-from timestack.domains import accounts
+from timestack.domains import users
 from timestack.settings import Settings
 
 pytestmark = pytest.mark.database
@@ -31,8 +31,8 @@ pytestmark = pytest.mark.database
 OWNER, OTHER = "owner@example.org", "other@example.org"
 ADMIN = "admin@example.org"
 # Few and for long: no test waits for many hashes, and none ends before its attempts are forgotten.
-LIMITS = {"PER_ADDRESS": 6, "PER_ACCOUNT": 3, "PER_ADDRESS_MAKING": 2}
-PER_ADDRESS, PER_ACCOUNT, PER_ADDRESS_MAKING = LIMITS.values()
+LIMITS = {"PER_ADDRESS": 6, "PER_USER": 3, "PER_ADDRESS_MAKING": 2}
+PER_ADDRESS, PER_USER, PER_ADDRESS_MAKING = LIMITS.values()
 AT_ONCE = 40
 # Addresses that nothing was sent from before (RFC 2544).
 fresh_address = map("198.18.{0[0]}.{0[1]}".format, (divmod(n, 250) for n in count())).__next__
@@ -54,7 +54,7 @@ def settings(database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch
     database.sql("delete from users")
     with Session(database.engine()) as session, session.begin():
         for email, role in ((OWNER, "viewer"), (OTHER, "viewer"), (ADMIN, "admin")):
-            accounts.put(session, email, role, password=PASSWORD)
+            users.put(session, email, role, password=PASSWORD)
     address = {"redis_host": "127.0.0.1", "redis_port": broker.port}
     return database.settings("app", **web_secrets(database), **address)
 
@@ -118,7 +118,7 @@ class Browser:
         return self.send("/account/password", **words).status_code
 
 
-def hammer(app: Flask, email: str, attempts: int = PER_ACCOUNT + 2) -> Counter[int]:
+def hammer(app: Flask, email: str, attempts: int = PER_USER + 2) -> Counter[int]:
     """How attempts of strangers, each at an address of its own, were answered."""
     return Counter(Browser(app).log_in(email, "wrong") for _ in range(attempts))
 
@@ -127,7 +127,7 @@ def hammer(app: Flask, email: str, attempts: int = PER_ACCOUNT + 2) -> Counter[i
 def test_strangers_cannot_keep_the_owners_browser_out(app: Flask, email: str) -> None:
     home = Browser(app)
     assert home.log_in(email) == 302
-    assert hammer(app, email) == {200: PER_ACCOUNT, 429: 2}
+    assert hammer(app, email) == {200: PER_USER, 429: 2}
     assert Browser(app).log_in(email) == 429, "a stranger has to wait, whatever they type"
     # On another day, at another address.
     assert Browser(app, cookies=home.client).log_in(email) == 302
@@ -137,7 +137,7 @@ def test_strangers_cannot_keep_the_owner_out_at_an_address_of_before(app: Flask)
     assert Browser(app, "192.0.2.7").log_in(OWNER) == 302
     hammer(app, OWNER)
     assert Browser(app, "192.0.2.7").log_in(OWNER) == 302
-    # Whose address it is, is known of that account alone.
+    # Whose address it is, is known of that user alone.
     hammer(app, OTHER)
     assert Browser(app, "192.0.2.7").log_in(OTHER) == 429
 
@@ -146,10 +146,10 @@ def test_a_stolen_cookie_of_a_known_browser_is_worth_a_handful_of_guesses(app: F
     home = Browser(app)
     assert home.log_in(OWNER) == 302
     got = Counter(
-        Browser(app, cookies=home.client).log_in(OWNER, "wrong") for _ in range(PER_ACCOUNT + 2)
+        Browser(app, cookies=home.client).log_in(OWNER, "wrong") for _ in range(PER_USER + 2)
     )
-    assert got == {200: PER_ACCOUNT, 429: 2}
-    # It says nothing of anybody else's account.
+    assert got == {200: PER_USER, 429: 2}
+    # It says nothing of anybody else.
     hammer(app, OTHER)
     assert Browser(app, cookies=home.client).log_in(OTHER) == 429
 
@@ -177,7 +177,7 @@ def test_a_known_browser_stays_one_when_the_session_key_is_rotated(
         assert (Browser(rotated, cookies=home.client).log_in(OWNER) == 302) is known
 
 
-def test_a_browser_is_known_of_the_accounts_that_were_used_last(
+def test_a_browser_is_known_of_the_users_who_came_last(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(browsers, "MOST", 2)
@@ -187,7 +187,7 @@ def test_a_browser_is_known_of_the_accounts_that_were_used_last(
         assert shared.log_in(email) == 302
         shared.forget()
     for email in (emails[0], emails[-1]):
-        hammer(app, email, PER_ACCOUNT)
+        hammer(app, email, PER_USER)
     assert Browser(app, cookies=shared.client).log_in(emails[0]) == 429
     assert Browser(app, cookies=shared.client).log_in(emails[-1]) == 302
 
@@ -210,7 +210,7 @@ def test_an_owner_who_is_a_stranger_gets_in_by_a_password_that_was_made(app: Fla
     assert Browser(app).log_in(OWNER) == 429
     made = "Vq3-hX7_pL0zRk2m"
     with Session(app.extensions["engine"]) as session, session.begin():
-        accounts.put(session, OWNER, "viewer", password=made, must_change=True)
+        users.put(session, OWNER, "viewer", password=made, must_change=True)
     owner = Browser(app)
     assert owner.log_in(OWNER, made) == 302
     assert owner.change(made, PASSWORD) == 302
@@ -218,15 +218,15 @@ def test_an_owner_who_is_a_stranger_gets_in_by_a_password_that_was_made(app: Fla
     assert Browser(app, cookies=owner.client).log_in(OWNER) == 302
 
 
-def test_an_address_may_guess_only_so_often_at_any_account(app: Flask) -> None:
+def test_an_address_may_guess_only_so_often_at_any_user(app: Flask) -> None:
     got = Counter(
         Browser(app, "192.0.2.66").log_in(f"nobody{number}@example.org", "wrong")
         for number in range(PER_ADDRESS + 2)
     )
     assert got == {200: PER_ADDRESS, 429: 2}
-    # What it was refused has used up nothing of the accounts.
+    # What it was refused has used up nothing of the users'.
     last = f"nobody{PER_ADDRESS + 1}@example.org"
-    assert hammer(app, last, PER_ACCOUNT) == {200: PER_ACCOUNT}
+    assert hammer(app, last, PER_USER) == {200: PER_USER}
 
 
 def test_logging_in_uses_nothing_up(app: Flask, settings: Settings) -> None:
@@ -246,14 +246,14 @@ def test_nobody_keeps_others_from_changing_their_password(app: Flask) -> None:
     assert one.log_in(OWNER) == 302
     assert other.log_in(OTHER) == 302
     new = "another pass phrase of mine"
-    got = [one.change("not my password", new) for _ in range(PER_ACCOUNT + 1)]
-    assert got == [200] * PER_ACCOUNT + [429]
+    got = [one.change("not my password", new) for _ in range(PER_USER + 1)]
+    assert got == [200] * PER_USER + [429]
     assert other.change(PASSWORD, new) == 302
     # Nor from logging in.
     assert Browser(app, office).log_in(OWNER) == 302
 
 
-def test_no_more_accounts_are_made_from_an_address_than_the_limit_says(settings: Settings) -> None:
+def test_no_more_users_are_made_from_an_address_than_the_limit_says(settings: Settings) -> None:
     with running(settings, registration=True) as app:
         got = Counter(
             Browser(app, "192.0.2.99")
@@ -270,7 +270,7 @@ def test_no_more_accounts_are_made_from_an_address_than_the_limit_says(settings:
 
 
 @pytest.mark.parametrize(
-    ("email", "limit"), [("nobody{}@example.org", PER_ADDRESS), (OWNER, PER_ACCOUNT)]
+    ("email", "limit"), [("nobody{}@example.org", PER_ADDRESS), (OWNER, PER_USER)]
 )
 def test_of_many_guesses_at_once_no_more_are_tested_than_of_as_many_in_a_row(
     settings: Settings, email: str, limit: int

@@ -127,8 +127,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory, make_database) -> Copy:
               "blueprint.register_blueprint(jobs.blueprint)\n"
               + line("blueprint.register_blueprint") + "\n")  # fmt: skip
     tasks = f"{package}/tasks/__init__.py"
-    copy.edit(tasks, "mail, rollups, sweep\n", "mail, power, rollups, sweep\n")
-    copy.edit(tasks, '"mail", ', '"mail", "power", ')
+    copy.edit(tasks, "platform, rollups, sweep\n", "platform, power, rollups, sweep\n")
+    copy.edit(tasks, '"platform", ', '"platform", "power", ')
     copy.edit(f"{package}/domains/jobs.py", "KINDS = {\n",
               'KINDS = {\n    "power.audit": "Count the meters",\n')  # fmt: skip
     copy.edit(f"{package}/shared/roles.py", "    BACKUP,\n)",

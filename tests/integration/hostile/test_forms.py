@@ -68,7 +68,7 @@ def test_an_address_that_is_none_is_told_at_the_form(hostile: Stack, address: st
     forget_failures(hostile)
 
 
-def test_an_account_that_is_new_is_open_at_once_and_one_that_exists_is_not_given_away(
+def test_a_user_who_is_new_is_let_in_at_once_and_one_who_exists_is_not_given_away(
     hostile: Stack,
 ) -> None:
     words = {"password": "a password of my own", "password_confirm": "a password of my own"}
@@ -91,7 +91,7 @@ def test_an_account_that_is_new_is_open_at_once_and_one_that_exists_is_not_given
         taken = {"email": spelt, **words}
         send = lambda o=other, t=taken: hostile.submit(o, "/register", t)  # noqa: E731
         answer = in_place(patient(send), 200)
-        assert "There is an account of this address" in answer.text
+        assert "There is a user of this address" in answer.text
         assert other.get("/account", headers=HTML).status_code == 302
     forget_failures(hostile)
 
@@ -141,7 +141,7 @@ def test_json_of_another_shape_is_a_bad_request_at_the_forms(hostile: Stack, bod
     sent = json.dumps(body)
     for path in ("/login", "/register", "/recover"):
         send = lambda path=path: client.post(path, content=sent, headers=headers)  # noqa: E731
-        # Whether there is an account to recover is not told: an object is answered alike.
+        # Whether there is a user to recover is not told: an object is answered alike.
         alike = [200] if path == "/recover" and isinstance(body, dict) else []
         in_place(patient(send), 400, *alike)
     forget_failures(hostile)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.attacker import (
-    PER_ACCOUNT,
+    PER_USER,
     PER_ADDRESS,
     forget_failures,
     guess,
@@ -30,10 +30,10 @@ Guess = tuple[str, str, dict[str, str]]
 def test_of_ten_thousand_guesses_a_handful_is_looked_at(hostile: Stack) -> None:
     client = hostile.client()
     token, cookies = token_of(client), hostile.cookies(client)
-    one_account = [("viewer@example.org", f"wrong {n}", spoofed(n)) for n in range(5_000)]
+    one_user = [("viewer@example.org", f"wrong {n}", spoofed(n)) for n in range(5_000)]
     # Every guess another one, all of them from one address.
     many = [(f"user{n}@example.org", "wrong", spoofed(n)) for n in range(5_000)]
-    for guesses, limit in ((one_account, PER_ACCOUNT), (many, PER_ADDRESS)):
+    for guesses, limit in ((one_user, PER_USER), (many, PER_ADDRESS)):
         forget_failures(hostile)
         started = time.monotonic()
         got = asyncio.run(flood(hostile, guesses, token, cookies))
@@ -108,7 +108,7 @@ async def flood(
     return got
 
 
-def test_another_spelling_of_an_account_is_the_same_account(hostile: Stack) -> None:
+def test_another_spelling_of_a_user_is_the_same_user(hostile: Stack) -> None:
     spellings = [
         "viewer@example.org",
         "VIEWER@example.org",
@@ -121,14 +121,14 @@ def test_another_spelling_of_an_account_is_the_same_account(hostile: Stack) -> N
     words = {"password": "wrong", "csrf_token": token_of(client)}
     forget_failures(hostile)
     answers = Counter()
-    for email in islice(cycle(spellings), PER_ACCOUNT + len(spellings)):
+    for email in islice(cycle(spellings), PER_USER + len(spellings)):
         # The proxy says 429 in words of its own and without a request id: that one is not meant.
         answers[web_answers(client, {**words, "email": email}).status_code] += 1
-    assert answers[200] == PER_ACCOUNT, answers
+    assert answers[200] == PER_USER, answers
     forget_failures(hostile)
 
 
-def test_an_account_is_guarded_against_guesses_from_many_addresses(hostile: Stack) -> None:
+def test_a_user_is_guarded_against_guesses_from_many_addresses(hostile: Stack) -> None:
     """Containers on the proxy's own network are clients with addresses of their own."""
     forget_failures(hostile)
     client = hostile.client()
@@ -144,8 +144,8 @@ def test_an_account_is_guarded_against_guesses_from_many_addresses(hostile: Stac
             str(turn),
         )
         looked_at.update(printed.split())
-    assert looked_at["200"] == PER_ACCOUNT, looked_at
-    assert looked_at["429"] == 3 * 6 - PER_ACCOUNT
+    assert looked_at["200"] == PER_USER, looked_at
+    assert looked_at["429"] == 3 * 6 - PER_USER
     # The owner has come from this address before.
     assert hostile.log_in(hostile.client(), "viewer@example.org", PASSWORD).status_code == 302
     forget_failures(hostile)

@@ -1,4 +1,4 @@
-"""The forms and pages of the accounts: complete, labelled, and made without the database."""
+"""The forms and pages of users: complete, labelled, and made without the database."""
 
 from __future__ import annotations
 
@@ -239,20 +239,20 @@ def test_recovering_and_registering_are_offered_where_they_are_possible(app: Fla
 def test_elsewhere_the_administrator_is_the_one_to_ask(stranger: FlaskClient) -> None:
     page = stranger.get("/login").text
     assert not {"/recover", "/register"} & links(page)
-    assert "Accounts are made by the administrator of this stack." in page
+    assert "New users are made by the administrator of this stack." in page
     assert "make&nbsp;user EMAIL=… ARGS=--reset" in page
     assert ".secrets/admin_password" in page
 
 
-def test_with_a_platform_its_account_is_asked_for(make_app: Callable[..., Flask]) -> None:
+def test_with_a_platform_the_log_in_is_the_platform_s(make_app: Callable[..., Flask]) -> None:
     page = make_app(AUTH_BACKEND="platform", REGISTRATION="yes").test_client().get("/login").text
-    assert "account that you have at the media platform" in page
+    assert "As at the media platform." in page
     assert "The platform keeps it: ask there." in page
     assert "/register" not in links(page)
     assert "make&nbsp;user" not in page
 
 
-def test_asking_for_a_link_answers_the_same_whether_there_is_an_account(app: Flask) -> None:
+def test_asking_for_a_link_answers_the_same_whether_there_is_such_a_user(app: Flask) -> None:
     # An address that cannot be one is never looked up, and answered like any other.
     page = sent(app.test_client(), "/recover", email="nobody@nowhere")
     assert "Look into your mail" in page
@@ -281,7 +281,7 @@ def test_the_password_of_another_keeper_is_not_asked_for(app: Flask) -> None:
     assert field(Elements(page), "new_password") == {}
 
 
-def test_the_account_tells_who_was_here_before(make_app: Callable[..., Flask]) -> None:
+def test_the_page_of_a_user_tells_who_was_here_before(make_app: Callable[..., Flask]) -> None:
     before = datetime(2025, 3, 6, 14, 3, tzinfo=UTC)
     user = person(
         "editor",
@@ -299,7 +299,7 @@ def test_the_account_tells_who_was_here_before(make_app: Callable[..., Flask]) -
     assert "/account/password" in links(page)
 
 
-def test_the_account_of_one_whom_a_platform_vouches_for_says_so(
+def test_the_page_of_one_whom_a_platform_vouches_for_says_so(
     make_app: Callable[..., Flask],
 ) -> None:
     app = make_app(AUTH_BACKEND="platform", PLATFORM_URL="https://media.example.org")
@@ -368,7 +368,7 @@ def test_a_log_in_that_cannot_be_looked_up_is_a_503(stranger: FlaskClient) -> No
     assert "The database does not answer" in answer.text
 
 
-def test_the_mails_say_whose_account_it_is_and_what_to_do(app: Flask) -> None:
+def test_the_mails_say_whose_password_it_is_and_what_to_do(app: Flask) -> None:
     link = "https://localhost/recover/token?a=1&b=2"
     words = {
         "reset_instructions": (link, "within 1 day", "your password stays as it is"),

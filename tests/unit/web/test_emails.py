@@ -10,7 +10,7 @@ from flask_security import MailUtil
 
 from scripts.host import environment
 from scripts.host.faults import Refused
-from timestack.domains import accounts
+from timestack.domains import users
 
 FILE = dict(environment.defaults())
 
@@ -71,7 +71,7 @@ def test_what_the_settings_take_the_provisioner_and_the_forms_take(
 ) -> None:
     for email in TAKEN:
         assert refused_by_settings(email) == [], email
-        assert accounts.normal_email(email) == email
+        assert users.normal_email(email) == email
         assert mail_util.validate(email) == email
 
 
@@ -80,7 +80,7 @@ def test_what_the_settings_refuse_the_provisioner_and_the_forms_refuse(
 ) -> None:
     for email in REFUSED:
         assert refused_by_settings(email) == ["ADMIN_EMAIL", "MAIL_FROM"], email
-        with pytest.raises(accounts.AccountError, match="is not an e-mail address"):
-            accounts.normal_email(email)
+        with pytest.raises(users.UserError, match="is not an e-mail address"):
+            users.normal_email(email)
         with pytest.raises(ValueError, match="Invalid email"):
             mail_util.validate(email)

@@ -15,7 +15,7 @@ from werkzeug.routing import BaseConverter, ValidationError
 
 from tests.unit.web.conftest import person, signed_in
 from timestack.auth import gate
-from timestack.domains import accounts
+from timestack.domains import users
 
 READ_BY_STRANGERS = {
     "bootstrap.static",
@@ -140,7 +140,7 @@ def test_a_new_route_is_closed_without_anybody_thinking_of_it(
     assert signed_in(app, person("editor")).post("/new").status_code == 200
 
 
-@pytest.mark.parametrize("role", accounts.ROLES)
+@pytest.mark.parametrize("role", users.ROLES)
 def test_only_an_administrator_starts_jobs(make_app: Callable[..., Flask], role: str) -> None:
     answer = signed_in(make_app(), person(role)).post("/api/v1/jobs", json={"kind": "none"})
     assert answer.status_code == (422 if role == "admin" else 403)

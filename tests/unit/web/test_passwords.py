@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from tests.unit.web.conftest import person, signed_in
 from timestack.auth.forms import ChangePasswordForm
-from timestack.domains import accounts, passwords
+from timestack.domains import passwords, users
 
 EMAIL = "ann.miller@observatory.example.org"
 WEAK = [
@@ -72,8 +72,8 @@ def test_a_password_is_judged_by_what_is_known_of_its_own_person() -> None:
 
 
 def test_a_command_takes_no_weak_password_either() -> None:
-    with Session() as session, pytest.raises(accounts.AccountError) as refused:
-        accounts.put(session, EMAIL, "viewer", password="password1234")
+    with Session() as session, pytest.raises(users.UserError) as refused:
+        users.put(session, EMAIL, "viewer", password="password1234")
     assert EMAIL in str(refused.value)
     assert "four or more words" in str(refused.value)
 

@@ -1,4 +1,4 @@
-"""Who comes in: accounts, the gate before every route, and the door to the other services.
+"""Who comes in: the forms, the gate before every route, and the door to the other services.
 
 Flask-Security checks passwords and serves the forms; the log-ins themselves are rows of the
 database (``timestack.domains.logins``), so that logging out ends them. Whatever is not in

@@ -14,7 +14,8 @@ from flask_security.utils import hash_password
 from wtforms import Field, ValidationError
 
 from timestack import db
-from timestack.domains import accounts, passwords, platform
+from timestack.domains import passwords, users
+from timestack.domains.platform import login
 from timestack.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -80,32 +81,32 @@ class LoginForm(_Bounded, _LoginForm):
         datastore = current_app.extensions["security"].datastore
         datastore.db.session.remove()
         try:
-            login = platform.login(settings.platform_url, self.email.data, self.password.data)
-        except platform.Denied:
+            granted = login.log_in(settings.platform_url, self.email.data, self.password.data)
+        except login.Denied:
             self.form_errors.append(WRONG)
             return False
-        except platform.Unavailable as error:
+        except login.Unavailable as error:
             log.warning("log-in by the platform refused: %s", error.cause_text)
             self.form_errors.append(str(error))
             return False
         with db.session() as session:
-            accounts.put_vouched(session, self.email.data, login.account)
+            users.put_vouched(session, self.email.data, granted.account)
         self.user = datastore.find_user(case_insensitive=True, email=self.email.data)
-        g.upstream = login
+        g.granted = granted
         return True
 
 
 class RegisterForm(RegisterFormV2):
-    """Register; an address that is taken is told, since the account is open at once."""
+    """Register; an address that is taken is told, since the user is let in at once."""
 
     def validate(self, **kwargs: object) -> bool:
-        """Whether the account can be made."""
+        """Whether the user can be made."""
         valid = super().validate(**kwargs)
         if self.existing_email_user is not None:
             self.email.errors = [
-                "There is an account of this address: log in, or recover its password."
+                "There is a user of this address: log in, or recover the password."
             ]
-            # Flask-Security would answer as if the account had been made.
+            # Flask-Security would answer as if the user had been made.
             self.existing_email_user = None
             return False
         return valid

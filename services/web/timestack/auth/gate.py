@@ -15,7 +15,7 @@ from flask_login import current_user
 from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
 
 from timestack import db
-from timestack.domains import accounts
+from timestack.domains import users
 
 # Answered whatever state the database is in, since nobody is asked who they are.
 WITHOUT_DATABASE = frozenset(
@@ -84,7 +84,7 @@ def refusal(role: str | None) -> ResponseReturnValue | None:
         return to_login()
     if not holds(role):
         raise Forbidden(
-            f"This is for the role {role}. Your account, {current_user.email}, does not have it;"
+            f"This is for the role {role}, which {current_user.email} does not have;"
             " an administrator can give it to you."
         )
     return None
@@ -92,8 +92,8 @@ def refusal(role: str | None) -> ResponseReturnValue | None:
 
 def holds(role: str) -> bool:
     """Whether the signed-in user has ``role`` or one above it."""
-    held = accounts.rank([each.name for each in current_user.roles])
-    return held >= accounts.ROLES.index(role)
+    held = users.rank([each.name for each in current_user.roles])
+    return held >= users.ROLES.index(role)
 
 
 def to_login(back: str | None = None, root: str = "") -> ResponseReturnValue:

@@ -2,17 +2,17 @@
 
 An attempt takes its place before the password is looked at, so that of a hundred sent at once no
 more are tested than of a hundred in a row; one that succeeds gives it back. Strangers share what
-an account allows, whatever their address, and each address has a limit of its own. Apart from
+a user's log-in allows, whatever their address, and each address has a limit of its own. Apart from
 them count
 
-- a browser that has logged in to the account before (browsers.py), by itself alone,
-- an address that one of the account's last two log-ins came from, by account and address,
+- a browser that the user has logged in with before (browsers.py), by itself alone,
+- an address that one of the user's last two log-ins came from, by user and address,
 
 so that nobody keeps the owner out by guessing. An owner in a new browser at a new address is a
 stranger like any other and may have to wait while somebody else is guessing. The way out: a new
 password by mail (SMTP_HOST), which makes the browser a known one, or a first password made by
 ``make user … ARGS=--reset`` (for ADMIN_EMAIL ``make rotate SECRET=admin_password``). Those are
-random, and nothing is gained by guessing at them: until such a password is changed, its account
+random, and nothing is gained by guessing at them: until such a password is changed, its user
 has no limit but those of the addresses.
 
 The address is the one that Traefik saw, or a trusted proxy told it (edge.py). While Redis is away
@@ -35,21 +35,21 @@ from redis.retry import Retry
 
 from timestack import db
 from timestack.auth import browsers
-from timestack.domains import accounts
-from timestack.models.accounts import User
+from timestack.domains import users
+from timestack.models.users import User
 from timestack.settings import Settings
 
 PER_ADDRESS = "30 per minute; 200 per hour"
 # Of strangers together, of one browser, or of one address that is known.
-PER_ACCOUNT = "10 per minute; 50 per hour"
-# Each of these sends a mail or makes an account.
+PER_USER = "10 per minute; 50 per hour"
+# Each of these sends a mail or makes a user.
 PER_ADDRESS_MAKING = "10 per minute; 40 per hour"
 # Seconds. A busy moment of Redis must not pass for its absence; a log-in asks twice before it goes
 # on without.
 TIMEOUT = 1.0
 REDIS_DATABASE = 2
 REFUSED = (
-    "Too many attempts. Wait a minute, then try again. A browser that has logged in to this account"
+    "Too many attempts. Wait a minute, then try again. A browser that you have logged in with"
     " before is not held up by what others try."
 )
 
@@ -79,11 +79,11 @@ def init_app(app: Flask, settings: Settings) -> None:
             rule, key_func=key, methods=["POST"], error_message=REFUSED, **more
         )(views[endpoint])
 
-    # The address first: what it may not try any more uses up nothing of the account.
+    # The address first: what it may not try any more uses up nothing of the user's.
     limit("security.login", PER_ADDRESS, get_remote_address, exempt_when=_is_known_browser)
-    limit("security.login", PER_ACCOUNT, _bucket, exempt_when=lambda: not _bucket())
+    limit("security.login", PER_USER, _bucket, exempt_when=lambda: not _bucket())
     # Somebody is logged in there: nobody else can use up what they may try.
-    limit("security.change_password", PER_ACCOUNT, lambda: f"user:{current_user.id}")
+    limit("security.change_password", PER_USER, lambda: f"user:{current_user.id}")
     for endpoint in ("security.login", "security.change_password"):
         views[endpoint] = _returning(limiter, views[endpoint])
     for endpoint in ("security.register", "security.forgot_password", "security.reset_password"):
@@ -101,23 +101,23 @@ def _bucket() -> str:
 
 
 def _find_bucket(email: str) -> str:
-    account, address = browsers.account_of(email), get_remote_address()
+    key, address = browsers.key_of(email), get_remote_address()
     user = _find(email)
     if user and (browser := browsers.known(user)):
         return f"browser:{browser}"
     if user and address in (user.current_login_ip, user.last_login_ip):
-        return f"place:{account}:{address}"
-    return "" if user and user.must_change_password else f"account:{account}"
+        return f"place:{key}:{address}"
+    return "" if user and user.must_change_password else f"strangers:{key}"
 
 
 def _find(email: str) -> User | None:
     try:
-        email = accounts.normal_email(email)
-    except accounts.AccountError:
+        email = users.normal_email(email)
+    except users.UserError:
         # Nobody can have it: the database need not be asked.
         return None
     with db.session() as session:
-        user = accounts.find(session, email)
+        user = users.find(session, email)
         session.expunge_all()
     return user
 

@@ -20,8 +20,8 @@ from timestack import db
 from timestack.auth import forms, gate
 from timestack.auth.hashes import Hashes
 from timestack.auth.mail import Mail
-from timestack.domains import accounts, logins, passwords
-from timestack.models.accounts import Role, User, user_roles
+from timestack.domains import logins, passwords, users
+from timestack.models.users import Role, User, user_roles
 from timestack.settings import Settings
 
 TOKEN = "login"  # noqa: S105
@@ -64,7 +64,7 @@ def configure(app: Flask, settings: Settings) -> None:
         SECURITY_PASSWORD_SINGLE_HASH=["argon2"],
         # What the forms tell the browser; what is taken is judged by forms.Passwords.
         SECURITY_PASSWORD_LENGTH_MIN=passwords.MINIMUM,
-        # In ASCII, since letters that look like others would make two accounts look like one.
+        # In ASCII, since letters that look like others would make two users look like one.
         SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False, "allow_smtputf8": False},
         SECURITY_REGISTERABLE=settings.registration and settings.auth_backend == "local",
         SECURITY_SEND_REGISTER_EMAIL=False,
@@ -80,7 +80,7 @@ def configure(app: Flask, settings: Settings) -> None:
         SECURITY_EMAIL_SUBJECT_PASSWORD_RESET="Timestack: choose a new password",  # noqa: S106
         SECURITY_EMAIL_SUBJECT_PASSWORD_NOTICE="Timestack: your password was reset",  # noqa: S106
         SECURITY_EMAIL_SUBJECT_PASSWORD_CHANGE_NOTICE="Timestack: your password was changed",  # noqa: S106
-        # Not to be told apart: a wrong password and an address that has no account.
+        # Not to be told apart: a wrong password and an address that nobody has.
         SECURITY_RETURN_GENERIC_RESPONSES=True,
         SECURITY_MSG_GENERIC_AUTHN_FAILED=(
             "This e-mail address and password do not go together.",
@@ -93,7 +93,7 @@ def configure(app: Flask, settings: Settings) -> None:
         SECURITY_POST_CHANGE_VIEW="account.show",
         SECURITY_POST_RESET_VIEW="security.login",
         SECURITY_MSG_PASSWORD_RESET_REQUEST=(
-            "If there is an account of %(email)s, a link to choose a new password is on its way.",
+            "If there is a user %(email)s, a link to choose a new password is on its way.",
             "info",
         ),
         SECURITY_MSG_RETYPE_PASSWORD_MISMATCH=("The two passwords differ.", "error"),
@@ -187,7 +187,7 @@ def _begin(app: Flask, user: Person) -> None:
     previous = session.pop(TOKEN, None)
     session.pop("csrf_token", None)
     g.pop("csrf_token", None)
-    upstream = g.get("upstream")
+    granted = g.get("granted")
     with db.session() as opened:
         if previous:
             logins.close(opened, previous)
@@ -195,7 +195,7 @@ def _begin(app: Flask, user: Person) -> None:
             opened,
             user.id,
             remember=remember,
-            ends_at=upstream.expires_at if upstream else None,
+            ends_at=granted.expires_at if granted else None,
         )
     session[TOKEN] = token
     session.permanent = remember
@@ -225,12 +225,12 @@ def _chosen(_: Flask, user: Person, **__: object) -> None:
     current = session.get(TOKEN)
     opened = Session.object_session(user)
     if opened is not None:
-        accounts.end_logins(opened, user, keep=logins.digest(current) if current else None)
+        users.end_logins(opened, user, keep=logins.digest(current) if current else None)
 
 
 def _registered(_: Flask, user: Person, **__: object) -> None:
     datastore = current_app.extensions["security"].datastore
-    datastore.add_role_to_user(user, accounts.ROLES[0])
+    datastore.add_role_to_user(user, users.ROLES[0])
     # The log-in that follows is a row of another transaction, which must see the user.
     datastore.commit()
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from timestack.models.accounts import Login, User
+from timestack.models.users import Login, User
 
 AnyUser = TypeVar("AnyUser", bound=User)
 

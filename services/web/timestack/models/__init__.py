@@ -1,6 +1,5 @@
 """SQLAlchemy models, one module per domain. Importing this package registers every table."""
 
-from timestack.models.accounts import Login, Role, User
 from timestack.models.base import Base
 from timestack.models.files import FileJob, TrackedFile
 from timestack.models.finance import Company, Finance
@@ -9,6 +8,7 @@ from timestack.models.jobs import Job
 from timestack.models.markets import DailyPrice, Ticker
 from timestack.models.sensors import Reading, Sensor
 from timestack.models.usage import Usage
+from timestack.models.users import Login, Role, User
 
 __all__ = [
     "Base",

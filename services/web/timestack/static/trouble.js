@@ -26,8 +26,8 @@
       LOG_IN,
     ],
     403: [
-      "Your account may not see this",
-      "What it may do has changed since this page was opened, or it needs a new password first.",
+      "You may not see this",
+      "What you may do has changed since this page was opened, or you need a new password first.",
       "Reload the page",
     ],
     429: ["Too many requests", "Wait a moment, then try again.", "Try again"],

@@ -5,8 +5,8 @@ below, and its kind in ``timestack.domains.jobs.KINDS``.
 """
 
 from timestack.queue import app
-from timestack.tasks import certificates, ingest, lifecycle, mail, rollups, sweep
+from timestack.tasks import certificates, lifecycle, mail, platform, rollups, sweep
 
 lifecycle.connect(app)
 
-__all__ = ["app", "certificates", "ingest", "mail", "rollups", "sweep"]
+__all__ = ["app", "certificates", "mail", "platform", "rollups", "sweep"]

@@ -6,7 +6,7 @@ The way of a row, by modules:
     text        turns other programs' CSV into PostgreSQL's: line ends, escaped quotes
     records     cuts the bytes into records, and these into blocks
     dialect     finds delimiter and header; layout says which cell fills which column
-    intake      takes each block, and counts; columnar checks it as a whole,
+    feeder      takes each block, and counts; columnar checks it as a whole,
                 diagnose names every fault of the rows of one that is not sound
                 (times, numbers: how a cell is read)
     chunks      makes the chunks that the block's rows lie in, before they arrive

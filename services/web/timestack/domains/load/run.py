@@ -24,7 +24,7 @@ from timestack.domains.load.columnar import Columnar
 from timestack.domains.load.diagnose import Diagnosis
 from timestack.domains.load.dialect import sniff
 from timestack.domains.load.errors import BadRow, BadRowsError, LoadError
-from timestack.domains.load.intake import MOST_BAD_ROWS, Intake
+from timestack.domains.load.feeder import MOST_BAD_ROWS, Feeder
 from timestack.domains.load.lanes import Fleet, Lane
 from timestack.domains.load.layout import Layout, choose_columns
 from timestack.domains.load.records import Block, Reader, Record, cells
@@ -130,7 +130,7 @@ def load(
         reader = Reader(source.stream, None if source.is_parquet else options.escape)
         layout = _layout(reader, source, table, options)
         lanes = _lanes(control, table, options)
-        intake = Intake(
+        feeder = Feeder(
             Columnar(layout),
             Diagnosis(control, layout),
             layout.delimiter,
@@ -143,7 +143,7 @@ def load(
             table,
             layout,
             Path(source.name).name,
-            intake,
+            feeder,
             reader.blocks(),
             lanes,
             engine,
@@ -154,11 +154,11 @@ def load(
     return Report(
         import_id,
         source.name,
-        read=intake.read,
+        read=feeder.read,
         written=written,
-        skipped=intake.read - intake.rejected - written,
-        rejected=intake.rejected,
-        rounded=intake.rounded,
+        skipped=feeder.read - feeder.rejected - written,
+        rejected=feeder.rejected,
+        rounded=feeder.rounded,
         omitted=layout.unnamed,
         settled=settled,
     )
@@ -244,7 +244,7 @@ class _Load:
     table: Table
     layout: Layout
     source: str
-    intake: Intake
+    feeder: Feeder
     blocks: Iterator[Block]
     lanes: int
     engine: Engine
@@ -264,7 +264,7 @@ class _Load:
         ):
             lanes = [self._lane(each, self.table.name) for each in opened]
             self._feed(lanes, chunks)
-            written = self.intake.read - self.intake.rejected
+            written = self.feeder.read - self.feeder.rejected
             self._commit(lanes, written)
         return written
 
@@ -297,8 +297,8 @@ class _Load:
                 lane.cursor.execute("commit")
 
     def _merge(self, staging: Staging, lanes: Sequence[Lane]) -> int:
-        accepted = self.intake.read - self.intake.rejected
-        cuts = self.intake.cuts(len(lanes))
+        accepted = self.feeder.read - self.feeder.rejected
+        cuts = self.feeder.cuts(len(lanes))
         try:
             return staging.merge(lanes, cuts, self.options.on_conflict, accepted)
         except errors.IntegrityError as error:
@@ -308,7 +308,7 @@ class _Load:
             if not orphans or self.options.quarantine:
                 raise LoadError(str(fault_of(error))) from None
             bad = [
-                BadRow(self.intake.line(orphan.block, orphan.place), b"", (orphan.fault,))
+                BadRow(self.feeder.line(orphan.block, orphan.place), b"", (orphan.fault,))
                 for orphan in orphans
             ]
             raise BadRowsError(bad, len(bad) < MOST_BAD_ROWS) from None
@@ -331,9 +331,9 @@ class _Load:
 
     def _feed(self, lanes: Sequence[Lane], chunks: Chunks | None) -> None:
         if self.options.quarantine:
-            self.intake.sort(self.blocks, lanes[0], self.options.quarantine)
+            self.feeder.sort(self.blocks, lanes[0], self.options.quarantine)
         else:
-            self.intake.feed(self.blocks, Fleet(lanes, self.other), chunks)
+            self.feeder.feed(self.blocks, Fleet(lanes, self.other), chunks)
 
     def _commit(self, lanes: Sequence[Lane], rows: int) -> None:
         lanes[0].cursor.execute(

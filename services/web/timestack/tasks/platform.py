@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
-from timestack.domains import ingest, jobs
+from timestack.domains import jobs
+from timestack.domains.platform import ingest
 from timestack.queue import app
 from timestack.settings import Settings
 from timestack.tasks.job import job

@@ -1,4 +1,4 @@
-"""The rules of accounts: roles, log-ins, and who is the first administrator."""
+"""The rules of users: roles, log-ins, and who is the first administrator."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from timestack import db
 from timestack.domains import passwords
-from timestack.models.accounts import Login, Role, User
+from timestack.models.users import Login, Role, User
 
 # Each may do what those before it may.
 ROLES = ("viewer", "editor", "admin")
-
-# What the database's row policies can be told (``db.act_for``).
-MAXIMUM_ACCOUNT = 200
 
 # Networks of one's own are called office.local or home.arpa, and people there have addresses. The
 # library refuses what the internet at large does not know, in the forms of Flask-Security too.
@@ -27,8 +25,8 @@ SPECIAL_USE_DOMAIN_NAMES.clear()
 _hasher = PasswordHasher()
 
 
-class AccountError(ValueError):
-    """A refusal; its text says which account and what to do."""
+class UserError(ValueError):
+    """A refusal; its text says which user and what to do."""
 
 
 def rank(roles: list[str]) -> int:
@@ -43,11 +41,11 @@ def role_of(user: User | None) -> str | None:
 
 
 def normal_email(email: str) -> str:
-    """The address as it is stored; raises AccountError when it is none. No DNS is asked."""
+    """The address as it is stored; raises UserError when it is none. No DNS is asked."""
     try:
         return validate_email(email, check_deliverability=False, allow_smtputf8=False).normalized
     except EmailNotValidError as error:
-        raise AccountError(f"{email!r} is not an e-mail address: {error}") from None
+        raise UserError(f"{email!r} is not an e-mail address: {error}") from None
 
 
 def find(session: Session, email: str) -> User | None:
@@ -66,16 +64,16 @@ def put(
 ) -> Literal["made", "changed"]:
     """Make a user, or bring an existing one to what is given; None leaves a field as it is.
 
-    A new password, or another role, ends the user's open log-ins. Raises AccountError.
+    A new password, or another role, ends the user's open log-ins. Raises UserError.
     """
     email = normal_email(email)
     if role not in ROLES:
-        raise AccountError(f"{role!r} is no role: choose one of {', '.join(ROLES)}")
+        raise UserError(f"{role!r} is no role: choose one of {', '.join(ROLES)}")
     if password is not None and (fault := passwords.fault(password, email)):
-        raise AccountError(f"the password for {email} was not taken. {fault}")
-    if account and not (len(account) <= MAXIMUM_ACCOUNT and account.isprintable()):
-        raise AccountError(
-            f"the account of {email} is no text of 1 to {MAXIMUM_ACCOUNT} printable characters"
+        raise UserError(f"the password for {email} was not taken. {fault}")
+    if account and not (len(account) <= db.ACCOUNT_LENGTH and account.isprintable()):
+        raise UserError(
+            f"the account of {email} must be 1 to {db.ACCOUNT_LENGTH} printable characters"
         )
     user = find(session, email)
     made = user is None
@@ -111,10 +109,10 @@ def ensure_admin(session: Session, email: str, password: str) -> Literal["made",
 
 
 def disable(session: Session, email: str) -> None:
-    """Keep a user out from now on; raises AccountError when there is none of this address."""
+    """Keep a user out from now on; raises UserError when there is none of this address."""
     user = find(session, email)
     if user is None:
-        raise AccountError(f"there is no user {email}: nothing was changed")
+        raise UserError(f"there is no user {email}: nothing was changed")
     user.active = False
     end_logins(session, user)
 
@@ -123,13 +121,13 @@ def put_vouched(session: Session, email: str, account: str) -> None:
     """Make the user whom a platform vouches for, as a viewer of ``account``, or update it.
 
     A password kept here is never touched: the platform cannot take over a local user. Raises
-    AccountError when there is one.
+    UserError when there is one.
     """
     user = find(session, email)
     if user is None:
         put(session, email, ROLES[0], account=account)
     elif user.password is not None:
-        raise AccountError(f"{email} has a password of this stack: log in with that")
+        raise UserError(f"{email} has a password of this stack: log in with that")
     else:
         user.account = account
 

@@ -10,8 +10,8 @@ from functools import cache
 
 from flask import Blueprint, Response, jsonify
 
-from timestack.simulator.chance import unit
-from timestack.simulator.faults import may_fail
+from media_platform.chance import unit
+from media_platform.faults import may_fail
 
 FIRST = ("Alder", "Birch", "Cobalt", "Drift", "Elm", "Flint", "Garnet", "Heron")
 SECOND = ("Broadcasting", "Captioning", "Pictures", "Sound", "Studios")

@@ -10,7 +10,7 @@ from celery import Celery, signals
 from timestack import queue
 from timestack.domains import jobs
 from timestack.settings import Settings, SettingsError
-from timestack.tasks import ingest
+from timestack.tasks import platform
 
 
 def scheduled() -> dict[str, dict]:
@@ -46,16 +46,16 @@ def test_usage_is_taken_in_each_night_at_two_and_the_message_is_good_until_the_n
 
 
 def test_without_a_token_the_job_says_where_to_write_it(settings: None) -> None:
-    with pytest.raises(ingest.NoPlatformError, match=r"write it to platform_password"):
-        ingest.usage(None, nothing)
+    with pytest.raises(platform.NoPlatformError, match=r"write it to platform_password"):
+        platform.usage(None, nothing)
 
 
-@pytest.mark.parametrize("work", [ingest.usage, ingest.companies])
+@pytest.mark.parametrize("work", [platform.usage, platform.companies])
 def test_production_sends_no_token_in_clear_text(
     settings: None, monkeypatch: pytest.MonkeyPatch, work
 ) -> None:
     monkeypatch.setenv("TIMESTACK_ENV", "production")
-    with pytest.raises(ingest.NoPlatformError, match=r"begins with https://"):
+    with pytest.raises(platform.NoPlatformError, match=r"begins with https://"):
         work(None, nothing)
 
 
@@ -74,12 +74,12 @@ def test_production_does_not_start_where_every_night_would_fail(
     ("variables", "asked"),
     [
         ({}, False),
-        ({"SIMULATOR": "dev"}, True),
-        ({"SIMULATOR": "test"}, True),
-        ({"SIMULATOR": "no"}, False),
-        ({"SIMULATOR": "dev", "SEED": "no"}, False),
-        ({"SIMULATOR": "dev", "PLATFORM_URL": "https://media.example.org"}, False),
-        ({"SIMULATOR": "dev", "TIMESTACK_ENV": "production"}, False),
+        ({"PLATFORM_PROFILE": "dev"}, True),
+        ({"PLATFORM_PROFILE": "test"}, True),
+        ({"PLATFORM_PROFILE": "no"}, False),
+        ({"PLATFORM_PROFILE": "dev", "SEED": "no"}, False),
+        ({"PLATFORM_PROFILE": "dev", "PLATFORM_URL": "https://media.example.org"}, False),
+        ({"PLATFORM_PROFILE": "dev", "TIMESTACK_ENV": "production"}, False),
     ],
     ids=str,
 )
@@ -99,8 +99,8 @@ def test_it_is_asked_for_usage_and_companies_under_ids_that_stay(
 ) -> None:
     submitted: list[dict] = []
     monkeypatch.setattr(jobs, "submit", lambda kind, id: submitted.append({"kind": kind, "id": id}))
-    ingest.seed()
-    ingest.seed()
+    platform.seed()
+    platform.seed()
     first, again = submitted[:2], submitted[2:]
     assert {each["kind"] for each in first} == {"usage.ingest", "companies.fetch"}
     assert first[0]["id"] != first[1]["id"]

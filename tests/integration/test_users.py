@@ -1,4 +1,4 @@
-"""Accounts on the running stack: the forms, the gate, the door, and what ends a log-in."""
+"""Users on the running stack: the forms, the gate, the door, and what ends a log-in."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_whoever_registers_is_a_viewer(stack: Stack) -> None:
     assert client.get("/traefik/", headers={"Accept": "text/html"}).status_code == 403
     again = stack.submit(stack.client(), "/register", {**words, "email": email.lower()})
     assert again.status_code == 200
-    assert "There is an account of this address" in again.text
+    assert "There is a user of this address" in again.text
 
 
 def test_a_forgotten_password_is_replaced_by_way_of_a_mail(stack: Stack) -> None:

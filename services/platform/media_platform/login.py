@@ -1,6 +1,6 @@
 """Log-in, and every way in which a platform's log-in fails.
 
-``north@``, ``south@`` and ``harbor@platform.example`` log in with the simulator's password; 401
+``north@``, ``south@`` and ``harbor@platform.example`` log in with the password of the platform; 401
 for anything else. Users of the same domain whose name orders what happens, whatever the password:
 
 =============== ================================================================================
@@ -30,8 +30,8 @@ from collections.abc import Callable, Iterator
 
 from flask import Blueprint, Response, abort, jsonify, redirect, request
 
-from timestack.simulator.accounts import ACCOUNTS, BY_EMAIL, Account, tokens
-from timestack.simulator.faults import page, spoilt
+from media_platform.accounts import ACCOUNTS, BY_EMAIL, Account, tokens
+from media_platform.faults import page, spoilt
 
 DOMAIN = "platform.example"
 LASTS = 3600

@@ -1,4 +1,4 @@
-"""Logging in at an upstream media platform, which alone knows the password.
+"""Logging in at the upstream media platform, which alone knows the password.
 
 Only one answer is success: status 200, JSON, an object with an explicit token, a time for which it
 is good, and the account of the very user who was asked for. Whatever else comes back, or does not
@@ -15,7 +15,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 
-from timestack.domains import upstream
+from timestack.domains.platform import http
 from timestack.validation import sentences
 
 LONGEST_ANSWER = 64 * 1024
@@ -53,7 +53,7 @@ class Unavailable(LoginError):
 
 
 @dataclass(frozen=True)
-class Login:
+class Granted:
     """A log-in that the platform granted; ``expires_at`` is UTC and never later than its own."""
 
     token: SecretStr = field(repr=False)
@@ -81,14 +81,14 @@ class _Answer(BaseModel):
     account: _Account
 
 
-def login(
+def log_in(
     base_url: str,
     user: str,
     password: str,
     *,
     deadline: float = 5.0,
     verify: ssl.SSLContext | bool = True,
-) -> Login:
+) -> Granted:
     """Ask the platform at ``base_url`` whether ``password`` is that of ``user``, an e-mail address.
 
     ``deadline`` is in seconds and holds for everything together: name, connection, TLS, and an
@@ -102,26 +102,26 @@ def login(
     # Counted from before the question: the token is never thought good when it is not.
     asked = datetime.now(UTC)
     try:
-        text = upstream.ask(
+        text = http.ask(
             f"{base_url.rstrip('/')}/api/login",
             body=question,
             deadline=deadline,
             longest=LONGEST_ANSWER,
             verify=verify,
         )
-    except upstream.StatusError as error:
+    except http.StatusError as error:
         if error.status == 401:
             raise Denied(DENIED, "the platform answered 401 to user and password") from None
         raise Unavailable(UNUSABLE, f"asking the platform: {error}") from None
-    except upstream.SilentError as error:
+    except http.SilentError as error:
         raise Unavailable(SILENT, f"asking the platform: {error}") from None
-    except upstream.UpstreamError as error:
+    except http.UpstreamError as error:
         raise Unavailable(UNUSABLE, f"asking the platform: {error}") from None
     answer = _parse(text)
     # Only ASCII letters are folded: other foldings make two addresses of different people one.
     if answer.account.email.encode().lower() != user.encode("utf-8", "surrogatepass").lower():
         raise Unavailable(UNUSABLE, "the platform answered for another user than the one asked for")
-    return Login(
+    return Granted(
         SecretStr(answer.token),
         asked + timedelta(seconds=answer.expires_in),
         answer.account.id,

@@ -12,8 +12,8 @@ from threading import Lock
 
 from flask import Blueprint, Response, abort, current_app, jsonify
 
-from timestack.simulator.chance import between, pick, unit
-from timestack.simulator.faults import may_fail
+from media_platform.chance import between, pick, unit
+from media_platform.faults import may_fail
 
 FIRST_TITLES = 300
 NEW_TITLES = 4

@@ -18,7 +18,7 @@ user_roles = Table(
 
 
 class Role(Base):
-    """What a user may do; the rows are made by a migration, see ``domains.accounts.ROLES``."""
+    """What a user may do; the rows are made by a migration, see ``domains.users.ROLES``."""
 
     __tablename__ = "roles"
 

@@ -12,14 +12,12 @@ from threading import Event, Thread
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from timestack import logs
-from timestack.settings import read_secret
-from timestack.simulator import mail
-from timestack.simulator.app import create_app
+from media_platform import logs, mail
+from media_platform.app import create_app
 
 PASSWORD_FILE = "/run/secrets/platform_password"  # noqa: S105 - a path
 
-logger = logging.getLogger("timestack.simulator")
+logger = logging.getLogger("platform")
 
 
 class Requests(WSGIRequestHandler):
@@ -43,14 +41,11 @@ class Requests(WSGIRequestHandler):
 def main() -> str | None:
     """Run; return a sentence when it cannot start."""
     options = parsed()
-    file = Path(os.environ.get("SIMULATOR_PASSWORD_FILE", PASSWORD_FILE))
     try:
-        password = read_secret(file)
+        password = read_password(Path(os.environ.get("PLATFORM_PASSWORD_FILE", PASSWORD_FILE)))
     except ValueError as error:
         return f"The simulated platform cannot start: {error}."
-    logging.basicConfig(level=logging.INFO, handlers=[handler(password)], force=True)
-    # aiosmtpd tells each command of each client at this level.
-    logging.getLogger("mail.log").setLevel(logging.WARNING)
+    logs.configure(password)
     app = create_app(password)
     try:
         server = make_server(
@@ -65,18 +60,27 @@ def main() -> str | None:
 
 def parsed() -> argparse.Namespace:
     """Return where to listen; a container needs none of it."""
-    parser = argparse.ArgumentParser(prog="timestack.simulator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="media_platform", description=__doc__)
     parser.add_argument("--bind", default="0.0.0.0", help="address (default: %(default)s)")  # noqa: S104 - a container's own
     parser.add_argument("--http-port", type=int, default=9000, help="default: %(default)s")
     parser.add_argument("--smtp-port", type=int, default=2525, help="default: %(default)s")
     return parser.parse_args()
 
 
-def handler(password: str) -> logging.Handler:
-    """Return a handler that writes JSON lines to standard output, the password taken out."""
-    lines = logging.StreamHandler(sys.stdout)
-    lines.setFormatter(logs.JsonFormatter([password]))
-    return lines
+def read_password(file: Path) -> str:
+    """Return the text of the file without its final line break.
+
+    Raises ValueError naming the file when it is missing, empty or cannot be read.
+    """
+    try:
+        password = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except FileNotFoundError:
+        raise ValueError(f"{file} is missing: run `make up`, which writes it") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} cannot be read: {error}") from None
+    if not password.strip():
+        raise ValueError(f"{file} is empty: remove it and run `make up`, which writes a new one")
+    return password
 
 
 def serve(server: BaseWSGIServer) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Flask, Response, abort, jsonify
 from werkzeug.exceptions import HTTPException
 
-from timestack.simulator import companies, faults, login, mail, manifest, usage
-from timestack.simulator.accounts import ACCOUNTS, Tokens, asking
+from media_platform import companies, faults, login, mail, manifest, usage
+from media_platform.accounts import ACCOUNTS, Tokens, asking
 
 LONGEST_QUESTION = 64 * 1024
 

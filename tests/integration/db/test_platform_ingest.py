@@ -17,14 +17,14 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import ProgrammingError
 
+from media_platform import usage as simulated
 from tests.integration.db.conftest import SCHEMA_FILE, Database
 from tests.stack import free_port
-from tests.unit.simulator.running import PASSWORD, Simulator, running
+from tests.unit.platform.running import PASSWORD, Platform, running
 from timestack import db
-from timestack.domains import ingest
+from timestack.domains.platform import ingest
 from timestack.models.usage import Usage
-from timestack.simulator import usage as simulated
-from timestack.tasks import ingest as tasks
+from timestack.tasks import platform as tasks
 
 pytestmark = pytest.mark.database
 
@@ -34,9 +34,9 @@ DENIED = "42501"
 
 
 @pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    with running(tmp_path_factory.mktemp("simulator")) as simulator:
-        yield simulator
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    with running(tmp_path_factory.mktemp("platform")) as platform:
+        yield platform
 
 
 @pytest.fixture
@@ -49,11 +49,11 @@ def database(provisioned: Database) -> Iterator[Database]:
 
 
 @pytest.fixture
-def faulty(simulator: Simulator) -> Iterator[Callable[[str, str], None]]:
+def faulty(platform: Platform) -> Iterator[Callable[[str, str], None]]:
     """Orders a fault of an endpoint; all are repaired at the end."""
 
     def order(endpoint: str, kind: str | None) -> None:
-        with simulator.client() as client:
+        with platform.client() as client:
             assert client.post("/api/faults", json={endpoint: kind}).status_code == 200
 
     yield order
@@ -96,12 +96,12 @@ def days(account: str) -> tuple[date | None, date | None]:
 
 
 def test_six_months_of_every_account_are_there_as_the_platform_has_them(
-    database: Database, simulator: Simulator
+    database: Database, platform: Platform
 ) -> None:
     first, last = date(2024, 12, 1), date(2025, 5, 31)
     told: list[tuple[float, str]] = []
     result = ingest.usage(
-        simulator.url,
+        platform.url,
         PASSWORD,
         first=first,
         last=last,
@@ -131,18 +131,18 @@ def test_a_range_is_asked_for_in_pieces_that_meet_and_do_not_overlap() -> None:
     assert list(ingest.windows(last, first)) == []
 
 
-def test_taken_in_twice_it_is_there_once(database: Database, simulator: Simulator) -> None:
-    once = take(simulator.url)
+def test_taken_in_twice_it_is_there_once(database: Database, platform: Platform) -> None:
+    once = take(platform.url)
     before = table(database)
     assert before.count("\n") > 90
-    assert take(simulator.url) == once
+    assert take(platform.url) == once
     assert table(database) == before
 
 
 def test_what_the_platform_corrected_is_corrected_and_the_rest_is_kept(
-    database: Database, simulator: Simulator
+    database: Database, platform: Platform
 ) -> None:
-    take(simulator.url)
+    take(platform.url)
     right = table(database)
     database.sql(
         "update usage set items = items + 1, storage_video_mb = 0, deleted = not deleted"
@@ -150,11 +150,11 @@ def test_what_the_platform_corrected_is_corrected_and_the_rest_is_kept(
     )
     database.sql(f"delete from usage where day = '{LAST}' and account = 'harbor-media'")
     assert table(database) != right
-    take(simulator.url, LAST, LAST)
+    take(platform.url, LAST, LAST)
     assert table(database) == right
     database.sql(f"update usage set items = 77 where day = '{FIRST}'")
     changed = table(database)
-    take(simulator.url, LAST, LAST)
+    take(platform.url, LAST, LAST)
     assert table(database) == changed
 
 
@@ -170,14 +170,14 @@ def test_what_the_platform_corrected_is_corrected_and_the_rest_is_kept(
     ],
 )
 def test_a_faulty_answer_is_named_and_leaves_the_table_as_it_was(
-    database: Database, simulator: Simulator, faulty: Callable, kind: str, why: str
+    database: Database, platform: Platform, faulty: Callable, kind: str, why: str
 ) -> None:
-    take(simulator.url)
+    take(platform.url)
     database.sql("update usage set items = 1")
     before = table(database)
     faulty("usage", kind)
     with pytest.raises(ingest.IngestError) as caught:
-        take(simulator.url)
+        take(platform.url)
     sentence = str(caught.value)
     assert "\n" not in sentence
     assert f"/api/usage from {FIRST} to {LAST}: " in sentence
@@ -186,16 +186,16 @@ def test_a_faulty_answer_is_named_and_leaves_the_table_as_it_was(
     assert PASSWORD not in sentence
     assert table(database) == before
     faulty("usage", None)
-    assert take(simulator.url)["failures"] == {}
+    assert take(platform.url)["failures"] == {}
     assert table(database) != before
 
 
 def test_a_wrong_token_is_a_sentence_without_the_token(
-    database: Database, simulator: Simulator
+    database: Database, platform: Platform
 ) -> None:
     for token in ("canary-token-51c0", "canary\r\nX: token-51c0", "cånary-token-51c0"):
         with pytest.raises(ingest.IngestError) as caught:
-            take(simulator.url, token=token)
+            take(platform.url, token=token)
         assert str(caught.value).startswith("/api/accounts: ")
         assert "51c0" not in str(caught.value)
     assert table(database) == ""
@@ -217,9 +217,9 @@ def test_a_platform_that_says_nothing_is_waited_for_until_the_deadline(
             take(url)
 
 
-def test_a_range_that_ends_before_it_begins_is_refused(simulator: Simulator) -> None:
+def test_a_range_that_ends_before_it_begins_is_refused(platform: Platform) -> None:
     with pytest.raises(ValueError, match=r"last 2025-03-01 is before first 2025-03-05"):
-        take(simulator.url, LAST, FIRST)
+        take(platform.url, LAST, FIRST)
 
 
 # Answers that the simulated platform does not give
@@ -350,9 +350,9 @@ def test_an_answer_of_another_shape_is_refused(database: Database, told: object,
     assert table(database) == ""
 
 
-def test_no_redirect_is_followed(database: Database, simulator: Simulator) -> None:
+def test_no_redirect_is_followed(database: Database, platform: Platform) -> None:
     answers = {"anna": b"", "bert": whole("bert")}
-    with answering(answers, status=302, elsewhere=f"{simulator.url}/api/companies") as url:
+    with answering(answers, status=302, elsewhere=f"{platform.url}/api/companies") as url:
         assert "status is 302" in take(url)["failures"]["anna"]
 
 
@@ -377,9 +377,9 @@ def test_accounts_of_strange_names_are_refused_before_anything_is_asked(
 
 
 def test_no_account_sees_what_was_taken_in_for_another(
-    database: Database, simulator: Simulator
+    database: Database, platform: Platform
 ) -> None:
-    take(simulator.url)
+    take(platform.url)
     assert db.acts_for() is None
     with db.session() as session:
         assert session.scalars(select(Usage)).all() == []
@@ -402,7 +402,7 @@ def test_the_database_itself_refuses_rows_of_another_account(database: Database)
 
 @pytest.fixture
 def worker(
-    database: Database, simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the worker of the simulated platform is told."""
     shutil.copy(database.server.secrets / "db_app_password", tmp_path)
@@ -412,7 +412,7 @@ def worker(
         "SECRETS_DIR": str(tmp_path),
         "DATABASE_CA": str(database.server.secrets / "ca.pem"),
         "SCHEMA_FILE": str(SCHEMA_FILE),
-        "PLATFORM_URL": simulator.url,
+        "PLATFORM_URL": platform.url,
     }.items():
         monkeypatch.setenv(name, value)
 
@@ -481,11 +481,11 @@ def test_companies_are_taken_in_and_taken_in_again(database: Database, worker: N
     ],
 )
 def test_a_faulty_document_of_companies_changes_nothing(
-    database: Database, simulator: Simulator, faulty: Callable, kind: str, why: str
+    database: Database, platform: Platform, faulty: Callable, kind: str, why: str
 ) -> None:
     faulty("companies", kind)
     with pytest.raises(ingest.IngestError, match=f"^/api/companies: .*{why}"):
-        ingest.companies(simulator.url)
+        ingest.companies(platform.url)
     assert database.sql("select count(*) from companies") == "0"
 
 

@@ -16,9 +16,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from flask import Blueprint, Response, abort, jsonify, request
 
-from timestack.simulator.accounts import BY_ID, asking
-from timestack.simulator.chance import between, unit
-from timestack.simulator.faults import may_fail
+from media_platform.accounts import BY_ID, asking
+from media_platform.chance import between, unit
+from media_platform.faults import may_fail
 
 STAYING = {
     "studio-north": (

@@ -22,11 +22,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from werkzeug.serving import make_server
 
+from media_platform.app import create_app
 from tests.stack import free_port
-from tests.unit.simulator.running import PASSWORD, Simulator, running
-from timestack.domains import platform
-from timestack.domains.platform import Denied, Unavailable, login
-from timestack.simulator.app import create_app
+from tests.unit.platform.running import PASSWORD, Platform, running
+from timestack.domains.platform import login
+from timestack.domains.platform.login import Denied, Unavailable, log_in
 
 NORTH = "north@platform.example"
 CANARY = "canary-password-7d1f"
@@ -39,19 +39,19 @@ GOOD = {
 
 
 @pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    with running(tmp_path_factory.mktemp("platform")) as simulator:
-        yield simulator
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    with running(tmp_path_factory.mktemp("platform")) as platform:
+        yield platform
 
 
 def refused(url: str, user: str, password: str = CANARY, **options: object) -> Unavailable:
     """The refusal of a log-in, once it is shown to hold no secret and to come in time."""
     began = time.monotonic()
     with pytest.raises(Unavailable) as caught:
-        login(url, user, password, **{"deadline": 5.0, **options})
+        log_in(url, user, password, **{"deadline": 5.0, **options})
     assert time.monotonic() - began < options.get("deadline", 5.0) + 1
     refusal = caught.value
-    assert str(refusal) in (platform.SILENT, platform.UNUSABLE)
+    assert str(refusal) in (login.SILENT, login.UNUSABLE)
     for text in (str(refusal), repr(refusal), refusal.cause_text):
         assert CANARY not in text
         assert TOKEN not in text
@@ -62,9 +62,9 @@ def refused(url: str, user: str, password: str = CANARY, **options: object) -> U
 
 
 @pytest.mark.parametrize("name", ["north", "south", "harbor"])
-def test_user_and_password_of_an_account_are_let_in(simulator: Simulator, name: str) -> None:
+def test_user_and_password_of_an_account_are_let_in(platform: Platform, name: str) -> None:
     began = datetime.now(UTC)
-    done = login(simulator.url, f"{name}@platform.example", PASSWORD)
+    done = log_in(platform.url, f"{name}@platform.example", PASSWORD)
     assert done.email == f"{name}@platform.example"
     assert done.account.startswith(("studio-", "harbor-"))
     assert done.name
@@ -77,10 +77,10 @@ def test_user_and_password_of_an_account_are_let_in(simulator: Simulator, name: 
         done.account = "studio-south"
 
 
-def test_the_token_opens_the_usage_of_its_account(simulator: Simulator) -> None:
-    done = login(f"{simulator.url}/", NORTH.upper(), PASSWORD)
+def test_the_token_opens_the_usage_of_its_account(platform: Platform) -> None:
+    done = log_in(f"{platform.url}/", NORTH.upper(), PASSWORD)
     question = {"account": done.account, "from": "2025-01-01", "to": "2025-01-01"}
-    with simulator.client(done.token.get_secret_value()) as client:
+    with platform.client(done.token.get_secret_value()) as client:
         assert client.get("/api/usage", params=question).status_code == 200
 
 
@@ -97,10 +97,10 @@ def test_the_token_opens_the_usage_of_its_account(simulator: Simulator) -> None:
         ("", PASSWORD),
     ],
 )
-def test_a_wrong_password_or_user_is_denied(simulator: Simulator, user: str, password: str) -> None:
+def test_a_wrong_password_or_user_is_denied(platform: Platform, user: str, password: str) -> None:
     with pytest.raises(Denied) as caught:
-        login(simulator.url, user, password)
-    assert str(caught.value) == platform.DENIED
+        log_in(platform.url, user, password)
+    assert str(caught.value) == login.DENIED
     assert "401" in caught.value.cause_text
 
 
@@ -121,28 +121,28 @@ def test_a_wrong_password_or_user_is_denied(simulator: Simulator, user: str, pas
     ],
 )
 def test_an_answer_without_an_explicit_token_is_a_refusal(
-    simulator: Simulator, name: str, cause: str
+    platform: Platform, name: str, cause: str
 ) -> None:
-    refusal = refused(simulator.url, f"{name}@platform.example", PASSWORD)
-    assert str(refusal) == platform.UNUSABLE
+    refusal = refused(platform.url, f"{name}@platform.example", PASSWORD)
+    assert str(refusal) == login.UNUSABLE
     assert cause in refusal.cause_text
 
 
 @pytest.mark.parametrize("name", ["timeout", "drip"])
-def test_the_deadline_holds_for_the_whole_answer(simulator: Simulator, name: str) -> None:
-    refusal = refused(simulator.url, f"{name}@platform.example", PASSWORD, deadline=1.5)
-    assert str(refusal) == platform.SILENT
+def test_the_deadline_holds_for_the_whole_answer(platform: Platform, name: str) -> None:
+    refusal = refused(platform.url, f"{name}@platform.example", PASSWORD, deadline=1.5)
+    assert str(refusal) == login.SILENT
     assert "1.5 s" in refusal.cause_text
 
 
-def test_a_token_of_two_seconds_is_taken_with_its_end(simulator: Simulator) -> None:
-    done = login(simulator.url, "short@platform.example", PASSWORD)
+def test_a_token_of_two_seconds_is_taken_with_its_end(platform: Platform) -> None:
+    done = log_in(platform.url, "short@platform.example", PASSWORD)
     assert done.expires_at <= datetime.now(UTC) + timedelta(seconds=2)
 
 
-def test_it_can_be_asked_from_within_an_event_loop(simulator: Simulator) -> None:
-    async def caller() -> platform.Login:
-        return login(simulator.url, NORTH, PASSWORD)
+def test_it_can_be_asked_from_within_an_event_loop(platform: Platform) -> None:
+    async def caller() -> login.Granted:
+        return log_in(platform.url, NORTH, PASSWORD)
 
     assert asyncio.run(caller()).account == "studio-north"
 
@@ -191,7 +191,7 @@ def account(**fields: object) -> bytes:
 @pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
 def test_the_well_formed_answer_is_success(kind: str) -> None:
     with answering(response(changed(more="ignored"), kind)) as url:
-        done = login(url, NORTH, CANARY)
+        done = log_in(url, NORTH, CANARY)
     assert done.token.get_secret_value() == TOKEN
     assert (done.account, done.name, done.email) == ("studio-north", "Studio North", NORTH)
 
@@ -284,8 +284,8 @@ def test_what_is_no_good_http_is_a_refusal(parts: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_redirect_is_followed(simulator: Simulator, status: int) -> None:
-    to = f"Location: {simulator.url}/api/elsewhere\r\nContent-Length: 0\r\n\r\n"
+def test_no_redirect_is_followed(platform: Platform, status: int) -> None:
+    to = f"Location: {platform.url}/api/elsewhere\r\nContent-Length: 0\r\n\r\n"
     with answering(f"HTTP/1.1 {status} Moved\r\n{to}".encode()) as url:
         assert str(status) in refused(url, "redirect@platform.example").cause_text
 
@@ -294,17 +294,17 @@ def test_headers_that_arrive_byte_by_byte_are_past_the_deadline() -> None:
     whole = response(changed())
     drops = [whole[at : at + 1] for at in range(len(whole))]
     with answering(*drops, every=0.2) as url:
-        assert str(refused(url, NORTH, deadline=1.0)) == platform.SILENT
+        assert str(refused(url, NORTH, deadline=1.0)) == login.SILENT
 
 
 def test_interim_answers_without_end_are_past_the_deadline() -> None:
     with answering(*[b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 100, every=0.1) as url:
-        assert str(refused(url, NORTH, deadline=1.0)) == platform.SILENT
+        assert str(refused(url, NORTH, deadline=1.0)) == login.SILENT
 
 
 def test_a_port_that_nobody_listens_on_is_a_refusal() -> None:
     refusal = refused(f"http://127.0.0.1:{free_port()}", NORTH)
-    assert str(refusal) == platform.SILENT
+    assert str(refusal) == login.SILENT
     assert "no connection" in refusal.cause_text
 
 
@@ -316,11 +316,11 @@ def test_an_address_that_is_none_is_a_refusal(url: str) -> None:
 
 
 def test_a_proxy_of_the_environment_never_sees_the_password(
-    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{free_port()}")
-    assert login(simulator.url, NORTH, PASSWORD).account == "studio-north"
+    assert log_in(platform.url, NORTH, PASSWORD).account == "studio-north"
 
 
 # TLS.
@@ -378,7 +378,7 @@ def test_a_certificate_that_nobody_vouches_for_is_a_refusal(tls_url: str) -> Non
 def test_a_certificate_of_a_trusted_authority_is_taken(
     tls_url: str, trusting: ssl.SSLContext
 ) -> None:
-    assert login(tls_url, NORTH, PASSWORD, verify=trusting).account == "studio-north"
+    assert log_in(tls_url, NORTH, PASSWORD, verify=trusting).account == "studio-north"
 
 
 def test_a_certificate_of_another_host_is_a_refusal(tls_url: str, trusting: ssl.SSLContext) -> None:
@@ -390,18 +390,18 @@ def test_a_certificate_of_another_host_is_a_refusal(tls_url: str, trusting: ssl.
 
 def test_the_deadline_holds_within_tls(tls_url: str, trusting: ssl.SSLContext) -> None:
     user = "drip@platform.example"
-    assert str(refused(tls_url, user, PASSWORD, verify=trusting, deadline=1)) == platform.SILENT
+    assert str(refused(tls_url, user, PASSWORD, verify=trusting, deadline=1)) == login.SILENT
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_server_of_the_other_scheme_is_a_refusal(
-    simulator: Simulator, tls_url: str, scheme: str
+    platform: Platform, tls_url: str, scheme: str
 ) -> None:
-    url = tls_url if scheme == "http" else simulator.url
+    url = tls_url if scheme == "http" else platform.url
     refused(scheme + url[url.index(":") :], NORTH, PASSWORD)
 
 
 def test_a_server_that_says_nothing_during_the_handshake_is_past_the_deadline() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-        assert str(refused(url, NORTH, deadline=1)) == platform.SILENT
+        assert str(refused(url, NORTH, deadline=1)) == login.SILENT

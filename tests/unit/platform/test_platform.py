@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.stack import wait_until
-from tests.unit.simulator.running import PASSWORD, WEB, Simulator, running
+from tests.unit.platform.running import FOLDER, PASSWORD, Platform, running
 from timestack.domains import finance
 
 
@@ -109,7 +109,7 @@ def test_the_companies_are_what_the_loader_takes(client: httpx.Client) -> None:
 
 
 def test_mail_is_kept_with_its_envelope_subject_and_text(
-    simulator: Simulator, client: httpx.Client
+    platform: Platform, client: httpx.Client
 ) -> None:
     assert client.delete("/mail").status_code == 204
     message = EmailMessage()
@@ -117,7 +117,7 @@ def test_mail_is_kept_with_its_envelope_subject_and_text(
     message["Subject"] = "Passwort zurücksetzen"
     message.set_content("Grüße, hier ist der Link: https://localhost/reset/abc\n")
     message.add_alternative("<p>Grüße</p>", subtype="html")
-    with smtplib.SMTP("127.0.0.1", simulator.smtp_port, timeout=10) as smtp:
+    with smtplib.SMTP("127.0.0.1", platform.smtp_port, timeout=10) as smtp:
         smtp.send_message(message, to_addrs=["viewer@example.org", "hidden@example.org"])
         smtp.sendmail("a@example.org", ["b@example.org"], b"no header at all\r\n")
         head = b"Subject: =?nonsense?q?x?=\r\nContent-Type: text/plain; charset=nonsense\r\n\r\n"
@@ -131,9 +131,9 @@ def test_mail_is_kept_with_its_envelope_subject_and_text(
     assert third["to"] == ["b@example.org"]
 
 
-def test_the_last_hundred_messages_are_kept(simulator: Simulator, client: httpx.Client) -> None:
+def test_the_last_hundred_messages_are_kept(platform: Platform, client: httpx.Client) -> None:
     client.delete("/mail")
-    with smtplib.SMTP("127.0.0.1", simulator.smtp_port, timeout=10) as smtp:
+    with smtplib.SMTP("127.0.0.1", platform.smtp_port, timeout=10) as smtp:
         for number in range(103):
             smtp.sendmail("a@example.org", ["b@example.org"], f"Subject: {number}\r\n\r\nx\r\n")
         with pytest.raises(smtplib.SMTPSenderRefused):
@@ -146,28 +146,28 @@ def test_the_last_hundred_messages_are_kept(simulator: Simulator, client: httpx.
 
 def test_sigterm_ends_it_at_once_while_a_client_waits_and_mail_is_open(tmp_path: Path) -> None:
     with (
-        running(tmp_path) as simulator,
-        smtplib.SMTP("127.0.0.1", simulator.smtp_port, timeout=10),
-        simulator.client() as client,
+        running(tmp_path) as platform,
+        smtplib.SMTP("127.0.0.1", platform.smtp_port, timeout=10),
+        platform.client() as client,
     ):
         sent = {"user": "drip@platform.example", "password": PASSWORD}
         with client.stream("POST", "/api/login", json=sent) as answer:
             assert next(answer.iter_raw())
-            simulator.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: simulator.process.poll() is not None, "it ends", deadline=5)
-        assert simulator.process.returncode == 0
-        assert "stops" in simulator.log.read_text()
+            platform.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: platform.process.poll() is not None, "it ends", deadline=5)
+        assert platform.process.returncode == 0
+        assert "stops" in platform.log.read_text()
 
 
 def test_the_log_tells_each_request_and_no_secret(
-    simulator: Simulator, service: httpx.Client
+    platform: Platform, service: httpx.Client
 ) -> None:
     token = service.post(
         "/api/login", json={"user": "south@platform.example", "password": PASSWORD}
     ).json()["token"]
     service.get(f"/api/companies?token={PASSWORD}")
-    wait_until(lambda: "GET /api/companies 200" in simulator.log.read_text(), "it is logged", 5)
-    told = simulator.log.read_text()
+    wait_until(lambda: "GET /api/companies 200" in platform.log.read_text(), "it is logged", 5)
+    told = platform.log.read_text()
     assert PASSWORD not in told
     assert token not in told
     assert "/health" not in told
@@ -182,11 +182,11 @@ def test_without_a_password_it_does_not_start(
         file.write_text(content)
     environment = {
         **os.environ,
-        "PYTHONPATH": str(WEB),
-        "SIMULATOR_PASSWORD_FILE": str(file),
+        "PYTHONPATH": str(FOLDER),
+        "PLATFORM_PASSWORD_FILE": str(file),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "timestack.simulator"],
+        [sys.executable, "-m", "media_platform"],
         env=environment,
         capture_output=True,
         text=True,

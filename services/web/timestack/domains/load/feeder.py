@@ -23,7 +23,7 @@ MOST_BAD_ROWS = 1000
 SAMPLED = 1000
 
 
-class Intake:
+class Feeder:
     """Counts rows that are ``read`` and ``rejected``, and times that are ``rounded``.
 
     ``seen`` is called after each block.

@@ -1,4 +1,4 @@
-"""Usage and companies taken in from an upstream media platform: asked for, checked, upserted.
+"""Usage and companies taken in from the upstream media platform: asked for, checked, upserted.
 
 Nothing of an answer is believed: it is read under a deadline and a limit of size, and each row must
 be of the account and the days that were asked for. What an account's answers hold is written in one
@@ -18,7 +18,8 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from timestack import db
-from timestack.domains import finance, upstream
+from timestack.domains import finance
+from timestack.domains.platform import http
 from timestack.models.usage import Usage
 from timestack.progress import Progress
 from timestack.validation import sentences
@@ -216,18 +217,18 @@ def _ask(
     where: str | None = None,
 ) -> bytes:
     try:
-        return upstream.ask(
+        return http.ask(
             base_url.rstrip("/") + path,
             deadline=DEADLINE,
             longest=LONGEST_ANSWER,
             params=params,
             headers={"Authorization": f"Bearer {token}"} if token else None,
         )
-    except upstream.SilentError as error:
+    except http.SilentError as error:
         # Where it was looked for, since that may be what is wrong; never with a query.
         host = urlsplit(base_url).netloc
         raise IngestError(f"{where or path}: {error}; is {host} the platform?") from None
-    except upstream.UpstreamError as error:
+    except http.UpstreamError as error:
         raise IngestError(f"{where or path}: {error}") from None
 
 

@@ -14,12 +14,12 @@ import httpx
 
 from tests.stack import free_port, wait_until
 
-WEB = Path(__file__).resolve().parents[3] / "services" / "web"
+FOLDER = Path(__file__).resolve().parents[3] / "services" / "platform"
 PASSWORD = "simulated-Passw0rd-0123456789"
 
 
 @dataclass(frozen=True)
-class Simulator:
+class Platform:
     """``log`` is the file that its output goes to."""
 
     process: subprocess.Popen[bytes]
@@ -41,16 +41,16 @@ class Simulator:
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[Simulator]:
+def running(directory: Path) -> Iterator[Platform]:
     """Start it with PASSWORD, wait until it serves, and end it."""
     (directory / "password").write_text(PASSWORD + "\n")
     http_port, smtp_port = free_port(), free_port()
-    command = [sys.executable, "-m", "timestack.simulator", "--bind", "127.0.0.1"]
+    command = [sys.executable, "-m", "media_platform", "--bind", "127.0.0.1"]
     ports = ["--http-port", str(http_port), "--smtp-port", str(smtp_port)]
     environment = {
         **os.environ,
-        "PYTHONPATH": str(WEB),
-        "SIMULATOR_PASSWORD_FILE": str(directory / "password"),
+        "PYTHONPATH": str(FOLDER),
+        "PLATFORM_PASSWORD_FILE": str(directory / "password"),
     }
     log = directory / "log"
     with (
@@ -60,8 +60,8 @@ def running(directory: Path) -> Iterator[Simulator]:
         ) as process,
     ):
         try:
-            simulator = Simulator(process, f"http://127.0.0.1:{http_port}", smtp_port, log)
-            wait_until(simulator.serves, "the simulated platform serves", deadline=30)
-            yield simulator
+            platform = Platform(process, f"http://127.0.0.1:{http_port}", smtp_port, log)
+            wait_until(platform.serves, "the simulated platform serves", deadline=30)
+            yield platform
         finally:
             process.kill()

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 import httpx
 import pytest
 
+from media_platform import usage
 from tests.stack import wait_until
-from tests.unit.simulator.running import PASSWORD
+from tests.unit.platform.running import PASSWORD
 from timestack.models.usage import AMOUNTS, Usage
-from timestack.simulator import usage
 
 NORTH = {"account": "studio-north", "from": "2025-03-03", "to": "2025-03-30"}
 
