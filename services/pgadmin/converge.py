@@ -10,13 +10,9 @@ import stack
 from pgadmin.model import Role, Server, ServerGroup, Setting, User, db
 from sqlalchemy import func
 
-<<<<<<< HEAD
 from timestack.shared.roles import PGADMIN
 
-# The account that pgAdmin makes with a new volume, and its note of ADMIN_EMAIL at the last start.
-=======
 # The user that pgAdmin makes with a new volume, and its note of ADMIN_EMAIL at the last start.
->>>>>>> eight-a
 FIRST = 1
 NOTE = "timestack/admin_email"
 
