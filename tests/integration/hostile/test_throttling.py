@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from tests.attacker import (
-    PER_USER,
     PER_ADDRESS,
+    PER_USER,
     forget_failures,
     guess,
     token_of,
