@@ -138,12 +138,10 @@ def ready_engine(root: Path, phases: Phases, *, serve: bool = True) -> None:
         engine.ensure(phase)
 
 
-def build(root: Path, phases: Phases) -> Compose:
-    """The base image and the images."""
+def build(root: Path, phases: Phases, **changes: str) -> Compose:
+    """The base image and the images that the settings, with these changes, ask for."""
     compose = load(root, environment.NAMES)
-    if not serve:
-        # The tests start the platform, whether this folder's own stack does or not.
-        compose.values["COMPOSE_PROFILES"] = "test"
+    compose.values.update(changes)
     with phases.phase("base image") as phase:
         images.ensure_base(compose, phase)
     with phases.phase("images") as phase:

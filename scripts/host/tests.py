@@ -29,6 +29,8 @@ LOCKS = {
     "tests/requirements-scan.txt": ("tests/requirements-scan.in", "3.11", ()),
 }
 
+# The tests start the platform, whether this folder's own stack does or not.
+PLATFORM = {"COMPOSE_PROFILES": "test"}
 UNIT = "tests/unit"
 QUICK_LOG = Path("build/logs/test-quick.log")
 # Most of what a test does is wait for a container, so this is no matter of processors. Who shares
@@ -48,7 +50,7 @@ def test(root: Path, arguments: list[str]) -> int:
         with phases.phase("tools") as phase:
             tools.environment(root, phase)
         with contextlib.nullcontext() if arguments else beside(root) as begun:
-            stack.build(root, phases)
+            stack.build(root, phases, **PLATFORM)
             with phases.phase("browser") as phase:
                 browser(root, phase)
             if begun:
@@ -112,7 +114,7 @@ def bench(root: Path, arguments: list[str]) -> int:
     phases = Phases()
     with stack.only_one(root):
         stack.ready_engine(root, phases, serve=False)
-        stack.build(root, phases)
+        stack.build(root, phases, **PLATFORM)
         with phases.phase("tools") as phase:
             tools.environment(root, phase)
     module = f"tests.benchmarks.bench_{name}"
