@@ -1,7 +1,7 @@
 # Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
 override HOST := @python3 -m scripts.host
 .DEFAULT_GOAL := help
-.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh load secrets clean test lint sbom audit lock bench-load bench-query
+.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh load secrets clean test test-quick lint sbom audit lock bench-load bench-query
 
 # What is typed as NAME=value reaches the scripts by the environment, letter for letter: neither
 # make nor a shell reads it, whatever stands in the name of a file.
@@ -47,6 +47,8 @@ load: ## a file into a table: make load FILE=readings.csv.gz TABLE=readings ARGS
 ## Project
 test: ## everything: lint, unit, integration and browser tests
 	$(HOST) test
+test-quick: ## lint and unit tests, which need no engine
+	$(HOST) test-quick
 lint: ## Python, Dockerfiles and Compose files, each by its linter
 	$(HOST) lint
 sbom: ## what is in every image, as CycloneDX: build/sbom/*.cdx.json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,38 @@ import pytest
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 from tests.stack import Stack, free_port
+
+TESTS = Path(__file__).parent
+# Fixtures of the session that bring up a whole stack.
+SHARED = {"stack", "prefixed_stack"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group what one process is to run, since it shares what is costly to make; longest first."""
+    groups = {item: group_of(item) for item in items}
+    sizes = Counter(groups.values())
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+
+    def rank(item: pytest.Item) -> tuple[bool, bool, int, str]:
+        stack, unit = item.get_closest_marker("stack"), TESTS / "unit" in item.path.parents
+        return (stack is None, unit, -sizes[groups[item]], groups[item])
+
+    items.sort(key=rank)
+
+
+def group_of(item: pytest.Item) -> str:
+    """The whole stack that the test shares with other files, else its file.
+
+    A folder of stack tests shares one by its own conftest.py.
+    """
+    file = item.path.relative_to(TESTS)
+    if SHARED & set(getattr(item, "fixturenames", ())):
+        return "stack"
+    if item.get_closest_marker("stack") and len(file.parts) > 2:
+        return str(file.parent)
+    return str(file)
 
 
 @pytest.fixture(scope="session")

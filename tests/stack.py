@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import itertools
 import json
 import os
 import re
@@ -29,11 +31,22 @@ TOKEN_FIELD = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 T = TypeVar("T")
 
 
+# Ports below those that the kernel gives to whoever asks for any, a share for each process of
+# pytest: between its choice and its use nobody else gets one.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+SHARE = 1_500
+PORTS = itertools.cycle(range(20_000 + WORKER * SHARE, 20_000 + (WORKER + 1) * SHARE))
+# Another run on this host begins elsewhere.
+next(itertools.islice(PORTS, os.getpid() % SHARE, None))
+
+
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nothing listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A TCP port on 127.0.0.1 that nothing listens on, another one each time."""
+    for port in PORTS:
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("the ports have no end")
 
 
 def wait_until(condition: Callable[[], T], what: str, deadline: float = 60.0) -> T:

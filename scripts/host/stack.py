@@ -118,11 +118,16 @@ def refuse(faults: list[Fault]) -> None:
         raise Refused(faults)
 
 
-def prepare(root: Path, phases: Phases, *, serve: bool = True) -> Compose:
-    """Preflight, engine, settings, secrets, base image and images: all but the start.
+def prepare(root: Path, phases: Phases) -> Compose:
+    """Preflight, engine, settings, secrets, base image and images: all but the start."""
+    ready_engine(root, phases)
+    with phases.phase("settings") as phase:
+        settle(root, phase)
+    return build(root, phases)
 
-    Without `serve`, settings and secrets are neither made nor looked at.
-    """
+
+def ready_engine(root: Path, phases: Phases, *, serve: bool = True) -> None:
+    """Preflight and engine. Without `serve`, nothing is to be started of this folder's own."""
     bootstrap = os.environ.get("BOOTSTRAP", "yes") != "no"
     with phases.phase("preflight") as phase:
         faults = preflight_faults(root, bootstrap=bootstrap, serve=serve)
@@ -131,13 +136,12 @@ def prepare(root: Path, phases: Phases, *, serve: bool = True) -> Compose:
         phase.result = "nothing stands in the way"
     with phases.phase("engine") as phase:
         engine.ensure(phase)
-    if serve:
-        with phases.phase("settings") as phase:
-            settle(root, phase)
+
+
+def build(root: Path, phases: Phases, **changes: str) -> Compose:
+    """The base image and the images that the settings, with these changes, ask for."""
     compose = load(root, environment.NAMES)
-    if not serve:
-        # The tests start the platform, whether this folder's own stack does or not.
-        compose.values["COMPOSE_PROFILES"] = "test"
+    compose.values.update(changes)
     with phases.phase("base image") as phase:
         images.ensure_base(compose, phase)
     with phases.phase("images") as phase:

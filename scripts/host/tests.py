@@ -1,10 +1,14 @@
-"""`make test`, `bench`, `sbom`, `audit` and `lock`: what runs in the tests' own environment."""
+"""`make test`, `test-quick`, `bench`, `sbom`, `audit` and `lock`: what needs the tests' tools."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.host import lint, stack, tools
@@ -25,18 +29,75 @@ LOCKS = {
     "tests/requirements-scan.txt": ("tests/requirements-scan.in", "3.11", ()),
 }
 
+# The tests start the platform, whether this folder's own stack does or not.
+PLATFORM = {"COMPOSE_PROFILES": "test"}
+UNIT = "tests/unit"
+QUICK_LOG = Path("build/logs/test-quick.log")
+# Most of what a test does is wait for a container, so this is no matter of processors. Who shares
+# a stack is in one group, which one process runs: tests/conftest.py.
+PARALLEL = ("-n4", "--dist=loadgroup", "--no-loadscope-reorder", "--durations=10")
+
 
 def test(root: Path, arguments: list[str]) -> int:
-    """Have engine, images, the tests' environment and a browser; then lint, then pytest."""
+    """Have engine, images, the tests' environment and a browser; then lint, then pytest.
+
+    With arguments for pytest, the tests that they choose. Without, all: those that need nothing of
+    this run while it is made.
+    """
     phases = Phases()
     with stack.only_one(root):
-        _prepare(root, phases)
-        with phases.phase("browser") as phase:
-            browser(root, phase)
-    status = lint.lint(root)
-    info("")
-    tests = subprocess.run([tools.TESTS.path(root, "pytest"), *arguments], check=False).returncode
-    return status or tests
+        stack.ready_engine(root, phases, serve=False)
+        with phases.phase("tools") as phase:
+            tools.environment(root, phase)
+        with contextlib.nullcontext() if arguments else beside(root) as begun:
+            stack.build(root, phases, **PLATFORM)
+            with phases.phase("browser") as phase:
+                browser(root, phase)
+            if begun:
+                with phases.phase("quick") as phase:
+                    status = begun.wait()
+                    phase.result = "lint and unit tests"
+                info((root / QUICK_LOG).read_text())
+            else:
+                status = lint.lint(root)
+    rest = pytest(root, *(arguments or [f"--ignore={UNIT}"]))
+    return status or rest
+
+
+def quick(root: Path, arguments: list[str]) -> int:
+    """What needs no engine: lint, then the unit tests."""
+    with Phases().phase("tools") as phase:
+        tools.environment(root, phase)
+    return max(lint.lint(root), pytest(root, UNIT, *arguments))
+
+
+def pytest(root: Path, *arguments: str) -> int:
+    """Run pytest; of its options, the last one that is given counts."""
+    command = [tools.TESTS.path(root, "pytest"), *PARALLEL, *arguments]
+    return subprocess.run(command, cwd=root, check=False).returncode
+
+
+@contextlib.contextmanager
+def beside(root: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`make test-quick` at work, its output kept in a file; ended with the block."""
+    log = root / QUICK_LOG
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "scripts.host", "test-quick"],
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            # With all that it starts: a Ctrl-C ends this process, which then ends those.
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
 
 
 def check(root: Path, name: str) -> int:
@@ -50,8 +111,12 @@ def check(root: Path, name: str) -> int:
 def bench(root: Path, arguments: list[str]) -> int:
     """Run tests/benchmarks/bench_NAME.py on the images as they are now; prints ratios."""
     name, *more = arguments
+    phases = Phases()
     with stack.only_one(root):
-        _prepare(root, Phases())
+        stack.ready_engine(root, phases, serve=False)
+        stack.build(root, phases, **PLATFORM)
+        with phases.phase("tools") as phase:
+            tools.environment(root, phase)
     module = f"tests.benchmarks.bench_{name}"
     paths = f"{root}{os.pathsep}{root / 'services' / 'web'}"
     return subprocess.run(
@@ -60,12 +125,6 @@ def bench(root: Path, arguments: list[str]) -> int:
         env={"TESTCONTAINERS_RYUK_DISABLED": "true", **os.environ, "PYTHONPATH": paths},
         check=False,
     ).returncode
-
-
-def _prepare(root: Path, phases: Phases) -> None:
-    stack.prepare(root, phases, serve=False)
-    with phases.phase("tools") as phase:
-        tools.environment(root, phase)
 
 
 def browser(root: Path, phase: Phase) -> None:

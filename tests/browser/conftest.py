@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-import shutil
+import subprocess
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from tests.browser.isolated import NOT_ISOLATED
 from tests.stack import Stack
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "chromium"
+# Chromium where no other test's networks disturb it.
+CHROMIUM = Path(__file__).with_name("isolated.py")
 QUIET = [
     "--disable-gpu",
     "--no-first-run",
@@ -27,9 +31,12 @@ QUIET = [
 
 
 @pytest.fixture(scope="module")
-def browser(stack: Stack, prefixed_stack: Stack) -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     # By module: as long as it is there, its event loop is in the way of everybody else's.
-    # After both stacks: Chromium drops what it is loading whenever the host gains an interface.
+    tried = subprocess.run([CHROMIUM, "--version"], capture_output=True, text=True, check=True)
+    for line in tried.stderr.splitlines():
+        if line.startswith(NOT_ISOLATED):
+            warnings.warn(line, stacklevel=1)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=CHROMIUM, chromium_sandbox=False, args=QUIET
