@@ -3,6 +3,7 @@
 The way of a row, by modules:
 
     source      opens the file: compressed, standard input, Parquet (parquet) as lines of CSV
+                (pieces: a stream over what an iterator makes)
     text        turns other programs' CSV into PostgreSQL's: line ends, escaped quotes
     records     cuts the bytes into records, and these into blocks
     dialect     finds delimiter and header; layout says which cell fills which column

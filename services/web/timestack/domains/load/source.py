@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from timestack.domains.load import parquet
 from timestack.domains.load.errors import LoadError
+from timestack.domains.load.pieces import Pieces
 from timestack.domains.load.records import BLOCK
 
 PACKED: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
@@ -88,7 +89,7 @@ def open_source(
         if file == "-":
             raise LoadError(f"{name}: Parquet is read from its end: give the file's path")
         rows = parquet.Rows(raw, name)
-        text = _Translated(rows.as_csv())
+        text = Pieces(rows.as_csv())
         return Source(name, text, size, lambda: int(rows.part * size), is_parquet=True)
     return Source(name, _text(buffered, name), size, lambda: counted.count)
 
@@ -112,7 +113,7 @@ def _text(stream: io.BufferedReader, name: str, packed: str = "") -> BinaryIO:
         if head.startswith(magic):
             if packed:
                 raise LoadError(f"{name}: packed twice, {format} within {packed}: unpack it once")
-            return _Translated(_unpack(stream, name, format, unpacker))
+            return Pieces(_unpack(stream, name, format, unpacker))
     if packed and head.startswith(parquet.MAGIC):
         raise LoadError(
             f"{name}: Parquet within {packed}, which has its own compression: unpack it"
@@ -125,7 +126,7 @@ def _text(stream: io.BufferedReader, name: str, packed: str = "") -> BinaryIO:
     if head.startswith(codecs.BOM_UTF8):
         stream.read(len(codecs.BOM_UTF8))
     elif head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return _Translated(_decode(stream, name))
+        return Pieces(_decode(stream, name))
     return stream
 
 
@@ -201,21 +202,3 @@ class _Counted(io.RawIOBase):
             )
         self.count += read
         return read
-
-
-class _Translated(io.RawIOBase):
-    """A stream over pieces that an iterator makes."""
-
-    def __init__(self, pieces: Iterator[bytes]):
-        self._pieces = pieces
-        self._rest = b""
-
-    def read(self, size: int = -1) -> bytes:
-        while size < 0 or len(self._rest) < size:
-            piece = next(self._pieces, None)
-            if piece is None:
-                break
-            self._rest += piece
-        size = len(self._rest) if size < 0 else size
-        taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken
