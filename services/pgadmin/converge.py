@@ -1,4 +1,4 @@
-"""Users and their server entries, brought to what the stack says at every start and log-in.
+"""Users and their server entries, matched to the stack's settings at every start and log-in.
 
 pgAdmin keeps both in SQLite on its volume, which outlives a changed ADMIN_EMAIL, a rotated
 password and an upgrade. Everything else in there belongs to the person who uses it.
@@ -31,7 +31,7 @@ def converge(settings: stack.Settings) -> None:
 def equip(settings: stack.Settings, user: User) -> None:
     """Give a user who comes through the door what they need; call at their log-in.
 
-    The door lets administrators through and nobody else.
+    The door lets only administrators through.
     """
     user.email = user.username
     user.roles = [Role.query.filter_by(name="Administrator").one()]
@@ -64,7 +64,7 @@ def _rename_first(email: str) -> None:
 
 
 def _adopt(user: User, email: str) -> None:
-    """Whatever was done to the user ADMIN_EMAIL in pgAdmin, its owner gets in again."""
+    """Let the owner of ADMIN_EMAIL in again, whatever was done to the user in pgAdmin."""
     user.username = user.email = email
     user.auth_source = "webserver"
     user.active = True

@@ -12,7 +12,7 @@ PIECE = 1 << 20
 
 
 class _Stream(io.RawIOBase):
-    """Lines as a file to read from, so that COPY takes them without anybody holding them all."""
+    """Lines as a file to read from, so that COPY takes them without holding them all."""
 
     def __init__(self, lines: Iterator[str]):
         self.lines = lines

@@ -302,7 +302,7 @@ def test_bad_rows_without_end_stop_the_reading(measures: Database, write) -> Non
         ("", "is empty"),
         ("time,key,colour\n2026-01-01T00:00:00Z,1,red\n", "column 3 'colour' is not in the table"),
         ("time,value\n2026-01-01T00:00:00Z,1\n", "column 'key' must have a value"),
-        ("time,key,Time\n2026-01-01T00:00:00Z,1,2\n", "column 3 'time' stands in the file twice"),
+        ("time,key,Time\n2026-01-01T00:00:00Z,1,2\n", "column 3 'time' is in the file twice"),
         (gzip.compress(rows(1000).encode())[:-500], "the gzip file is cut short"),
         (b"PAR1 but no more", "not a sound Parquet file"),
         ("\ufefftime".encode("utf-16-le")[:-1], "not UTF-16"),

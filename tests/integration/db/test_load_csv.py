@@ -44,9 +44,9 @@ def test_a_quote_escaped_by_a_backslash_joins_no_rows(measures: Database, write,
     found = refused(measures, write(text))
     assert set(found) <= {size, size + 1}
     assert all(
-        "a quote stands within a cell" in why or "never closed" in why for why in found.values()
+        "a quote in an unquoted cell" in why or "never closed" in why for why in found.values()
     )
-    assert all(r"say --escape '\'" in why for why in found.values())
+    assert all(r"use --escape '\'" in why for why in found.values())
 
 
 def test_the_escape_can_be_said(measures: Database, write) -> None:
@@ -120,7 +120,7 @@ def test_the_first_line_of_excel_says_the_delimiter(measures: Database, write) -
 
 def test_a_decimal_comma_is_asked_for_and_taken(measures: Database, write) -> None:
     file = write("time;key;value;amount\n2026-01-01T00:00:00Z;1;-1,5;2,25\n")
-    assert "say --decimal ," in refused(measures, file)[2]
+    assert "use --decimal ," in refused(measures, file)[2]
     run(measures, file, decimal=",")
     assert values(measures) == "1|-1.5||2.25"
 
@@ -170,7 +170,7 @@ def test_times_are_read_as_postgresql_reads_them(measures: Database, write) -> N
 )
 def test_times_may_be_numbers_of_a_unit_that_is_said(measures, write, unit: str, cell: str) -> None:
     file = write(f"time,key\n{cell},1\n")
-    assert f"say --epoch {unit}" in refused(measures, file)[2]
+    assert f"use --epoch {unit}" in refused(measures, file)[2]
     run(measures, file, epoch=unit)
     assert values(measures, "time") == "2026-01-31 12:00:00+00"
 
@@ -194,7 +194,7 @@ def test_what_a_date_begins_with_is_said_and_never_guessed(
 ) -> None:
     file = write(f"time,key\n{cell},1\n")
     utc = ZoneInfo("UTC")
-    assert "say --date-order dmy or mdy" in refused(measures, file, zone=utc)[2]
+    assert "use --date-order dmy or mdy" in refused(measures, file, zone=utc)[2]
     run(measures, file, zone=utc, order=order)
     assert values(measures, "time") == time
 

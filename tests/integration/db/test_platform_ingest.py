@@ -164,7 +164,7 @@ def test_what_the_platform_corrected_is_corrected_and_the_rest_is_kept(
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
-        ("500", "status is 500 in place of 200"),
+        ("500", "status is 500 instead of 200"),
         ("html", "not plain application/json"),
         ("cut", "Invalid JSON"),
     ],
@@ -282,7 +282,7 @@ def without(row: dict, name: str) -> dict:
 
 
 BAD_ROWS = [
-    (row("bert"), "rows.1.account: another one than was asked for"),
+    (row("bert"), "rows.1.account: not the one asked for"),
     (row("anna"), "rows.1: project and day are those of rows.0"),
     (row("anna", day="2025-02-28"), "rows.1.day: 2025-02-28 was not asked for"),
     (row("anna", day="2025-03-06"), "rows.1.day: 2025-03-06 was not asked for"),
@@ -329,7 +329,7 @@ def test_one_bad_row_keeps_the_whole_account_out_and_no_other(
 @pytest.mark.parametrize(
     ("told", "why"),
     [
-        (whole("bert", row("anna")), "account: another one"),
+        (whole("bert", row("anna")), "account: not the one asked for"),
         ({"account": "anna"}, "rows: Field required"),
         ([], "the answer: "),
         (None, "the answer: "),

@@ -31,7 +31,7 @@ def weighed(known: object, release: str = "trixie") -> audit.Answer:
 def test_a_vulnerability_that_pip_audit_names_is_a_finding() -> None:
     vulnerability = {"id": "PYSEC-1", "fix_versions": ["3.1.1"], "aliases": []}
     said = {"dependencies": [{"name": "Flask", "version": "3.1.0", "vulns": [vulnerability]}]}
-    known, fault = audit.judged(json.dumps(said), "", 1)
+    known, fault = audit.parse(json.dumps(said), "", 1)
     assert fault == ""
     assert audit.findings(known, PLACES) == [
         audit.Finding(*FLASK, "PYSEC-1", "3.1.1", "services/web/requirements.txt, timestack/web")
@@ -41,13 +41,13 @@ def test_a_vulnerability_that_pip_audit_names_is_a_finding() -> None:
 def test_a_package_that_the_index_does_not_know_was_not_checked() -> None:
     """pip-audit itself says "No known vulnerabilities found" of such a run, and exits with 0."""
     said = {"dependencies": [{"name": "flask", "skip_reason": "not found"}]}
-    known, fault = audit.judged(json.dumps(said), "", 1)
+    known, fault = audit.parse(json.dumps(said), "", 1)
     assert known == {}
     assert fault == "has no entry for 1 of 1 packages"
 
 
 def test_no_answer_is_told_with_pip_audits_own_last_line() -> None:
-    known, fault = audit.judged("", "Traceback\nConnectionError: no route\n", 1)
+    known, fault = audit.parse("", "Traceback\nConnectionError: no route\n", 1)
     assert known == {}
     assert fault == "did not answer (ConnectionError: no route)"
 
@@ -108,7 +108,7 @@ libssl3t64 | 3.5.9-1 | http://mirror.example/debian trixie/main amd64 Packages
 """
     installed = {("libssl3t64", "3.5.1-1"): {"timestack/web"}}
     (found,) = audit.updates(said, installed)
-    assert found.mended == "3.5.1-1+deb13u2"
+    assert found.fixed == "3.5.1-1+deb13u2"
     assert audit.updates(said, {("libssl3t64", "3.5.1-1+deb13u2"): {"timestack/web"}}) == []
 
 

@@ -94,7 +94,7 @@ def test_bad_rows_come_by_standard_output(tmp_path, monkeypatch, options, passed
 
 @pytest.mark.parametrize(
     ("name", "what"),
-    [("nowhere/bad.csv", "No such file"), (".", "directory"), ("rows.csv", "that is to be loaded")],
+    [("nowhere/bad.csv", "No such file"), (".", "directory"), ("rows.csv", "to be loaded")],
 )
 def test_a_quarantine_of_no_use_is_refused_and_harms_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, what: str

@@ -1,4 +1,4 @@
-"""Sensors: what there is to choose from, and from when to when a sensor has readings."""
+"""The catalogue of sensors, and the time range in which a sensor has readings."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Options:
     ``shown`` is what messages call the file, ``size`` the bytes of standard input if known.
     ``renamed`` maps a column's name in the file to the table's; ``ignored`` are names or numbers
     of columns that fill none. Without a header, the file holds the table's columns in its order.
-    ``escape`` stands before quotes within quoted cells, where they are not doubled, and ``decimal``
+    ``escape`` precedes quotes within quoted cells, where they are not doubled, and ``decimal``
     before the fraction of a number. ``zone`` is the one that times without an offset are in,
     ``epoch`` the unit of times that are numbers, ``order`` that of dates whose year is last. Rows
     that are refused go to ``quarantine`` instead of ending the load. ``import_id`` makes the load
@@ -111,7 +111,7 @@ def load(
     """Load a file into a table, all of it or nothing.
 
     ``progress`` is called with the bytes read, the size of the file (None if unknown) and the
-    rows read so far, ``warn`` with what the user should know before it is done. The commit
+    rows read so far, ``warn`` with what the user should know before the end. The commit
     runs within ``committing()``: once that is entered, nothing must end the load. The engine's role
     must own the table, and its pool have room for ``CONNECTIONS`` and a lane's each.
 
@@ -165,7 +165,7 @@ def load(
 
 
 def _layout(reader: Reader, source: Source, table: Table, options: Options) -> Layout:
-    """Take what stands before the rows, and return what it and the options say of them."""
+    """Read what precedes the rows, and return the layout that it and the options give."""
     first = reader.peek()
     if first is None:
         raise LoadError(f"{source.name} is empty")
