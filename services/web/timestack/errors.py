@@ -150,8 +150,8 @@ def _database_away(error: Exception) -> Response:
 def _stale_page(error: CSRFError) -> Response:
     """The CSRF token is missing, of another log-in or wrong: for people, the page is too old."""
     reason = f"{error.description} " if _wants_problem() else ""
-    told = "This page is of another log-in or was open too long: reload it and try again."
-    return _answer(BadRequest(reason + told))
+    todo = "This page is of another log-in or was open too long: reload it and try again."
+    return _answer(BadRequest(reason + todo))
 
 
 def _answer(error: HTTPException) -> Response:
