@@ -145,7 +145,7 @@ def ensure(directory: Path, *, domain: str) -> list[str]:
         try:
             made = _make_authority(directory, work)
             for name, alternatives in _leaves(domain).items():
-                if not _serves(directory, name, alternatives):
+                if not _is_usable(directory, name, alternatives):
                     made += _make_leaf(directory, work, name, alternatives)
             if not (directory / LATER).exists():
                 # Without the authority's key, which some keep elsewhere, there are none.
@@ -170,7 +170,7 @@ def expiries(directory: Path) -> dict[str, datetime]:
     found = {name: _read(directory / name) for name in ("ca.pem", "tls.pem", "db_tls.pem")}
     ends = {name: certificate.ends for name, certificate in found.items() if certificate}
     if found["tls.pem"]:
-        ends["tls.pem"] = _lasts(directory, "tls", found["tls.pem"])
+        ends["tls.pem"] = _valid_until(directory, "tls", found["tls.pem"])
     return ends
 
 
@@ -241,13 +241,13 @@ def _authority(directory: Path) -> list[Fault]:
     return []
 
 
-def _serves(directory: Path, name: str, alternatives: tuple[str, ...]) -> bool:
+def _is_usable(directory: Path, name: str, alternatives: tuple[str, ...]) -> bool:
     """Whether key and certificate are a pair, signed by us, for these names and long enough."""
     path = directory / f"{name}.pem"
     certificate, authority = _read(path), _read(directory / "ca.pem")
     if certificate is None or authority is None:
         return False
-    lasts = _lasts(directory, name, certificate)
+    lasts = _valid_until(directory, name, certificate)
     is_whole = authority.ends - lasts < timedelta(days=1)
     # Some keep the authority's key elsewhere: then it is asked for when it is needed.
     is_kept = not (directory / "ca.key").exists() and lasts - LEAD > datetime.now(UTC)
@@ -255,11 +255,11 @@ def _serves(directory: Path, name: str, alternatives: tuple[str, ...]) -> bool:
         (is_whole or is_kept)
         and certificate.names >= {_normal(entry) for entry in alternatives}
         and _public_key(directory / f"{name}.key") == certificate.public_key
-        and _signed(path, directory / "ca.pem")
+        and _is_signed(path, directory / "ca.pem")
     )
 
 
-def _lasts(directory: Path, name: str, certificate: _Certificate) -> datetime:
+def _valid_until(directory: Path, name: str, certificate: _Certificate) -> datetime:
     """Until when a certificate and its successors of the same key serve without a gap, in UTC."""
     ends = certificate.ends
     if name != "tls":
@@ -277,9 +277,9 @@ def _lasts(directory: Path, name: str, certificate: _Certificate) -> datetime:
     return ends if found and found.public_key == certificate.public_key else certificate.ends
 
 
-def _signed(path: Path, authority: Path) -> bool:
+def _is_signed(path: Path, authority: Path) -> bool:
     try:
-        # Time is judged by _serves and _authority, each with its own message.
+        # Time is judged by _is_usable and _authority, each with its own message.
         openssl("verify", "-no_check_time", "-CAfile", str(authority), str(path))
     except OpenSSLError:
         return False

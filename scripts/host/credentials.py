@@ -50,13 +50,13 @@ def check(directory: Path, *, in_use: bool) -> list[Fault]:
         what = "the folder of secrets is missing, but the database that uses them is there"
         return [Fault(where, what, _restore("it"))]
     except OSError as error:
-        return [_unreadable(where, error)]
+        return [_read_fault(where, error)]
     if not directory.is_dir():
         todo = "move it away, or set SECRETS_PATH in .env to another folder"
         return [Fault(where, "a file, where the folder of secrets belongs", todo)]
     error = barred(directory)
     if error:
-        return [_unreadable(where, error)]
+        return [_read_fault(where, error)]
     faults = []
     if mode & 0o077:
         what = f"open to other users of this host (mode {mode & 0o777:04o})"
@@ -101,7 +101,7 @@ def _faults_of(path: Path, *, in_use: bool) -> list[Fault]:
         # Docker makes one where a file to be mounted is missing.
         return [Fault(where, "a directory, not a file", f"remove it (rmdir {where}); {_RENEW}")]
     except OSError as error:
-        return [_unreadable(where, error)]
+        return [_read_fault(where, error)]
     text = content.rstrip(b"\n")
     if not text:
         return [Fault(where, "the file is empty", f"restore a copy, or remove it; {_RENEW}")]
@@ -119,6 +119,6 @@ def _restore(what: str) -> str:
     return f"restore {what} from a copy; or run `make secrets`:\n     {_RENEW}"
 
 
-def _unreadable(where: str, error: OSError) -> Fault:
+def _read_fault(where: str, error: OSError) -> Fault:
     todo = "run as the user who made it, or give it to yourself with chown"
     return Fault(where, f"cannot be read: {error.strerror}", todo)

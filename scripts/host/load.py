@@ -64,7 +64,7 @@ def load(root: Path, file: str, table: str, options: list[str]) -> int:
         what, todo = "needs FILE and TABLE", "make load FILE=readings.csv TABLE=readings"
         raise _refusal("make load", what, f"{todo} (FILE=- reads standard input)")
     compose = database.running(root)
-    with _opened(file) as source, _aside(options, source) as (more, output):
+    with _open(file) as source, _aside(options, source) as (more, output):
         files = {database.SCHEMA: stack.schema(root)}
         if source.is_mounted:
             files[INSIDE] = Path(file)
@@ -97,7 +97,7 @@ def usage() -> int:
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[File]:
+def _open(name: str) -> Iterator[File]:
     """FILE, open; raises Refused for what cannot be read from beginning to end."""
     try:
         if name != "-" and stat.S_ISFIFO(os.stat(name).st_mode):

@@ -139,10 +139,10 @@ def _listeners(port: int) -> Iterator[tuple[Address, str]]:
             fields = line.split()
             host, _, number = fields[1].partition(":")
             if fields[3] == LISTENING and int(number, 16) == port:
-                yield _decoded(host), fields[9]
+                yield _decode(host), fields[9]
 
 
-def _decoded(host: str) -> Address:
+def _decode(host: str) -> Address:
     """The kernel prints each 32 bits of an address as one number in the machine's byte order."""
     words = [int(host[i : i + 8], 16) for i in range(0, len(host), 8)]
     packed = struct.pack(f"={len(words)}I", *words)

@@ -33,8 +33,8 @@ LOCKS = {
 PLATFORM = {"COMPOSE_PROFILES": "test"}
 UNIT = "tests/unit"
 QUICK_LOG = Path("build/logs/test-quick.log")
-# Most of what a test does is wait for a container, so this does not depend on processors. Tests that
-# share a stack are one group, which one process runs: tests/conftest.py.
+# Most of what a test does is wait for a container, so this does not depend on processors. Tests
+# that share a stack are one group, which one process runs: tests/conftest.py.
 PARALLEL = ("-n4", "--dist=loadgroup", "--no-loadscope-reorder", "--durations=10")
 
 

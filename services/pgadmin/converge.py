@@ -20,7 +20,7 @@ NOTE = "timestack/admin_email"
 def converge(settings: stack.Settings) -> None:
     """Make users and server entries match; call inside the application context."""
     _rename_first(settings.admin_email)
-    admin = _named(settings.admin_email)
+    admin = _find(settings.admin_email)
     if admin is not None:
         _adopt(admin, settings.admin_email)
     for user in User.query.filter_by(auth_source="webserver"):
@@ -39,7 +39,7 @@ def equip(settings: stack.Settings, user: User) -> None:
     db.session.commit()
 
 
-def _named(email: str) -> User | None:
+def _find(email: str) -> User | None:
     return User.query.filter(func.lower(User.username) == email).first()
 
 
@@ -56,7 +56,7 @@ def _rename_first(email: str) -> None:
     if note is None:
         note = Setting(user_id=FIRST, setting=NOTE, value=first.username.lower())
         db.session.add(note)
-    if _named(email) is None and first.username.lower() == note.value:
+    if _find(email) is None and first.username.lower() == note.value:
         first.username = email
         # A new name ends the sessions of the old one.
         first.fs_uniquifier = uuid.uuid4().hex

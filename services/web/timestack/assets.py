@@ -45,7 +45,7 @@ def init_app(app: Flask, dash: Dash) -> None:
         return answer if answer.direct_passthrough else compress.after_request(answer)
 
     folders = _folders(app)
-    app.url_defaults(_versioned(folders))
+    app.url_defaults(_version_adder(folders))
     for endpoint, folder in folders.items():
         app.view_functions[endpoint] = _file_of(folder)
     suites = f"{dash.config.routes_pathname_prefix}_dash-component-suites/"
@@ -61,7 +61,7 @@ def _folders(app: Flask) -> dict[str, Path]:
     return {name: Path(each.static_folder) for name, each in owners.items() if each.static_folder}
 
 
-def _versioned(folders: dict[str, Path]) -> Callable[[str, dict], None]:
+def _version_adder(folders: dict[str, Path]) -> Callable[[str, dict], None]:
     """The callback that adds a file's version to the address from ``url_for``."""
 
     def version(endpoint: str, values: dict) -> None:

@@ -69,7 +69,7 @@ def read(session: Session) -> Overview:
     since, until = catalog.current().span("readings")
     row = session.execute(FIGURES, {"since": since, "until": until}).one()
     trend = _trend(session) if row.last else None
-    return Overview(row.sensors, _rounded(row.readings), row.first, row.last, trend)
+    return Overview(row.sensors, _round(row.readings), row.first, row.last, trend)
 
 
 def _trend(session: Session) -> Trend | None:
@@ -86,5 +86,5 @@ def _trend(session: Session) -> Trend | None:
     return Trend(sensor, series)
 
 
-def _rounded(estimate: int) -> int:
+def _round(estimate: int) -> int:
     return round(estimate, 3 - len(str(estimate))) if estimate > 999 else max(estimate, 0)

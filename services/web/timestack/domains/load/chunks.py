@@ -220,7 +220,7 @@ class Forecast:
             return
         first = not self._seen
         self._seen.update(np.unique(times // self._interval).tolist())
-        about = self._expected(times) if first else 0
+        about = self._estimate(times) if first else 0
         length = timedelta(microseconds=self._interval)
         if len(self._seen) > self._most:
             raise LoadError(
@@ -239,7 +239,7 @@ class Forecast:
                 " hypertables.yaml"
             )
 
-    def _expected(self, times: np.ndarray) -> int:
+    def _estimate(self, times: np.ndarray) -> int:
         """Return how many chunks a file needs, if it goes on as it begins, in the order of time."""
         part = self._part()
         if not part or (np.diff(times) < 0).any():

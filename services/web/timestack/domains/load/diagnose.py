@@ -95,7 +95,7 @@ class Diagnosis:
 
     def _cut(self, record: Record) -> list[str | None] | Fault:
         if not record.closed:
-            return Fault(None, f"a quote is opened and never closed{_escaped(record.data)}")
+            return Fault(None, f"a quote is opened and never closed{_escape_hint(record.data)}")
         if record.data == b"\\.":
             return Fault(None, "\\. alone on a line ends the data for PostgreSQL")
         if (nul := record.data.find(b"\0")) >= 0:
@@ -110,7 +110,7 @@ class Diagnosis:
             return Fault(
                 None,
                 "a quote in an unquoted cell: quote the whole cell, and double each quote in it"
-                f"{_escaped(record.data)}",
+                f"{_escape_hint(record.data)}",
             )
         found = cells(text, self._layout.delimiter)
         count = len(self._layout.fields)
@@ -180,5 +180,5 @@ def _judge_omitted(omitted: Omitted, cell: str | None) -> None:
         raise ValueError(f"{cell!r} is not a row number: name the column, or --ignore it")
 
 
-def _escaped(data: bytes) -> str:
+def _escape_hint(data: bytes) -> str:
     return "; if a backslash escapes such quotes, use --escape '\\'" if b'\\"' in data else ""

@@ -124,7 +124,7 @@ def load(
         settled = tuple(commit.recover(control))
         commit.lock(control, key)
         table = read_table(control, options.table)
-        if _happened(control, import_id):
+        if _is_loaded(control, import_id):
             return Report(import_id, options.shown or options.file, already=True, settled=settled)
         source = open_source(options.file, stdin, options.shown, options.size)
         reader = Reader(source.stream, None if source.is_parquet else options.escape)
@@ -198,7 +198,7 @@ def _layout(reader: Reader, source: Source, table: Table, options: Options) -> L
     return Layout(fields, dialect.delimiter, rules, table.time, options.decimal)
 
 
-def _happened(connection: Connection, import_id: str) -> bool:
+def _is_loaded(connection: Connection, import_id: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("select exists (select from imports where id = %s)", (import_id,))
         return cursor.fetchone()[0]
@@ -254,9 +254,9 @@ class _Load:
 
     def run(self) -> int:
         """Write every row that is not refused, and commit. Returns how many rows were written."""
-        return self._straight() if self.options.on_conflict == "error" else self._staged()
+        return self._copy() if self.options.on_conflict == "error" else self._copy_and_merge()
 
-    def _straight(self) -> int:
+    def _copy(self) -> int:
         """COPY into the table itself; a conflict is a bad row."""
         with (
             self._chunks(self.lanes) as chunks,
@@ -268,7 +268,7 @@ class _Load:
             self._commit(lanes, written)
         return written
 
-    def _staged(self) -> int:
+    def _copy_and_merge(self) -> int:
         """COPY into a staging table and merge; a conflict is skipped or updates the row."""
         key = commit.key_of(self.import_id)
         staging = Staging(self.control, self.table, self.layout.columns, key)

@@ -106,7 +106,7 @@ class Rules:
             found = found or YEAR_FIRST.fullmatch(text)
             return self._assemble(found.groupdict()) if found else _iso(text)
         except (ValueError, OverflowError):
-            raise ValueError(_unreadable(cell)) from None
+            raise ValueError(_fault(cell)) from None
 
     def _assemble(self, parts: dict[str, str | None]) -> datetime:
         day, month = parts.get("day"), parts.get("month")
@@ -164,7 +164,7 @@ def _offset(zone: str | None) -> timezone | None:
     return timezone(-offset if zone[0] == "-" else offset)
 
 
-def _unreadable(cell: str) -> str:
+def _fault(cell: str) -> str:
     text = cell.strip()
     fault = f"{cell!r} is not a time in ISO 8601, such as 2026-01-31T12:00:00Z"
     if not NUMBER.fullmatch(text) or len(text) < 9:

@@ -154,7 +154,7 @@ def windows(first: date, last: date) -> Iterator[tuple[date, date]]:
 
 def _accounts(base_url: str, token: str) -> list[str]:
     path = "/api/accounts"
-    answer = _parsed(_Accounts, _ask(base_url, path, token), path)
+    answer = _parse(_Accounts, _ask(base_url, path, token), path)
     # An account that is listed twice is still one.
     return list(dict.fromkeys(account.id for account in answer.accounts))
 
@@ -175,14 +175,14 @@ def _rows(base_url: str, token: str, account: str, first: date, last: date) -> I
         where = f"{path} from {start} to {end}"
         days = {"from": start.isoformat(), "to": end.isoformat()}
         text = _ask(base_url, path, token, {"account": account, **days}, where)
-        answer = _parsed(_Usage, text, where)
-        faults = list(_misplaced(answer, account, start, end))
+        answer = _parse(_Usage, text, where)
+        faults = list(_mismatches(answer, account, start, end))
         if faults:
             raise IngestError(f"{where}: {summary(faults)}")
         yield from (row.model_dump() for row in answer.rows)
 
 
-def _misplaced(answer: _Usage, account: str, first: date, last: date) -> Iterator[str]:
+def _mismatches(answer: _Usage, account: str, first: date, last: date) -> Iterator[str]:
     if answer.account != account:
         yield "account: not the one asked for"
     seen: dict[tuple[str, date], int] = {}
@@ -232,7 +232,7 @@ def _ask(
         raise IngestError(f"{where or path}: {error}") from None
 
 
-def _parsed(model: type[Answer], text: bytes, where: str) -> Answer:
+def _parse(model: type[Answer], text: bytes, where: str) -> Answer:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
