@@ -4,7 +4,7 @@ override HOST := @python3 -m scripts.host
 .PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh load secrets clean test test-quick lint sbom audit lock bench-load bench-query
 
 # What is typed as NAME=value reaches the scripts by the environment, letter for letter: neither
-# make nor a shell reads it, whatever stands in the name of a file.
+# make nor a shell reads it, whatever characters the name of a file has.
 $(foreach each,$(.VARIABLES),$(if $(filter command line,$(origin $(each))),\
   $(eval override export $(each) := $$(value $(each)))))
 
@@ -35,7 +35,7 @@ psql: ## a session, or SQL from standard input: make psql < query.sql
 	$(HOST) psql
 plan: ## how the database differs from hypertables.yaml: make plan ARGS=--sql
 	$(HOST) provision plan
-apply: ## make it what the file says
+apply: ## change the database to what the file says
 	$(HOST) provision apply
 drift: ## exit code 2 when they differ
 	$(HOST) provision drift
@@ -53,9 +53,9 @@ lint: ## Python, Dockerfiles and Compose files, each by its linter
 	$(HOST) lint
 sbom: ## what is in every image, as CycloneDX: build/sbom/*.cdx.json
 	$(HOST) sbom
-audit: ## that against the advisories in reach; says which were not
+audit: ## check it against known advisories; names sources that did not answer
 	$(HOST) audit
-lock: ## write the lock files anew
+lock: ## update the lock files
 	$(HOST) lock
 bench-load: ## rows per second of `make load` against psql \copy
 	$(HOST) bench load

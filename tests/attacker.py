@@ -35,10 +35,10 @@ def problem(answer: httpx.Response, status: int) -> dict:
     """The problem document that the answer is."""
     in_place(answer, status)
     assert answer.headers["content-type"].startswith("application/problem+json"), answer.text
-    told = answer.json()
-    assert told["status"] == status
-    assert told["request_id"] == answer.headers["x-request-id"]
-    return told
+    document = answer.json()
+    assert document["status"] == status
+    assert document["request_id"] == answer.headers["x-request-id"]
+    return document
 
 
 def token_of(client: httpx.Client, path: str = "/login") -> str:

@@ -50,8 +50,8 @@ def canary(name: str, tail: str = "") -> str:
 def spellings(secret: str) -> dict[str, bytes]:
     """What to search for, by the name of the spelling.
 
-    The first half will do: a secret that is cut short is still told. In base64 a text looks in
-    three ways, by the length of what stands before it; letters that mix with neighbours are left
+    The first half will do: a secret that is cut short still counts. In base64 a text looks in
+    three ways, by the length of what precedes it; letters that mix with neighbours are left
     out.
     """
     half = secret[: max(len(secret) // 2, 16)].encode()
@@ -69,15 +69,15 @@ def spellings(secret: str) -> dict[str, bytes]:
 
 def search(places: Mapping[str, bytes], canaries: Mapping[str, str]) -> list[str]:
     """One sentence for each canary that is in one of the places."""
-    told = []
+    leaks = []
     for name, secret in canaries.items():
         for how, text in spellings(secret).items():
             for place, content in places.items():
                 at = content.find(text)
                 if at >= 0:
                     around = content[max(at - 160, 0) : at + 160].decode(errors="replace")
-                    told.append(f"{name} ({how}) in {place}: …{around}…")
-    return told
+                    leaks.append(f"{name} ({how}) in {place}: …{around}…")
+    return leaks
 
 
 class Aviary(Stack):
@@ -205,10 +205,10 @@ def shown(answer: httpx.Response) -> tuple[str, bytes]:
 
 def search_answers(answers: list[httpx.Response], canaries: Mapping[str, str]) -> list[str]:
     """As `search`; what a client wrote into the address is its own to read in the answer."""
-    told = []
+    leaks = []
     for answer in answers:
         where, content = shown(answer)
         asked = str(answer.request.url)
         unknown = {name: text for name, text in canaries.items() if text not in asked}
-        told += search({where: content}, unknown)
-    return told
+        leaks += search({where: content}, unknown)
+    return leaks

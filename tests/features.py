@@ -220,7 +220,7 @@ def make_errors(stack: Aviary, admin: httpx.Client, link: str) -> None:
         assert admin.get(path).status_code == status, path
     assert admin.post("/api/v1/jobs", content=b"{").status_code in (400, 415)
     assert admin.post("/api/v1/jobs", json={"kind": "x"}).status_code == 422
-    # A statement that fails: its text and its parameters stand in the traceback.
+    # A statement that fails: its text and its parameters are in the traceback.
     for table in ("jobs", "logins"):
         stack.sql(f"alter table {table} rename to away")
         try:

@@ -73,7 +73,7 @@ class PgAdmin:
     def run(self, module: str, path: str, **parameters: object) -> tuple[int, str]:
         """Start a process in the background as the dialog of a tool does; `%s` is the server's id.
 
-        Returns its exit code and all that it said.
+        Returns its exit code and all of its output.
         """
         server = self.connected_server().rpartition("/")[2]
         parameters["database"] = "timestack"
@@ -83,10 +83,10 @@ class PgAdmin:
         process = answer.json()["data"]["job_id"]
 
         def ended() -> dict | None:
-            told = self.ask("GET", f"{process}/0/0/", module="misc/bgprocess").json()
-            whole = told["out"]["done"] and told["err"]["done"]
-            return told if told["exit_code"] is not None and whole else None
+            process_state = self.ask("GET", f"{process}/0/0/", module="misc/bgprocess").json()
+            whole = process_state["out"]["done"] and process_state["err"]["done"]
+            return process_state if process_state["exit_code"] is not None and whole else None
 
-        told = wait_until(ended, f"{module} has ended")
-        lines = [line for stream in ("out", "err") for _, line in told[stream]["lines"]]
-        return told["exit_code"], "".join(lines)
+        process_state = wait_until(ended, f"{module} has ended")
+        lines = [line for stream in ("out", "err") for _, line in process_state[stream]["lines"]]
+        return process_state["exit_code"], "".join(lines)

@@ -25,7 +25,7 @@ from scripts.host.compose import files
 
 ROOT = Path(__file__).resolve().parents[1]
 ADMIN_EMAIL = "admin@example.org"
-# What the tests choose in place of a first password.
+# The tests' choice instead of a first password.
 PASSWORD = "correct horse battery staple"
 TOKEN_FIELD = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 T = TypeVar("T")
@@ -251,7 +251,7 @@ class Stack(DockerCompose):
         return client.post(path, data={"csrf_token": token[1], **words})
 
     def provision(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the provisioner; raises with what it said when it fails."""
+        """Run a command of the provisioner; raises with its output when it fails."""
         done = self.compose(
             *("run", "--rm", "--no-deps", "-T", "provision"),
             *("python", "-m", "scripts.provision", *arguments),

@@ -4,7 +4,7 @@ Four sources are asked, each on its own:
 
 - Python: the package index's advisories, then OSV for what the index did not answer (pip-audit).
 - Debian's security tracker: every known vulnerability of a package. A finding is one that Debian
-  has mended in a newer version; what is still open there is counted, for nobody can install it.
+  has fixed in a newer version; what is still open there is counted, as there is no fix to install.
 - Debian's security archive: the updates themselves, asked by each release's own apt.
 - Go: OSV, for the modules that are linked into programs.
 
@@ -46,18 +46,18 @@ Versions = dict[tuple[str, str], set[str]]
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One package with a known vulnerability; `mended` are the versions without it."""
+    """One package with a known vulnerability; `fixed` are the versions without it."""
 
     package: str
     version: str
     advisory: str
-    mended: str
+    fixed: str
     places: str
 
 
 @dataclass
 class Answer:
-    """What one source said of `asked` packages; `silent` is why it said nothing of the rest."""
+    """What one source knows of `asked` packages; `silent` is why it did not answer for the rest."""
 
     source: str
     asked: int
@@ -68,7 +68,7 @@ class Answer:
 
 
 def audit(root: Path) -> int:
-    """Read the images anew, write their documents, ask every source and print what each said."""
+    """Read the images again, write their documents, ask every source and print each answer."""
     contents = sbom.read_all()
     sbom.write(root, contents)
     answers = []
@@ -109,8 +109,8 @@ def report(answers: list[Answer]) -> str:
             lines.append(f"  {each.note}")
     found = sorted({finding for each in answers for finding in each.findings})
     if found:
-        rows = [("package", "version", "advisory", "mended in", "where")]
-        rows += [(f.package, f.version, f.advisory, f.mended, f.places) for f in found]
+        rows = [("package", "version", "advisory", "fixed in", "where")]
+        rows += [(f.package, f.version, f.advisory, f.fixed, f.places) for f in found]
         lines += [
             "",
             columns(rows),
@@ -143,7 +143,7 @@ def _canonical(name: str) -> str:
 
 
 def python(root: Path, found: Versions) -> Answer:
-    """What pip-audit's services say; the second is asked for what the first did not know."""
+    """The findings of pip-audit's services; the second is asked for what the first did not know."""
     answer = Answer("Python advisories", len(found))
     left, silent = set(found), []
     for service, name in (("pypi", "the package index"), ("osv", "OSV")):
@@ -173,7 +173,7 @@ def rounds(wanted: set[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
 
 
 def _pip_audit(root: Path, service: str, few: list[tuple[str, str]]) -> tuple[dict, str]:
-    """The vulnerabilities of each package that the service knows, and why it knows not all."""
+    """The vulnerabilities of each package that the service knows, and why it does not know all."""
     with tempfile.TemporaryDirectory(prefix="timestack-audit-") as folder:
         file = Path(folder) / "requirements.txt"
         file.write_text("".join(f"{name}=={version}\n" for name, version in few))
@@ -187,13 +187,16 @@ def _pip_audit(root: Path, service: str, few: list[tuple[str, str]]) -> tuple[di
             text=True,
             check=False,
         )
-    return judged(done.stdout, done.stderr, len(few))
+    return parse(done.stdout, done.stderr, len(few))
 
 
-def judged(said: str, errors: str, asked: int) -> tuple[dict, str]:
-    """pip-audit's JSON. It succeeds also when a service knows none of the packages."""
+def parse(output: str, errors: str, asked: int) -> tuple[dict, str]:
+    """The vulnerabilities in pip-audit's JSON, by name and version, and what is missing there.
+
+    pip-audit succeeds even when a service knows none of the packages.
+    """
     try:
-        listed = json.loads(said)["dependencies"]
+        listed = json.loads(output)["dependencies"]
     except (ValueError, LookupError):
         lines = errors.strip().splitlines() or ["no message"]
         return {}, f"did not answer ({lines[-1][:160]})"
@@ -227,17 +230,17 @@ def by_release(contents: list[sbom.Contents]) -> dict[str, list[sbom.Contents]]:
 
 
 def tracker(contents: list[sbom.Contents]) -> Answer:
-    """What Debian's security tracker says of every source package."""
+    """What Debian's security tracker lists for every source package."""
     sources = {release: _sources(several) for release, several in by_release(contents).items()}
     answer = Answer("Debian's security tracker", sum(map(len, sources.values())))
-    known, answer.silent = _asked(TRACKER)
+    known, answer.silent = _fetch(TRACKER)
     if not answer.silent:
         weigh(answer, known, sources)
     return answer
 
 
-def _asked(address: str, question: dict | None = None) -> tuple[object, str]:
-    """The JSON that an address answers, and why it did not."""
+def _fetch(address: str, question: dict | None = None) -> tuple[object, str]:
+    """The JSON at an address, and why there is none."""
     body = json.dumps(question).encode() if question else None
     request = urllib.request.Request(  # noqa: S310 (both addresses are https)
         address, data=body, headers={"Content-Type": "application/json"}
@@ -272,15 +275,15 @@ def weigh(answer: Answer, known: dict, sources: dict[str, Versions]) -> None:
         for (name, version), places in versions.items():
             for advisory, entry in known.get(name, {}).items():
                 state = entry.get("releases", {}).get(release, {})
-                mended = state.get("fixed_version", "0")
+                fixed = state.get("fixed_version", "0")
                 if state.get("status") == "open":
                     waiting[state.get("urgency") or "not yet assigned"] += 1
-                elif state.get("status") == "resolved" and Version(version) < Version(mended):
+                elif state.get("status") == "resolved" and Version(version) < Version(fixed):
                     where = ", ".join(sorted(places))
-                    answer.findings.append(Finding(name, version, advisory, mended, where))
+                    answer.findings.append(Finding(name, version, advisory, fixed, where))
     if waiting:
         counts = ", ".join(f"{count} {urgency}" for urgency, count in sorted(waiting.items()))
-        answer.note = f"known and not yet mended by Debian, by urgency: {counts}"
+        answer.note = f"known and not yet fixed by Debian, by urgency: {counts}"
 
 
 def _knows(known: object, release: str, versions: Versions) -> bool:
@@ -301,14 +304,14 @@ def archive(contents: list[sbom.Contents]) -> Answer:
             for package in each.debian:
                 installed[package.name, package.version].add(each.image)
         answer.asked += len(installed)
-        said, fault = _apt(several[0].image, sorted({name for name, _ in installed}))
-        if not fault and f"suite {release}-security" not in said.splitlines():
+        listed, fault = _apt(several[0].image, sorted({name for name, _ in installed}))
+        if not fault and f"suite {release}-security" not in listed.splitlines():
             fault = f"{several[0].image} names no security archive of {release}"
         if fault:
             silent.append(f"{release}: {fault}")
             continue
         answer.checked += len(installed)
-        answer.findings += updates(said, installed)
+        answer.findings += updates(listed, installed)
     answer.silent = "; ".join(silent)
     return answer
 
@@ -335,10 +338,10 @@ def _apt(image: str, names: list[str]) -> tuple[str, str]:
     return done.stdout, ""
 
 
-def updates(said: str, installed: Versions) -> list[Finding]:
+def updates(listed: str, installed: Versions) -> list[Finding]:
     """The findings in lines `name | version | address suite/component …` of `apt-cache madison`."""
     offered = defaultdict(list)
-    for line in said.splitlines():
+    for line in listed.splitlines():
         name, *rest = (word.strip() for word in line.split("|"))
         if len(rest) == 2 and "-security/" in rest[1]:
             offered[name].append(rest[0])
@@ -347,8 +350,8 @@ def updates(said: str, installed: Versions) -> list[Finding]:
         newer = [each for each in offered[name] if Version(version) < Version(each)]
         if newer:
             where = ", ".join(sorted(places))
-            mended = max(newer, key=Version)
-            found.append(Finding(name, version, "security update", mended, where))
+            fixed = max(newer, key=Version)
+            found.append(Finding(name, version, "security update", fixed, where))
     return found
 
 
@@ -366,7 +369,7 @@ def modules(contents: list[sbom.Contents]) -> Answer:
         for name, version in listed
     ]
     if queries:
-        known, fault = _asked(OSV, {"queries": queries})
+        known, fault = _fetch(OSV, {"queries": queries})
         answer.silent = f"OSV {fault}" if fault else ""
         if not fault:
             match(answer, known, listed, found)

@@ -35,7 +35,7 @@ class Debian:
 
 @dataclass(frozen=True)
 class Python:
-    """An installed distribution; `place` is the folder it is in, `licence` empty if unsaid."""
+    """An installed distribution; `place` is the folder it is in, `licence` empty if not given."""
 
     name: str
     version: str
@@ -97,7 +97,7 @@ def python(metadata: str, place: str) -> Python | None:
 
 
 def _licence(fields) -> str:
-    """What older metadata says: a line of its own, else the classifiers; a whole text is none."""
+    """What older metadata says: a line of its own, else the classifiers; a full text is ignored."""
     given = (fields["License"] or "").strip()
     if given and "\n" not in given and given.upper() != "UNKNOWN":
         return given
@@ -110,17 +110,17 @@ def _licence(fields) -> str:
 
 
 def binary(content: bytes, place: str) -> Binary | None:
-    """What the Go linker wrote into a program; None if another language's made it.
+    """What the Go linker wrote into a program; None if it is not Go's.
 
     Ref: https://pkg.go.dev/debug/buildinfo
     """
     start = content.find(GO_MAGIC)
     if start < 0 or not content[start + 15] & GO_INLINE:
         return None
-    compiler, end = _text(content, start + 32)
-    said, _ = _text(content, end)
-    # Sixteen bytes of sentinel stand on either side.
-    lines = [line.split("\t") for line in said[16:-16].decode().splitlines()]
+    compiler, end = _prefixed(content, start + 32)
+    information, _ = _prefixed(content, end)
+    # Sixteen bytes of sentinel are on either side.
+    lines = [line.split("\t") for line in information[16:-16].decode().splitlines()]
     main, modules = None, [Module("stdlib", compiler.decode().removeprefix("go"))]
     for kind, *words in lines:
         if kind == "mod":
@@ -135,8 +135,8 @@ def binary(content: bytes, place: str) -> Binary | None:
     return Binary(place, digest, main, tuple(sorted(modules, key=lambda each: each.name)))
 
 
-def _text(content: bytes, at: int) -> tuple[bytes, int]:
-    """A text with its length before it, seven bits a byte; and where it ends."""
+def _prefixed(content: bytes, at: int) -> tuple[bytes, int]:
+    """The bytes after their own length (seven bits a byte), and where they end."""
     length = shift = 0
     while True:
         byte = content[at]

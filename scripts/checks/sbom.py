@@ -101,19 +101,19 @@ def read_all() -> list[Contents]:
 def ours() -> list[str]:
     """Our images by name, sorted; `:latest` is left out of the name."""
     form = "{{.Repository}}:{{.Tag}}"
-    said = docker("image", "ls", "--filter", "reference=timestack/*", "--format", form)
-    return sorted({name.removesuffix(":latest") for name in said.split() if "<none>" not in name})
+    names = docker("image", "ls", "--filter", "reference=timestack/*", "--format", form)
+    return sorted({name.removesuffix(":latest") for name in names.split() if "<none>" not in name})
 
 
 def read(image: str) -> Contents:
-    """The contents of one image. No program of it runs: its files are read as they are stored."""
+    """The contents of one image. Its programs do not run: its files are read as they are stored."""
     contents = Contents(image, images.image_id(image))
     # Compose's labels come with the image: without the empty one it would take this for its own.
     made = docker(
         *("create", "--network", "none", "--label", "com.docker.compose.project=", image, "true")
     ).strip()
     if not made:
-        raise Refused([Fault(image, "no container can be made of it", f"docker create {image}")])
+        raise Refused([Fault(image, "no container can be made from it", f"docker create {image}")])
     try:
         with subprocess.Popen(["docker", "export", made], stdout=subprocess.PIPE) as export:
             for name, content in _files(export.stdout):
@@ -156,7 +156,7 @@ def _note(contents: Contents, name: str, content: bytes) -> None:
 
 
 def write(root: Path, found: list[Contents]) -> list[Path]:
-    """One file an image, and none of an image that is no longer there; returns the files."""
+    """One file per image, and none of a removed image; returns the files."""
     folder = root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     files = []
@@ -173,7 +173,7 @@ def write(root: Path, found: list[Contents]) -> list[Path]:
 
 
 def document(contents: Contents) -> Bom:
-    """The CycloneDX document: for one image always the same but for serial number and time."""
+    """The CycloneDX document: the same for the same image, but for serial number and time."""
     components: dict[str, Component] = {}
     for each in (
         *map(_debian, contents.debian),

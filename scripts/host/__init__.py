@@ -1,8 +1,7 @@
-"""What runs on the host, by the standard library alone."""
+"""What runs on the host, with the standard library only."""
 
 import sys
 from pathlib import Path
 
-# The web's package, of which the host uses what needs the standard library alone: checks.py and
-# shared/.
+# The web's package: the host uses what needs only the standard library, checks.py and shared/.
 sys.path.append(str(Path(__file__).resolve().parents[2] / "services" / "web"))

@@ -31,7 +31,7 @@ def down(arguments: list[str]) -> int:
 
 
 def secrets(arguments: list[str]) -> int:
-    """Make what is missing of `.env`, secrets and certificates; also anew, for a lost file."""
+    """Make what is missing of `.env`, secrets and certificates; a lost file is made again."""
     for name in stack.make_secrets(ROOT):
         info(f"made {name}")
     return 0
@@ -71,7 +71,7 @@ def user(arguments: list[str]) -> int:
 
 
 def given(name: str) -> str:
-    """What was typed as NAME=value after `make`, letter for letter; empty when nothing was."""
+    """What was typed as NAME=value after `make`, letter for letter; empty by default."""
     return os.environ.get(name, "")
 
 
@@ -107,12 +107,12 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "lock": lambda arguments: tests.lock(ROOT),
 }
 
-# What is true after Ctrl-C, where it is not plain: what a verb that is not here did, it has done.
+# What is true after Ctrl-C, by verb; the other verbs have done what they did.
 INTERRUPTED = {
     "up": "run `make up` again, it goes on where this one ended",
     "down": "run `make down` again to stop the rest",
     "clean": "run `make clean` again to delete the rest",
-    "rotate": "run `make up`: it sets the database to what the files of secrets say",
+    "rotate": "run `make up`: it sets the passwords in the database to those of the secret files",
     "provision": "what was not finished is undone or goes on when the command is run again",
     "load": "nothing was loaded",
 }
@@ -131,7 +131,7 @@ def main(arguments: list[str]) -> int:
             warn("nothing was changed and nothing was started")
         elif refused.stopped:
             names = ", ".join(refused.stopped)
-            warn(f"stopped here; what ran before and does not serve now: {names}")
+            warn(f"stopped here; these services ran before and do not now: {names}")
             warn("the same command goes on from here")
         else:
             warn("stopped here; what ran before still runs, and the same command goes on from here")

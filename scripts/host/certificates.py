@@ -1,11 +1,10 @@
-"""A certificate authority of this host's own and the two server certificates it signs.
+"""This host's own certificate authority and the two server certificates it signs.
 
-Made once and kept. Whoever trusts ``ca.pem`` trusts it by its key, so the authority is never
-replaced without being asked; the server certificates are renewed whenever they no longer serve.
-The proxy's has successors, signed in advance for as long as the authority lasts: it takes them up
-by itself, and the authority's key stays on the host.
-Each file is put in place whole, key before certificate, and a pair is compared before it is used:
-a process killed anywhere leaves what the next run completes.
+Made once and kept. Those who trust ``ca.pem`` trust it by its key, so the authority is never
+replaced unasked; the server certificates are renewed whenever they no longer serve. The proxy's has
+successors, signed in advance until the authority ends: the proxy takes them up by itself, and the
+authority's key stays on the host. Each file is put in place whole, key before certificate, and a
+pair is compared before it is used: a process killed anywhere leaves what the next run completes.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ from scripts.host.faults import Fault, Refused
 MINIMUM_OPENSSL = (1, 1, 1)
 CA_DAYS = 3650
 # Browsers refuse server certificates that run longer than 398 days, and Mozilla's profile for
-# servers allows 366. The database's, which clients of PostgreSQL alone meet, lasts as its authority
-# does: they limit nothing.
+# servers allows 366. The database's lasts as long as its authority:
+# clients of PostgreSQL set no limit.
 TLS_DAYS = 365
 # A successor is valid for a while before it is served, and that before the one before it ends.
 OVERLAP, LEAD = timedelta(days=60), timedelta(days=30)
@@ -39,7 +38,7 @@ SUCCESSOR = re.compile(
     r"(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n)"
 )
 TRUST = "then trust the new ca.pem wherever the old one was trusted"
-ANEW = f"before then remove ca.pem and ca.key from the secrets' folder, run make up, {TRUST}"
+RENEW = f"before then remove ca.pem and ca.key from the secrets' folder, run make up, {TRUST}"
 INSTALL = (
     "install the package openssl, 1.1.1 or newer"
     " (apt-get install openssl, dnf install openssl, apk add openssl)"
@@ -95,7 +94,7 @@ class _Certificate:
 
 
 class OpenSSLError(Exception):
-    """The command line tool refused; the text is its own."""
+    """The command line tool refused; the message is its own."""
 
 
 def openssl(*arguments: str, stdin: str = "", within: Path | None = None) -> str:
@@ -120,7 +119,7 @@ def openssl(*arguments: str, stdin: str = "", within: Path | None = None) -> str
 
 
 def check(directory: Path) -> list[Fault]:
-    """Faults that ``ensure`` will not repair by itself. A set that is half made is none."""
+    """Faults that ``ensure`` will not repair by itself. A half-made set is no fault."""
     faults = _tool()
     if barred(directory):
         # One fault rather than one for each file; the folder is judged with the other secrets.
@@ -146,7 +145,7 @@ def ensure(directory: Path, *, domain: str) -> list[str]:
         try:
             made = _make_authority(directory, work)
             for name, alternatives in _leaves(domain).items():
-                if not _serves(directory, name, alternatives):
+                if not _is_usable(directory, name, alternatives):
                     made += _make_leaf(directory, work, name, alternatives)
             if not (directory / LATER).exists():
                 # Without the authority's key, which some keep elsewhere, there are none.
@@ -155,7 +154,7 @@ def ensure(directory: Path, *, domain: str) -> list[str]:
             shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         where = shown(Path(error.filename or directory))
-        todo = f"see that {shown(directory)} can be written to and the disk has space"
+        todo = f"check that {shown(directory)} can be written to and the disk has space"
         raise Refused([Fault(where, f"cannot be written: {error.strerror}", todo)]) from error
     except OpenSSLError as error:
         todo = f"try `openssl version`; {INSTALL}"
@@ -171,7 +170,7 @@ def expiries(directory: Path) -> dict[str, datetime]:
     found = {name: _read(directory / name) for name in ("ca.pem", "tls.pem", "db_tls.pem")}
     ends = {name: certificate.ends for name, certificate in found.items() if certificate}
     if found["tls.pem"]:
-        ends["tls.pem"] = _lasts(directory, "tls", found["tls.pem"])
+        ends["tls.pem"] = _valid_until(directory, "tls", found["tls.pem"])
     return ends
 
 
@@ -189,19 +188,19 @@ def _leaves(domain: str) -> dict[str, tuple[str, ...]]:
 
 def _tool() -> list[Fault]:
     try:
-        said = openssl("version")
+        version = openssl("version")
     except Refused as refused:
         return refused.faults
     except OpenSSLError as error:
         return [Fault("openssl", f"does not run: {error}", INSTALL)]
-    if too_old(said):
-        return [Fault("openssl", f"{said.strip()} is too old", INSTALL)]
+    if too_old(version):
+        return [Fault("openssl", f"{version.strip()} is too old", INSTALL)]
     return []
 
 
-def too_old(said: str) -> bool:
-    """Whether what ``openssl version`` said is before 1.1.1, which brought ``x509 -ext``."""
-    match = re.search(r"(\d+)\.(\d+)\.(\d+)", said)
+def too_old(version: str) -> bool:
+    """Whether the output of ``openssl version`` is before 1.1.1, which brought ``x509 -ext``."""
+    match = re.search(r"(\d+)\.(\d+)\.(\d+)", version)
     return match is None or tuple(map(int, match.groups())) < MINIMUM_OPENSSL
 
 
@@ -224,31 +223,31 @@ def _authority(directory: Path) -> list[Fault]:
     """Faults of the authority: each would need a new one, and that is for a person to decide."""
     key, path = directory / "ca.key", directory / "ca.pem"
     where = shown(path)
-    anew = f"to have a new one made, remove {where} and {shown(key)} and run `make up`, {TRUST}"
+    renew = f"to have a new one made, remove {where} and {shown(key)} and run `make up`, {TRUST}"
     if not path.exists():
         # A key alone is a first run that was interrupted, unless it has signed something.
         if key.exists() and (directory / "tls.pem").exists():
-            return [Fault(where, "the file is missing", f"restore it from a copy; or {anew}")]
+            return [Fault(where, "the file is missing", f"restore it from a copy; or {renew}")]
         return []
     certificate = _read(path)
     if certificate is None:
-        return [Fault(where, "not a certificate", f"restore it from a copy; or {anew}")]
+        return [Fault(where, "not a certificate", f"restore it from a copy; or {renew}")]
     if certificate.ends <= datetime.now(UTC):
-        return [Fault(where, f"expired on {certificate.ends:%Y-%m-%d}", anew)]
+        return [Fault(where, f"expired on {certificate.ends:%Y-%m-%d}", renew)]
     # Without its key the authority still proves what it has signed: some keep the key elsewhere.
     if key.exists() and _public_key(key) != certificate.public_key:
         what = "does not belong to the certificate ca.pem"
-        return [Fault(shown(key), what, f"restore both from the same copy; or {anew}")]
+        return [Fault(shown(key), what, f"restore both from the same copy; or {renew}")]
     return []
 
 
-def _serves(directory: Path, name: str, alternatives: tuple[str, ...]) -> bool:
+def _is_usable(directory: Path, name: str, alternatives: tuple[str, ...]) -> bool:
     """Whether key and certificate are a pair, signed by us, for these names and long enough."""
     path = directory / f"{name}.pem"
     certificate, authority = _read(path), _read(directory / "ca.pem")
     if certificate is None or authority is None:
         return False
-    lasts = _lasts(directory, name, certificate)
+    lasts = _valid_until(directory, name, certificate)
     is_whole = authority.ends - lasts < timedelta(days=1)
     # Some keep the authority's key elsewhere: then it is asked for when it is needed.
     is_kept = not (directory / "ca.key").exists() and lasts - LEAD > datetime.now(UTC)
@@ -256,11 +255,11 @@ def _serves(directory: Path, name: str, alternatives: tuple[str, ...]) -> bool:
         (is_whole or is_kept)
         and certificate.names >= {_normal(entry) for entry in alternatives}
         and _public_key(directory / f"{name}.key") == certificate.public_key
-        and _signed(path, directory / "ca.pem")
+        and _is_signed(path, directory / "ca.pem")
     )
 
 
-def _lasts(directory: Path, name: str, certificate: _Certificate) -> datetime:
+def _valid_until(directory: Path, name: str, certificate: _Certificate) -> datetime:
     """Until when a certificate and its successors of the same key serve without a gap, in UTC."""
     ends = certificate.ends
     if name != "tls":
@@ -278,9 +277,9 @@ def _lasts(directory: Path, name: str, certificate: _Certificate) -> datetime:
     return ends if found and found.public_key == certificate.public_key else certificate.ends
 
 
-def _signed(path: Path, authority: Path) -> bool:
+def _is_signed(path: Path, authority: Path) -> bool:
     try:
-        # Time is judged by _serves and _authority, each with its own message.
+        # Time is judged by _is_usable and _authority, each with its own message.
         openssl("verify", "-no_check_time", "-CAfile", str(authority), str(path))
     except OpenSSLError:
         return False
@@ -288,7 +287,7 @@ def _signed(path: Path, authority: Path) -> bool:
 
 
 def _read(path: Path) -> _Certificate | None:
-    """What the file says; None when it is missing or no certificate."""
+    """What the file says; None when it is missing or not a certificate."""
     try:
         return _parse(path.read_text(encoding="ascii")) if path.is_file() else None
     except (OSError, UnicodeDecodeError):
@@ -298,12 +297,12 @@ def _read(path: Path) -> _Certificate | None:
 def _parse(text: str) -> _Certificate | None:
     try:
         show = ("x509", "-noout", "-enddate", "-pubkey", "-ext", "subjectAltName")
-        said = openssl(*show, stdin=text)
-        ends = re.search(r"^notAfter=(.+)$", said, re.M)
-        key = re.search(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----\n", said, re.S)
+        output = openssl(*show, stdin=text)
+        ends = re.search(r"^notAfter=(.+)$", output, re.M)
+        key = re.search(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----\n", output, re.S)
         if ends is None or key is None:
             return None
-        names = re.findall(r"(DNS|IP Address):([^,\s]+)", said)
+        names = re.findall(r"(DNS|IP Address):([^,\s]+)", output)
         return _Certificate(
             public_key=key[0],
             ends=datetime.fromtimestamp(ssl.cert_time_to_seconds(ends[1]), UTC),
@@ -352,7 +351,7 @@ def _make_leaf(directory: Path, work: Path, name: str, alternatives: tuple[str, 
         what = f"needed to sign {name}.pem, but missing or not a key"
         todo = (
             f"restore it from a copy; or remove {shown(authority)} too and run `make up`,"
-            " which makes a new authority to be trusted in its place"
+            " which makes a new authority to be trusted instead"
         )
         raise Refused([Fault(shown(authority_key), what, todo)])
     config, request = work / f"{name}.cnf", work / f"{name}.csr"

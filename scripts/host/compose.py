@@ -1,4 +1,4 @@
-"""The one way Compose is called, and what it says of our containers."""
+"""The one way Compose is called, and the state of our containers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CA_BUNDLES = (
 )
 
 
-# Services that do their work and end; for every other one to have ended is a fault.
+# Services that do their work and end; any other one that has ended is a fault.
 ONE_SHOTS = {"provision"}
 
 
@@ -114,13 +114,13 @@ class Compose:
         """One hash per service over the secrets it mounts: SECRETS_OF_WEB and so on.
 
         A secret's file is replaced, not rewritten, and a running container keeps the one it was
-        given; the hash is a label in compose.yaml, which makes the container anew.
+        given; the hash is a label in compose.yaml, which replaces the container.
         """
         found = {}
         for name, mounted in self.secrets_of().items():
             total = hashlib.sha256()
             for file in sorted(map(self.secret, mounted)):
-                # Who may not read them replaces no container: `make up` refuses before that.
+                # A user who may not read them replaces no container: `make up` refuses before that.
                 with contextlib.suppress(OSError):
                     total.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
             found[f"SECRETS_OF_{name.upper()}"] = total.hexdigest()[:16]
@@ -149,7 +149,7 @@ class Compose:
         ).returncode
 
     def down(self, *options: str) -> int:
-        """End the project, what a setting made that asks for it no more as well."""
+        """End the project, with services that the settings no longer ask for."""
         everything = Compose(self.root, {**self.values, **EVERY_FILE})
         return everything.run("--profile", "*", "down", *options, "--remove-orphans")
 
@@ -204,7 +204,7 @@ class Compose:
 
 
 def _at_most_present(processors: str) -> str:
-    """The engine makes no container that may use more processors than the machine has."""
+    """Processors for a container: the engine refuses more than the machine has."""
     return str(min(float(processors), float(os.cpu_count() or 1)))
 
 
@@ -240,14 +240,14 @@ def one_off(image: str, *command: str, options: Sequence[str] = ()) -> list[str]
 def proxy_exceptions() -> str:
     """What the engine's client reaches without its proxies, as `,name,name`; empty for none.
 
-    It would hand the list to our containers; compose.yaml sets a longer one in its place.
+    It would hand the list to our containers; compose.yaml sets a longer one instead.
     """
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
         proxies = json.loads((folder / "config.json").read_text(encoding="utf-8"))["proxies"]
         found = [each["noProxy"] for each in proxies.values() if each.get("noProxy")]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        # No such file, or none that says so; what is wrong with it is its own program's to say.
+        # No such file, or one without proxies; its own program reports what is wrong with it.
         return ""
     return "".join(f",{names}" for names in found)
 

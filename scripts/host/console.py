@@ -1,4 +1,4 @@
-"""What the host side says, and how long things took.
+"""Messages of the host side, and how long things took.
 
 On a terminal a long phase shows one line that moves; elsewhere plain lines, one at the start, one
 at the end, and one every QUIET seconds so that a log shows life.
@@ -37,7 +37,7 @@ def show(faults: Sequence[Fault]) -> None:
 
 
 def confirm(question: str, expected: str) -> bool:
-    """True when the person at the terminal types `expected`; False where nobody can."""
+    """True when the person at the terminal types `expected`; False without a terminal."""
     if not sys.stdin.isatty():
         return False
     return input(f"{question} Type {expected} to go on: ").strip() == expected
@@ -51,7 +51,7 @@ class Phases:
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[Phase]:
-        """Time a block; its `result` and its seconds stand in the table."""
+        """Time a block; its `result` and its seconds appear in the table."""
         current = Phase(name)
         current.start()
         try:
@@ -69,7 +69,7 @@ class Phases:
 
 
 class Phase:
-    """One phase at work; `status` says what it is doing now, `result` what came of it."""
+    """One running phase; `status` is what it does now, `result` how it ended."""
 
     def __init__(self, name: str) -> None:
         self.name = name

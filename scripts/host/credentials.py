@@ -18,7 +18,7 @@ from timestack.shared.roles import BY_SECRET
 RANDOM = (
     *BY_SECRET,
     "redis_password",
-    # What signs sessions, and what it was before it was rotated.
+    # The key that signs sessions, and the one before its last rotation.
     "secret_key",
     "secret_key_previous",
     # The first password of ADMIN_EMAIL, which its first log-in changes.
@@ -26,9 +26,9 @@ RANDOM = (
     # Proofs that a request comes from the proxy.
     "pgadmin_proxy_secret",
     "flower_proxy_secret",
-    # The simulated platform's; stands in for a real one's token until somebody writes that.
+    # The simulated platform's; to be replaced by a real one's token.
     "platform_password",
-    # Stands in for the mail server's until somebody writes that.
+    # To be replaced by the mail server's password.
     "smtp_password",
 )
 
@@ -36,10 +36,10 @@ BYTES = 32
 
 
 def check(directory: Path, *, in_use: bool) -> list[Fault]:
-    """Faults of the secrets as they lie there; changes nothing.
+    """Faults of the secrets that exist; changes nothing.
 
-    ``in_use`` tells that the database exists already, with these passwords in it: a missing file
-    is then a loss, and otherwise just a first run that has not come so far.
+    ``in_use`` says that the database exists already, with these passwords in it: a missing file
+    is then a loss, and otherwise just a first run that was interrupted.
     """
     where = shown(directory)
     try:
@@ -50,13 +50,13 @@ def check(directory: Path, *, in_use: bool) -> list[Fault]:
         what = "the folder of secrets is missing, but the database that uses them is there"
         return [Fault(where, what, _restore("it"))]
     except OSError as error:
-        return [_unreadable(where, error)]
+        return [_read_fault(where, error)]
     if not directory.is_dir():
         todo = "move it away, or set SECRETS_PATH in .env to another folder"
         return [Fault(where, "a file, where the folder of secrets belongs", todo)]
     error = barred(directory)
     if error:
-        return [_unreadable(where, error)]
+        return [_read_fault(where, error)]
     faults = []
     if mode & 0o077:
         what = f"open to other users of this host (mode {mode & 0o777:04o})"
@@ -67,7 +67,7 @@ def check(directory: Path, *, in_use: bool) -> list[Fault]:
 
 
 def ensure(directory: Path) -> list[str]:
-    """Generate what is missing and return the names made; what is there stays as it is.
+    """Generate what is missing and return the names made; existing ones stay as they are.
 
     Call ``check`` first. Raises Refused when a file cannot be written.
     """
@@ -80,12 +80,12 @@ def ensure(directory: Path) -> list[str]:
                 made.append(name)
     except OSError as error:
         where = shown(Path(error.filename or directory))
-        todo = f"see that {shown(directory)} can be written to and the disk has space"
+        todo = f"check that {shown(directory)} can be written to and the disk has space"
         raise Refused([Fault(where, f"cannot be written: {error.strerror}", todo)]) from error
     return made
 
 
-_ANEW = "`make secrets` generates what is missing and the services take it at the next `make up`"
+_RENEW = "`make secrets` generates what is missing and the services take it at the next `make up`"
 
 
 def _faults_of(path: Path, *, in_use: bool) -> list[Fault]:
@@ -98,27 +98,27 @@ def _faults_of(path: Path, *, in_use: bool) -> list[Fault]:
         what = "the secret is missing, but the services use it already"
         return [Fault(where, what, _restore("the file"))]
     except IsADirectoryError:
-        # Docker makes one when told to mount a file that is not there.
-        return [Fault(where, "a directory, not a file", f"remove it (rmdir {where}); {_ANEW}")]
+        # Docker makes one where a file to be mounted is missing.
+        return [Fault(where, "a directory, not a file", f"remove it (rmdir {where}); {_RENEW}")]
     except OSError as error:
-        return [_unreadable(where, error)]
+        return [_read_fault(where, error)]
     text = content.rstrip(b"\n")
     if not text:
-        return [Fault(where, "the file is empty", f"restore it from a copy, or remove it; {_ANEW}")]
+        return [Fault(where, "the file is empty", f"restore a copy, or remove it; {_RENEW}")]
     if not re.fullmatch(rb"[!-~]+", text):
         what = "has blanks, a carriage return or characters beyond ASCII in it"
-        todo = f"write the secret on one line with nothing else, or remove the file; {_ANEW}"
+        todo = f"write the secret on one line with nothing else, or remove the file; {_RENEW}"
         return [Fault(where, what, todo)]
     if path.name.startswith("secret_key") and len(text) < BYTES:
         what = f"has {len(text)} characters, fewer than the {BYTES} that signing needs"
-        return [Fault(where, what, f"write a longer one, or remove the file; {_ANEW}")]
+        return [Fault(where, what, f"write a longer one, or remove the file; {_RENEW}")]
     return []
 
 
 def _restore(what: str) -> str:
-    return f"restore {what} from a copy; or run `make secrets`:\n     {_ANEW}"
+    return f"restore {what} from a copy; or run `make secrets`:\n     {_RENEW}"
 
 
-def _unreadable(where: str, error: OSError) -> Fault:
+def _read_fault(where: str, error: OSError) -> Fault:
     todo = "run as the user who made it, or give it to yourself with chown"
     return Fault(where, f"cannot be read: {error.strerror}", todo)

@@ -13,7 +13,7 @@ from scripts.host.mounts import mounted
 
 # Where the provisioner looks for what describes the database.
 SCHEMA = "/app/schema"
-# A one-off container of the provisioner; what it is to do follows.
+# A one-off container of the provisioner; its command follows.
 RUN = ("--progress=quiet", "run", "--rm", "--no-deps", "-T", "provision")
 
 

@@ -21,7 +21,7 @@ MARKS = {"ok": "✓", "warn": "!", "fail": "x"}
 SOON = timedelta(days=30)
 MEGABYTE = 1_000_000
 UNITS = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
-# What we hold ourselves to, for all images and for the idle stack.
+# Our own limits, for all images and for the idle stack.
 IMAGES_TARGET, MEMORY_TARGET = 2500 * MEGABYTE, 1200 * MEGABYTE
 OURS = ("traefik", "timescaledb", "redis", "pgadmin", "web", "platform", "base", "python")
 
@@ -42,7 +42,7 @@ class Finding:
 def examine(root: Path) -> int:
     """Print every finding; exit code 1 when one of them is a failure."""
     findings = [*_host(root)]
-    # What is wrong with the settings is among the host's faults.
+    # Faults of the settings are among the host's.
     with contextlib.suppress(Refused):
         findings += _stack(root, stack.load(root))
     for each in findings:
@@ -84,9 +84,9 @@ def _secrets(root: Path, compose: Compose) -> list[Finding]:
         if left > SOON:
             findings.append(Finding("ok", name, text))
         else:
-            # What ends with its authority is renewed with it, and not before.
+            # A certificate that ends with its authority is renewed with it, and not before.
             is_last = authority is not None and authority - until < timedelta(days=1)
-            todo = certificates.ANEW if is_last else "make up"
+            todo = certificates.RENEW if is_last else "make up"
             findings.append(Finding("warn", name, f"{text}\n-> {todo}"))
     return findings
 
@@ -139,7 +139,7 @@ def _services(compose: Compose) -> list[Finding]:
 
 
 def _memory(compose: Compose) -> list[Finding]:
-    """Resident memory of what runs: what the engine's own accounting says, without page cache."""
+    """Resident memory of what runs, by the engine's own accounting, without page cache."""
     label = f"label=com.docker.compose.project={compose.project}"
     ids = docker("ps", "-q", "--filter", label).split()
     rows = []
@@ -169,12 +169,12 @@ select 'PostgreSQL ' || current_setting('server_version_num')::int / 10000
 
 
 def _database(compose: Compose) -> list[Finding]:
-    said = compose.read(
+    version = compose.read(
         *("exec", "-T", "timescaledb", "psql", "-X", "-A", "-t", "-d", "timestack"),
         *("-c", QUESTION),
     ).strip()
     findings = [
-        Finding("ok" if said else "fail", "database", said or "does not answer\n-> make up")
+        Finding("ok" if version else "fail", "database", version or "does not answer\n-> make up")
     ]
     doubt = compose.read(
         *("exec", "-T", "timescaledb", "psql", "-X", "-A", "-t", "-d", "timestack"),
@@ -205,7 +205,7 @@ def database_port(port: str) -> Finding:
         answered = False
     if answered:
         who = ", ".join(role.name for role in ROLES if role.outside)
-        return Finding("ok", "database port", f"localhost:{port}, for {who} alone")
+        return Finding("ok", "database port", f"localhost:{port}, for {who} only")
     return Finding("fail", "database port", f"no PostgreSQL at localhost:{port}\n-> make up")
 
 
@@ -218,9 +218,9 @@ def _provision(compose: Compose, *command: str) -> str:
 
 
 def _settle(compose: Compose, doubt: list[str]) -> Finding:
-    """End what killed loads left prepared: it holds locks, and keeps vacuum from its work."""
+    """End what killed loads left prepared: it holds locks, and blocks vacuum."""
     settled = _provision(compose, "indoubt", "--settle")
     if settled:
         return Finding("ok", "prepared transactions", f"left by a killed load\n{settled}")
-    detail = f"{len(doubt)} of somebody else, or of a load at work: {', '.join(doubt)}"
+    detail = f"{len(doubt)} of another program, or of a load that runs: {', '.join(doubt)}"
     return Finding("warn", "prepared transactions", f"{detail}\n-> make psql: rollback prepared")

@@ -28,7 +28,7 @@ COMPOSE_PACKAGE = {"debian": "docker-compose", "ubuntu": "docker-compose-v2"}
 
 @dataclass(frozen=True)
 class Versions:
-    """What answers now; None for a part that is missing or does not answer."""
+    """The versions that answer; None for a part that is missing or does not answer."""
 
     engine: str | None
     compose: str | None
@@ -91,7 +91,7 @@ def _fault(why: str) -> Fault:
 
 
 def ensure(phase: Phase) -> None:
-    """Have an engine that answers; call `missing` first. Raises Refused when it cannot be had."""
+    """Make sure that an engine answers; call `missing` first. Raises Refused when none can."""
     found = versions()
     if found.engine and found.compose and found.buildx:
         phase.result = f"Docker {found.engine}, Compose {found.compose}, there already"
@@ -140,7 +140,7 @@ def _too_old(version: str | None, part: str = "compose") -> bool:
 
 
 def _borrow() -> None:
-    """Let apt see a newer suite of the host's own mirror, at a priority that upgrades nothing."""
+    """Add a newer suite of the host's own mirror to apt, at a priority that upgrades nothing."""
     own = apt.mirror(apt.sources())
     if own is None:
         raise Refused([_fault("the host's package sources name no mirror")])
@@ -192,7 +192,7 @@ def _start(phase: Phase) -> None:
 
 
 def _start_detached() -> None:
-    """Start dockerd in a session of its own, where no init system would."""
+    """Start dockerd in its own session, where there is no init system."""
     for pid_file in ("/run/docker.pid", "/run/docker/containerd/containerd.pid"):
         remove_stale(Path(pid_file))
     with LOG.open("a") as log:
@@ -209,8 +209,8 @@ def _start_detached() -> None:
 def remove_stale(pid_file: Path, proc: Path = Path("/proc")) -> bool:
     """Remove a pid file whose process is gone or is another program; True when removed.
 
-    A number is soon used again after a reboot, and dockerd refuses to start next to a file that
-    names any living process.
+    Process ids are soon used again after a reboot, and dockerd refuses to start while the file
+    names any running process.
     """
     try:
         pid = pid_file.read_text().strip()

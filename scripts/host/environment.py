@@ -1,6 +1,6 @@
 """The settings in ``.env``: written once from ``.env.example``, then read and checked as a whole.
 
-Compose reads the same file by rules of its own, which have changed between its releases: quotes,
+Compose reads the same file by its own rules, which have changed between its releases: quotes,
 ``$`` and ``#`` in a value. No setting needs them, so they are refused, and what is read here is
 what every Compose reads.
 """
@@ -25,7 +25,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PORTS = ("HTTP_PORT", "HTTPS_PORT", "DB_PORT")
 NAMES = frozenset(BY_NAME)
-# What says which containers are this stack's, and by which files; all that most verbs need to know.
+# Which containers are this stack's, and by which files: all that most verbs need.
 IDENTITY = frozenset(
     {
         "COMPOSE_PROJECT_NAME",
@@ -40,9 +40,9 @@ IDENTITY = frozenset(
 
 @cache
 def defaults() -> Mapping[str, str]:
-    """What each setting is when nobody says anything, as ``.env.example`` has it.
+    """The default of each setting, as ``.env.example`` has it.
 
-    Raises Refused when that file was changed: a value of one's own belongs into ``.env``.
+    Raises Refused when that file was changed: your own values belong in ``.env``.
     """
     faults: list[Fault] = []
     found = _settings(EXAMPLE, NAMES, faults)
@@ -55,13 +55,13 @@ def defaults() -> Mapping[str, str]:
 
 
 def unreachable(values: dict[str, str]) -> str | None:
-    """What to do where the ports are open to the network under a name that it cannot use."""
+    """What to do when the ports are open to a network that cannot use the name."""
     bound = ipaddress.ip_address(values["BIND_ADDRESS"].strip("[]"))
     if bound.is_loopback or values["TIMESTACK_DOMAIN"] != "localhost":
         return None
     return (
         f"BIND_ADDRESS={values['BIND_ADDRESS']} opens the ports to the network, but"
-        " TIMESTACK_DOMAIN=localhost is a name for this machine alone, and no other is served:"
+        " TIMESTACK_DOMAIN=localhost is a name for this machine only, and no other is served:"
         " set TIMESTACK_DOMAIN to the name or address that people type, then make up"
     )
 
@@ -70,7 +70,7 @@ def replace(path: Path, content: str, mode: int) -> None:
     """Write a file whole or not at all: a temporary file beside it, synced, then renamed.
 
     Raises OSError. A process killed inside leaves at most ``.NAME.new``, which the next call
-    writes anew.
+    overwrites.
     """
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
@@ -78,7 +78,7 @@ def replace(path: Path, content: str, mode: int) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(content)
         file.flush()
-        # Not the mode given to open(): that one the umask would narrow.
+        # Not the mode given to open(), which the umask would narrow.
         os.fchmod(file.fileno(), mode)
         os.fsync(file.fileno())
     temporary.rename(path)
@@ -95,14 +95,14 @@ def ensure(root: Path) -> bool:
     Raises Refused when the example cannot be read or the file cannot be written.
     """
     path, example = root / ".env", root / ".env.example"
-    # lexists: a dangling link is somebody's intention, so it is reported by read(), not replaced.
+    # lexists: a dangling link may be intended, so it is reported by read(), not replaced.
     if os.path.lexists(path):
         return False
     try:
         replace(path, example.read_text(encoding="utf-8"), 0o644)
     except OSError as error:
         where = shown(Path(error.filename or path))
-        todo = f"see that {shown(example)} is there and {root} can be written to"
+        todo = f"check that {shown(example)} is there and {root} can be written to"
         raise Refused([Fault(where, f"cannot write .env: {error.strerror}", todo)]) from error
     return True
 
@@ -126,9 +126,9 @@ def read(path: Path, used: frozenset[str] = NAMES) -> dict[str, str]:
 
 
 def _settings(path: Path, used: frozenset[str], faults: list[Fault]) -> dict[str, tuple[int, str]]:
-    """Line and value of each setting of a file that is sound; ``faults`` grows by the others.
+    """Line and value of each setting without a fault; the faults of others go to ``faults``.
 
-    What is faulty and not ``used`` is passed over.
+    A faulty setting that is not ``used`` is passed over.
     """
     found: dict[str, tuple[int, str]] = {}
     for number, line in enumerate(_lines(path, faults), 1):
@@ -143,7 +143,7 @@ def _settings(path: Path, used: frozenset[str], faults: list[Fault]) -> dict[str
 
 
 def same_ports(values: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Each two of our ports that are one and the same."""
+    """Each pair of our ports that are equal."""
     pairs = itertools.combinations(PORTS, 2)
     return [(first, second) for first, second in pairs if values[first] == values[second] != ""]
 
@@ -177,7 +177,7 @@ def overlay(
 
 
 def shown(path: Path) -> str:
-    """``path`` as the person sees it: relative to where they are, when it lies below."""
+    """``path`` for a person: relative to the current folder, when it is below that."""
     try:
         return str(path.absolute().relative_to(Path.cwd()))
     except ValueError:
@@ -185,7 +185,7 @@ def shown(path: Path) -> str:
 
 
 def barred(folder: Path) -> PermissionError | None:
-    """What keeps this user out of a folder, as another user's would; None where nothing does."""
+    """Why this user cannot use a folder, such as another user's; None when they can."""
     try:
         os.listdir(folder)
         os.stat(folder / ".")
@@ -246,7 +246,7 @@ def _without_carriage_returns(lines: list[str], where: str, faults: list[Fault])
     """One fault for all CRLF line ends: an editor writes them everywhere at once."""
     ended = [number for number, line in enumerate(lines, 1) if line.endswith("\r")]
     if ended:
-        # The first that carries a setting says more than a comment's does.
+        # The first line with a setting says more than a comment's line.
         telling = [n for n in ended if not lines[n - 1].startswith(("#", "\r"))]
         first = (telling or ended)[0]
         key, equals, _ = lines[first - 1].partition("=")
@@ -259,7 +259,7 @@ def _without_carriage_returns(lines: list[str], where: str, faults: list[Fault])
 
 
 def _take(line: str, number: int, found: dict[str, tuple[int, str]], report: _Reporter) -> None:
-    """Add the key and value of one line to ``found``; report what keeps it from being one."""
+    """Add the key and value of one line to ``found``, or report its fault."""
     if not line.strip(" \t") or line.lstrip(" \t").startswith("#"):
         return
     key, equals, value = line.partition("=")

@@ -1,4 +1,4 @@
-"""What is wrong, where, and what to do about it: the one form of every message of the host side."""
+"""The one form of every message of the host side: where, what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Fault:
 
 
 class Refused(Exception):
-    """Nothing more is done; ``faults`` holds every fault found, not just the first.
+    """The verb stops here; ``faults`` holds every fault found, not just the first.
 
-    ``untouched`` says that nothing had been done before it either; ``stopped`` names the services
-    that ran before and do not any more.
+    ``untouched`` says that nothing was changed before either; ``stopped`` names the services that
+    ran before and no longer do.
     """
 
     def __init__(self, faults: Iterable[Fault], *, untouched: bool = False):

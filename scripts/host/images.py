@@ -87,7 +87,7 @@ def _bootstrap(root: Path, phase: Phase) -> None:
         except Refused:
             if full == main:
                 raise
-            info(f"  the security updates of {SUITE} are out of reach: the base is made without")
+            info(f"  the security updates of {SUITE} cannot be reached: the base lacks them")
             _mmdebstrap(main, tar, log, phase)
         # A file, not a pipe: an interrupted import leaves no image behind.
         phase.run(
@@ -164,7 +164,7 @@ def build(compose: Compose, phase: Phase, *, always: bool = False) -> None:
             built.append(service["image"])
     if stale:
         # Compose labels an image with the project: one name for all, or two stacks on one host
-        # would take turns in making the same images again.
+        # would rebuild the same images in turn.
         command = compose.command_for("timestack")
         args = ("--build-arg", f"COMMIT={commit(compose.root)}")
         run_build(phase, compose, "images", (*command, "--progress=plain", "build", *args, *stale))
@@ -204,7 +204,7 @@ def step_of(line: str) -> str | None:
 
 
 def _bases_of_its_own(build: dict) -> list[str]:
-    """The engine's ids of TIMESCALEDB_BASE and its like, which a pull replaces under one name."""
+    """The engine's ids of TIMESCALEDB_BASE and TRAEFIK_BASE: a pull changes them, not the name."""
     given = build.get("args", {})
     return [
         image_id(given[name]) for name in sorted(given) if name.endswith("_BASE") and given[name]
@@ -246,7 +246,7 @@ def _write(stamp: Path, done: dict) -> None:
 
 
 def unique_bytes(names: list[str]) -> int:
-    """Bytes that the images take together on disk, what they share counted once."""
+    """Bytes that the images take together on disk, shared layers counted once."""
     found = json.loads(docker("image", "inspect", *names) or "[]")
     sizes = {tuple(each["RootFS"]["Layers"]): each["Size"] for each in found}
     total = 0

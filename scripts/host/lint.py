@@ -16,12 +16,12 @@ from scripts.host.console import info, warn
 
 BASE = "compose.yaml"
 RULES = ".compose-lint.yml"
-# Hidden folders, environments, and what others wrote.
+# Not our code: hidden folders, environments, other projects.
 SKIPPED = re.compile(r"\..*|build|node_modules|__pycache__")
 
 
 def lint(root: Path) -> int:
-    """Run every linter, also after one has found something; 0 when none has."""
+    """Run every linter, even after one has found something; 0 when none has."""
     tools.ensure(root, "ruff", "hadolint", "compose-lint")
     return max([python(root), dockerfiles(root), compose_files(root)])
 
@@ -33,7 +33,7 @@ def python(root: Path) -> int:
 
 
 def dockerfiles(root: Path) -> int:
-    """Hadolint over every Dockerfile below `root`; what it passes over is in .hadolint.yaml."""
+    """Hadolint over every Dockerfile below `root`; ignored rules are in .hadolint.yaml."""
     found = [str(file.relative_to(root)) for file in sorted(find_dockerfiles(root))]
     hadolint = (tools.TESTS.path(root, "hadolint"), "--no-color", "--config", ".hadolint.yaml")
     status = _run(root, *hadolint, *found)
@@ -64,7 +64,7 @@ def compose_files(root: Path) -> int:
     if docker("compose", "version"):
         checks.append(_schema)
     else:
-        warn("docker compose is not here: its own check of the files (its schema) was not run")
+        warn("docker compose is not installed: its own check of the files (its schema) was not run")
     runs = ([BASE], *([BASE, name] for name in overlays))
     status = max(check(root, names) for names in runs for check in checks)
     if not status:
@@ -95,7 +95,7 @@ def _rules(root: Path, names: list[str]) -> int:
 
 
 def _schema(root: Path, names: list[str]) -> int:
-    """What Compose itself refuses, with the defaults that the files give and no `.env`."""
+    """Compose's own check, with the defaults of the files and no `.env`."""
     files = [word for each in names for word in ("-f", str(root / "compose" / each))]
     return _run(
         root,

@@ -1,7 +1,7 @@
 """`make load`: a file of the host into a table, by a container that ends when this process does.
 
-The container's standard input is held open for as long as this process lives: there the loader
-sees that somebody still waits for it. A file that everybody may read is mounted, and so is
+The container's standard input is held open for as long as this process lives: that tells the
+loader that its client is still there. A file that everybody may read is mounted, and so is
 Parquet, which is not read in order; any other, and a pipe, goes by standard input in frames
 (scripts/provision/client.py).
 """
@@ -27,7 +27,7 @@ from scripts.host.faults import Fault, Refused
 from scripts.host.mounts import mounted
 
 PARQUET = b"PAR1"
-# Where a file that is mounted stands in the container.
+# Where a mounted file is in the container.
 INSIDE = "/load"
 FRAME = 1 << 20
 # Seconds between two looks at whether `make` is still there, and for a load to clean up.
@@ -49,7 +49,7 @@ class File:
 
     @property
     def is_mounted(self) -> bool:
-        """Whether the container reads it at its path: what it may read, and Parquet."""
+        """Whether it is mounted: a file that the container may read, and Parquet."""
         if self.name == "-" or not self.size or not os.path.exists(os.path.realpath(self.name)):
             return False
         open_to_all = os.fstat(self.descriptor).st_mode & stat.S_IROTH
@@ -64,7 +64,7 @@ def load(root: Path, file: str, table: str, options: list[str]) -> int:
         what, todo = "needs FILE and TABLE", "make load FILE=readings.csv TABLE=readings"
         raise _refusal("make load", what, f"{todo} (FILE=- reads standard input)")
     compose = database.running(root)
-    with _opened(file) as source, _aside(options, source) as (more, output):
+    with _open(file) as source, _aside(options, source) as (more, output):
         files = {database.SCHEMA: stack.schema(root)}
         if source.is_mounted:
             files[INSIDE] = Path(file)
@@ -79,7 +79,7 @@ def load(root: Path, file: str, table: str, options: list[str]) -> int:
             ]
             code = _run(compose, arguments, source, output)
     if code == KILLED:
-        warn("the loader was killed, most likely for want of memory: what it began is undone")
+        warn("the loader was killed, most likely for lack of memory: what it began is undone")
     return code
 
 
@@ -97,8 +97,8 @@ def usage() -> int:
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[File]:
-    """FILE, open; raises Refused for what cannot be read from its begin to its end."""
+def _open(name: str) -> Iterator[File]:
+    """FILE, open; raises Refused for what cannot be read from beginning to end."""
     try:
         if name != "-" and stat.S_ISFIFO(os.stat(name).st_mode):
             warn(f"{name} is a pipe: the load ends when its writer does")
@@ -112,7 +112,7 @@ def _opened(name: str) -> Iterator[File]:
                 raise _refusal(f"FILE={name}", f"is {kind}", "name a file, or a pipe")
         size = None
         if stat.S_ISREG(found.st_mode):
-            # Standard input may have been read from by somebody before.
+            # Another program may have read from standard input before.
             size = max(found.st_size - os.lseek(descriptor, 0, os.SEEK_CUR), 0)
         yield File(name, descriptor, size)
     finally:
@@ -138,12 +138,12 @@ def _aside(options: Sequence[str], source: File) -> Iterator[tuple[list[str], Bi
     try:
         opened = open(name, "ab")  # noqa: SIM115
     except OSError as error:
-        todo = "name a file in a folder that is there"
+        todo = "name a file in a folder that exists"
         raise _refusal(where, str(error.strerror), todo) from None
     with opened:
         found = os.fstat(opened.fileno())
         if os.path.samestat(found, os.fstat(source.descriptor)):
-            raise _refusal(where, "is the file that is to be loaded", "name another one")
+            raise _refusal(where, "is the file to be loaded", "name another one")
         if stat.S_ISREG(found.st_mode):
             opened.truncate(0)
         yield more, opened
@@ -157,7 +157,7 @@ def _run(compose: Compose, command: list[str], source: File, output: BinaryIO | 
         stdin=subprocess.PIPE,
         stdout=output,
         bufsize=0,
-        # Ctrl-C is for this process alone, which then ends the container in order.
+        # Ctrl-C reaches only this process, which then ends the container in order.
         start_new_session=True,
     )
     if not source.is_mounted:

@@ -23,10 +23,10 @@ PREFIX = "mounts-"
 def mounted(compose: Compose, service: str, files: Mapping[str, Path]) -> Iterator[list[str]]:
     """The beginning of a Compose command in which `service` has each file, read-only.
 
-    `files` maps the path inside to the file. They stand in a Compose file of their own, since
+    `files` maps the path inside to the file. They are in a Compose file of their own, since
     `-v` splits a path at its colons. A container's user reads only what everybody may read: any
-    other file is copied into a folder that is closed to everybody else, for as long as the
-    command runs. Raises Refused when there is no room for it.
+    other file is copied into a private folder for as long as the command runs. Raises Refused
+    when there is no room for it.
     """
     place = _place(compose.root / "build")
     with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", dir=place) as name:
@@ -71,7 +71,7 @@ def _readable(file: Path, copy: Path) -> Path:
 
 
 def _place(build: Path) -> Path | None:
-    """The clone's own folder for such things, or None, the system's, where it is another user's."""
+    """The clone's folder for copies, or None (the system's) where it is another user's."""
     with suppress(PermissionError):
         build.mkdir(exist_ok=True)
     if not os.access(build, os.W_OK):
@@ -81,7 +81,7 @@ def _place(build: Path) -> Path | None:
 
 
 def _sweep(build: Path) -> None:
-    """Delete what a killed command left."""
+    """Delete the copies of killed commands."""
     for left in build.glob(f"{PREFIX}*"):
         try:
             os.kill(int(left.name.removeprefix(PREFIX).partition("-")[0]), 0)

@@ -1,4 +1,4 @@
-"""What the host must offer before anything starts. Looks only, changes nothing."""
+"""What the host must offer before anything starts. Only looks, changes nothing."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _numbers(version: str) -> tuple[int, ...] | None:
 
 
 def ports(environment: Mapping[str, str], own: set[int]) -> list[Fault]:
-    """Faults of HTTP_PORT, HTTPS_PORT and DB_PORT that somebody holds.
+    """Faults of HTTP_PORT, HTTPS_PORT and DB_PORT that are in use.
 
     ``environment`` is what ``environment.read`` returns; ``own`` are the ports that our running
     stack publishes already.
@@ -92,7 +92,7 @@ def ports(environment: Mapping[str, str], own: set[int]) -> list[Fault]:
 
 
 def holder_of(port: int, address: str) -> str | None:
-    """Name and pid of the process that keeps us from listening there; None when nobody does."""
+    """Name and pid of the process that listens there; None when nothing does."""
     refusal = _bind(port, address)
     if refusal is None:
         return None
@@ -139,10 +139,10 @@ def _listeners(port: int) -> Iterator[tuple[Address, str]]:
             fields = line.split()
             host, _, number = fields[1].partition(":")
             if fields[3] == LISTENING and int(number, 16) == port:
-                yield _decoded(host), fields[9]
+                yield _decode(host), fields[9]
 
 
-def _decoded(host: str) -> Address:
+def _decode(host: str) -> Address:
     """The kernel prints each 32 bits of an address as one number in the machine's byte order."""
     words = [int(host[i : i + 8], 16) for i in range(0, len(host), 8)]
     packed = struct.pack(f"={len(words)}I", *words)
@@ -167,7 +167,7 @@ def _process_of(inodes: set[str]) -> str | None:
 
 
 def growth(environment: Mapping[str, str], root: Path) -> list[Fault]:
-    """Faults of settings that are right one by one and too small for each other."""
+    """Faults of settings that are valid one by one but do not fit together."""
     return _connections(environment, root) + _processes(environment)
 
 
@@ -256,7 +256,7 @@ def memory(needed: int) -> list[Fault]:
     """A fault when fewer than ``needed`` bytes of memory can be had without swapping."""
     match = re.search(r"^MemAvailable:\s+(\d+) kB$", Path("/proc/meminfo").read_text(), re.M)
     if match is None:
-        # A sandbox that hides it; the engine will tell.
+        # A sandbox hides it; the engine will report it.
         return []
     available = int(match[1]) * 1024
     if available >= needed:

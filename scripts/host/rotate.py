@@ -1,9 +1,9 @@
 """`make rotate SECRET=name`: a new secret in a running stack.
 
 A role's password is first set in the database, then its file is written, then the containers that
-mount it are replaced. Stopped in between, `make up` sets the database to what the files say. The
-session key becomes the previous one, so that whoever is logged in stays so. The administrator's
-password is set in the database alone; the next log-in must change it.
+mount it are replaced. After an interruption, `make up` sets the database to the files. The
+session key becomes the previous one, so that everybody stays logged in. The administrator's
+password is set only in the database; the next log-in must change it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from scripts.host.environment import NAMES, defaults, replace, shown
 from scripts.host.faults import Fault, Refused
 from timestack.shared.roles import BY_SECRET
 
-# The previous session key is written when the present one is rotated; the mail server's password
-# is that server's to change.
+# The previous session key is written when the current one is rotated; only the mail server can
+# change its password.
 KEPT = ("secret_key_previous", "smtp_password")
 ROTATED = tuple(name for name in credentials.RANDOM if name not in KEPT)
 
@@ -29,7 +29,7 @@ def rotate(root: Path, name: str) -> None:
     """Replace one secret; raises Refused when there is none of that name or the stack is down."""
     if name not in ROTATED:
         todo = f"choose one of {', '.join(ROTATED)}"
-        raise Refused([Fault(f"SECRET={name}", "is no secret that can be rotated", todo)])
+        raise Refused([Fault(f"SECRET={name}", "is not a secret that can be rotated", todo)])
     with stack.only_one(root):
         compose = database.running(root, NAMES)
         stack.refuse(credentials.check(stack.secrets_folder(root, compose.values), in_use=True))
@@ -69,12 +69,12 @@ def set_admin_password(compose: Compose) -> None:
         check=False,
     )
     if done.returncode:
-        todo = "the file holds the new password already: run this again once the cause is mended"
+        todo = "the file holds the new password already: run this again once the cause is fixed"
         raise Refused([Fault(compose.values["ADMIN_EMAIL"], done.stderr.strip(), todo)])
 
 
 def set_password(compose: Compose, role: str, password: str) -> None:
-    """Tell the server, over the socket inside its container; the password comes by a pipe."""
+    """Set it over the socket inside the server's container; the password goes through a pipe."""
     done = subprocess.run(
         [
             *(*compose.command, "exec", "-T", "timescaledb"),

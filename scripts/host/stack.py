@@ -1,4 +1,4 @@
-"""`make up`: from whatever the host has to a stack that serves; and what ends it."""
+"""`make up`: from a bare host to a stack that serves; and `make down`, `make clean`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scripts.host.mounts import bind
 from scripts.host.preflight import GIBIBYTE
 from timestack.shared.roles import READONLY
 
-# What all images and their build cache take, and what a running stack needs at the least.
+# What all images and their build cache take, and what a running stack needs at least.
 DISK_FIRST, DISK_LATER = 6 * GIBIBYTE, 1 * GIBIBYTE
 MEMORY = int(1.5 * GIBIBYTE)
 HEALTHY_SECONDS = 180
@@ -41,7 +41,7 @@ def only_one(root: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            warn("another make is at work in this folder: waiting for it to end")
+            warn("another make runs in this folder: waiting for it to end")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -55,7 +55,7 @@ def load(root: Path, used: frozenset[str] = environment.IDENTITY) -> Compose:
 
 
 def settings(root: Path, used: frozenset[str] = environment.NAMES) -> dict[str, str]:
-    """The settings of `.env`, or before the first `make up` those it will be written from.
+    """The settings of `.env`; before the first `make up`, the defaults.
 
     A variable of the same name wins, as it does for Compose. Raises Refused with every fault of
     those that are used.
@@ -66,7 +66,7 @@ def settings(root: Path, used: frozenset[str] = environment.NAMES) -> dict[str, 
 
 
 def preflight_faults(root: Path, *, bootstrap: bool, serve: bool = True) -> list[Fault]:
-    """Everything that stands in the way, found without changing anything.
+    """Every fault that would stop it, found without changing anything.
 
     `serve` is False where images are built and this folder's own stack is not started: then its
     ports and its secrets do not matter.
@@ -109,7 +109,7 @@ def secrets_folder(root: Path, values: dict[str, str]) -> Path:
 
 
 def engine_folder() -> Path:
-    """Where the engine stores images, or will."""
+    """Where the engine stores images, or will store them."""
     return Path(docker("info", "--format", "{{.DockerRootDir}}").strip() or "/var/lib/docker")
 
 
@@ -133,7 +133,7 @@ def ready_engine(root: Path, phases: Phases, *, serve: bool = True) -> None:
         faults = preflight_faults(root, bootstrap=bootstrap, serve=serve)
         if faults:
             raise Refused(faults, untouched=True)
-        phase.result = "nothing stands in the way"
+        phase.result = "no fault found"
     with phases.phase("engine") as phase:
         engine.ensure(phase)
 
@@ -223,8 +223,8 @@ def check_schema(compose: Compose, phase: Phase) -> None:
 def start(compose: Compose, phases: Phases) -> None:
     """Start or replace every service: the database, then the provisioner, and then the others.
 
-    A provisioning that fails leaves the others as they run. Raises Refused naming what failed,
-    with its log, and what served before and does not now.
+    When provisioning fails, the others keep running. Raises Refused naming what failed, with its
+    log, and the services that no longer serve.
     """
     log = compose.root / "build" / "logs" / "start.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -241,7 +241,7 @@ def start(compose: Compose, phases: Phases) -> None:
             phase.result = "the database is what the code expects"
         _warnings(compose, phase)
         with phases.phase("start") as phase:
-            # With the database again: the others are told to wait for it.
+            # With the database again: the others depend on it.
             _bring(compose, phase, log, {DATABASE, *others}, "--remove-orphans")
             _wait_for_proxy(compose, phase)
             phase.result = f"{len(others) + 2} services healthy"
@@ -253,8 +253,8 @@ def start(compose: Compose, phases: Phases) -> None:
 def _warnings(compose: Compose, phase: Phase) -> None:
     """Show what the provisioner warned of in this phase, which is over."""
     since = f"{math.ceil(phase.seconds)}s"
-    said = compose.read("logs", "--no-log-prefix", "--since", since, PROVISIONER)
-    for line in said.splitlines():
+    lines = compose.read("logs", "--no-log-prefix", "--since", since, PROVISIONER)
+    for line in lines.splitlines():
         if line.startswith("warning: "):
             warn(line.removeprefix("warning: "))
 
@@ -299,7 +299,7 @@ def _bring(
 
 
 def _progress(service: Service) -> str:
-    """A service and its state; of one that is at work, the last line that it wrote."""
+    """A service and its state; of a running one-shot, the last line that it wrote."""
     if service.name in ONE_SHOTS and service.state == "running":
         return docker("logs", "--tail", "1", service.container).strip()
     return f"{service.name} {service}"
@@ -343,7 +343,7 @@ def _failures(compose: Compose, log: Path, states: dict) -> list[Fault]:
         faults.append(Fault(f"service {each.name}", text, f"make logs S={each.name}"))
     if not faults:
         text = "\n    ".join(log.read_text(errors="replace").splitlines()[-15:])
-        # What projects leave behind that were not ended by `make down`.
+        # Left behind by projects that were not ended by `make down`.
         is_full = "IPv4 address pool" in text
         todo = "docker network prune, which removes what nothing uses" if is_full else "make doctor"
         faults = [Fault(str(log), f"Compose could not start the stack:\n    {text}", todo)]
@@ -351,7 +351,7 @@ def _failures(compose: Compose, log: Path, states: dict) -> list[Fault]:
 
 
 def addresses(compose: Compose) -> str:
-    """Where everything is, and who may go in."""
+    """The addresses of everything, and the first user."""
     values = compose.values
     number = values["PUBLIC_PORT"] or values["HTTPS_PORT"]
     port = "" if number == "443" else f":{number}"

@@ -33,16 +33,16 @@ LOCKS = {
 PLATFORM = {"COMPOSE_PROFILES": "test"}
 UNIT = "tests/unit"
 QUICK_LOG = Path("build/logs/test-quick.log")
-# Most of what a test does is wait for a container, so this is no matter of processors. Who shares
-# a stack is in one group, which one process runs: tests/conftest.py.
+# Most of what a test does is wait for a container, so this does not depend on processors. Tests
+# that share a stack are one group, which one process runs: tests/conftest.py.
 PARALLEL = ("-n4", "--dist=loadgroup", "--no-loadscope-reorder", "--durations=10")
 
 
 def test(root: Path, arguments: list[str]) -> int:
-    """Have engine, images, the tests' environment and a browser; then lint, then pytest.
+    """Prepare engine, images, the tests' environment and a browser; then lint, then pytest.
 
-    With arguments for pytest, the tests that they choose. Without, all: those that need nothing of
-    this run while it is made.
+    With arguments for pytest, the tests that they choose. Without, all: those that need no images
+    run while these are built.
     """
     phases = Phases()
     with stack.only_one(root):
@@ -65,7 +65,7 @@ def test(root: Path, arguments: list[str]) -> int:
 
 
 def quick(root: Path, arguments: list[str]) -> int:
-    """What needs no engine: lint, then the unit tests."""
+    """Lint, then the unit tests, which need no engine."""
     with Phases().phase("tools") as phase:
         tools.environment(root, phase)
     return max(lint.lint(root), pytest(root, UNIT, *arguments))
@@ -121,14 +121,14 @@ def bench(root: Path, arguments: list[str]) -> int:
     paths = f"{root}{os.pathsep}{root / 'services' / 'web'}"
     return subprocess.run(
         [tools.TESTS.path(root, "python"), "-m", module, *more],
-        # testcontainers' reaper is an image that no registry may be there to give.
+        # testcontainers' reaper is an image, which needs a registry.
         env={"TESTCONTAINERS_RYUK_DISABLED": "true", **os.environ, "PYTHONPATH": paths},
         check=False,
     ).returncode
 
 
 def browser(root: Path, phase: Phase) -> None:
-    """Have a browser of Chromium's kind: what there is, else the distribution's."""
+    """Make sure there is a Chromium: an installed one, else the distribution's."""
     found = [name for name in ("chromium", "google-chrome") if shutil.which(name)]
     if not found:
         tools.install(root, phase, "chromium", "the browser tests need Chromium")
@@ -136,7 +136,7 @@ def browser(root: Path, phase: Phase) -> None:
 
 
 def lock(root: Path) -> int:
-    """Write every lock file anew: versions and hashes, no address."""
+    """Update every lock file: versions and hashes, no address."""
     with Phases().phase("tools") as phase:
         tools.environment(root, phase)
     for target, (source, python, more) in LOCKS.items():

@@ -1,4 +1,4 @@
-"""The Python environments of what checks the project: each made from its lock, when first asked."""
+"""The Python environments of the project's tools: each made from its lock, at first use."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ SCAN = Tools(Path(".venv-scan"), Path("tests/requirements-scan.txt"))
 
 
 def ensure(root: Path, *names: str) -> None:
-    """Have these commands of the tests' environment, in a phase of its own if it is to be made."""
+    """Provide these commands of the tests' environment; making it is a phase."""
     if not all(Path(TESTS.path(root, name)).exists() for name in names):
         with Phases().phase("tools") as phase:
             environment(root, phase)
 
 
 def environment(root: Path, phase: Phase, tools: Tools = TESTS) -> None:
-    """Have the environment hold what its lock names, and nothing of another version."""
+    """Bring the environment to exactly what its lock names."""
     folder, lock = root / tools.folder, root / tools.lock
     stamp = folder / "locked"
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest() + sys.version
@@ -56,14 +56,14 @@ def environment(root: Path, phase: Phase, tools: Tools = TESTS) -> None:
         (tools.path(root, "pip"), "install", "--no-input", "--require-hashes", "-r", str(lock)),
         root / "build" / "logs" / f"tools{tools.folder}.log",
         what=f"the packages of {tools.lock} could not be installed",
-        todo="the lines above say which; see that this host reaches its package index",
+        todo="the lines above say which; check that this host reaches its package index",
     )
     stamp.write_text(wanted)
     phase.result = f"{tools.folder} made"
 
 
 def install(root: Path, phase: Phase, package: str, why: str) -> None:
-    """Have the distribution's `package`; Refused where this process may not install it."""
+    """Install the distribution's `package`; Refused where this process may not."""
     if os.geteuid() != 0 or not apt.is_debian_like(apt.release()):
         raise Refused([Fault(package, why, f"install {package} and run the same command again")])
     phase.status = f"installing {package}"

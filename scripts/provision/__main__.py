@@ -32,7 +32,7 @@ from timestack.settings import Settings, SettingsError
 def run_roles(engine: Engine, settings: Settings) -> None:
     with step("roles") as notes, engine.begin() as connection:
         new = roles.set_passwords(connection, settings)
-        notes.append(f"made {', '.join(new)}" if new else "all there, passwords set")
+        notes.append(f"made {', '.join(new)}" if new else "all exist, passwords set")
 
 
 def run_migrate(engine: Engine, settings: Settings) -> None:
@@ -161,7 +161,7 @@ CHANGING = {
     "seed": (run_seed, "load the real example data, once"),
     "companies": (run_companies, "load companies and their finances from nested JSON"),
     "refresh": (run_refresh, "bring the rollups up to date"),
-    "admin": (run_admin, "see that ADMIN_EMAIL is an administrator"),
+    "admin": (run_admin, "make sure that ADMIN_EMAIL is an administrator"),
     "user": (run_user, "make a user, or change role and account of one"),
 }
 
@@ -192,7 +192,7 @@ def parser() -> argparse.ArgumentParser:
     )
     drift = command("drift", "exit with 2 when the database differs from the schema file")
     drift.add_argument("--json", action="store_true", help="for a program")
-    command("bounds", "list rows from before that are outside of the declared bounds")
+    command("bounds", "list older rows that are outside the declared bounds")
     doubt = command("indoubt", "exit with 2 when killed loads left something in doubt")
     doubt.add_argument("--settle", action="store_true", help="commit or roll it back")
     for name, (_, text) in CHANGING.items():

@@ -8,7 +8,7 @@ from datetime import timedelta
 from timestack.series.catalog import DAY, Hypertable, Rollup, divides
 from timestack.series.sql import fill, finite, interval_text, literal
 
-# From rows. A null counts in n alone, and so does NaN or an infinity, which no sum would survive.
+# From rows. A null counts only in n, and so does NaN or an infinity, which would spoil any sum.
 FROM_ROWS = (
     ("{v_n}", "count({v}) filter (where {sql_finite})"),
     ("{v_sum}", "sum({v}) filter (where {sql_finite})"),
@@ -26,7 +26,7 @@ FROM_LEVEL = (
     ("{v_first}", "first({v_first}, {time}) filter (where {v_first} is not null)"),
     ("{v_last}", "last({v_last}, {time}) filter (where {v_last} is not null)"),
 )
-# What the comment says of a rollup that leaves NaN and infinities out, as older ones did not.
+# Marks a rollup that leaves NaN and infinities out, which older ones did not.
 FINITE = ", finite ones"
 PARTS = ("n", "sum", "min", "max", "first", "last")
 

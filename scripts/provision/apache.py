@@ -1,7 +1,7 @@
 """Rollups and retention on the Apache-2 edition: hypertables, functions and triggers of our own.
 
 Every function runs as the owner, so that the application needs no right to write a rollup: it may
-execute them and no more.
+only execute them.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ begin
   return total;
 end
 """
-# Buckets that reach behind the retention have lost rows: computing them again would lose them too.
+# Buckets older than the retention have lost rows: computing them again would lose the buckets too.
 CLIP = "spans := spans * tstzmultirange(tstzrange({sql_next}, null));\n  "
 
 LOOK_AGAIN = """
@@ -111,7 +111,7 @@ def refresh_body(level: Level) -> str:
     clip = ""
     if level.hypertable.retention:
         clip = fill(CLIP, sql_next=level.after(f"now() - {literal(level.hypertable.retention)}"))
-    # A time without end is in no bucket.
+    # An infinite time is in no bucket.
     where = fill(
         "where {time} >= since and {time} < until and isfinite({time})", time=level.source_time
     )
@@ -163,7 +163,7 @@ def functions(catalog: Catalog, state: State) -> Iterator[Function]:
 
 
 def triggers(table: Hypertable) -> dict[str, tuple[str, Trigger]]:
-    """Name -> event, and what the system catalogs say of it, for each trigger of a table."""
+    """Name -> event, and the entry in the system catalogs, for each trigger of a table."""
     if not table.rollups:
         return {}
     # The finest bucket is the least that a refresh computes again.
@@ -201,7 +201,7 @@ def _describe(level: Level) -> str:
 
 
 def _look_again(level: Level) -> str:
-    """Have the rollups computed from all rows if one of these was counted and should not be."""
+    """Compute the rollups from all rows again if NaN or an infinity was counted in one."""
     return fill(
         LOOK_AGAIN,
         sql_name=literal(level.hypertable_name),
@@ -218,7 +218,7 @@ def rollup_indexes(level: Level) -> tuple[tuple[tuple[str, ...], bool], ...]:
 
 
 def same_rollup(level: Level, state: State) -> bool:
-    """Whether the level's table is there as it was made."""
+    """Whether the level's table exists as it was made."""
     relation = state.relations[level.table]
     return (
         level.table in state.hypertables
@@ -229,7 +229,7 @@ def same_rollup(level: Level, state: State) -> bool:
 
 
 def rollup_details(level: Level, state: State) -> Iterator[Step]:
-    """What may be missing of a level that is there: its indexes, a look for NaN and infinities."""
+    """What an existing level may lack: its indexes, a check for NaN and infinities."""
     if state.relations[level.table].comment != level.comment:
         yield Step(
             "change",
@@ -269,7 +269,7 @@ def policies(catalog: Catalog, state: State) -> Iterator[Step]:
 
 
 def notes(catalog: Catalog) -> Iterator[str]:
-    """What the file declares and this edition does not have."""
+    """What the file declares and this edition lacks."""
     for name, table in catalog.hypertables.items():
         if table.columnstore:
             yield f"columnstore of {name}: only the Community edition has it; left out"

@@ -20,12 +20,12 @@ def apply(
     allow_destructive: bool = False,
     report: Callable[[str], None] = lambda line: None,
 ) -> tuple[Step, ...]:
-    """Make the database what the file declares. Returns the steps taken; empty when it was so.
+    """Make the database what the file declares. Returns the steps taken.
 
-    The plan's notes are reported, and what a person must decide; that is left as it is.
+    The plan's notes are reported, and so are the steps that only a person may take.
 
     Runs of steps that PostgreSQL can undo together are one transaction. Where a step cannot be
-    part of one, what came before it stays: the next apply plans anew and goes on from there.
+    part of one, the steps before it stay: the next apply plans again and goes on from there.
     Raises Refused before anything is changed when a destructive step is not allowed, and
     Unfinished when differences are left.
     """
@@ -38,7 +38,7 @@ def apply(
         if dangerous and not allow_destructive:
             raise Refused(
                 *(f"{step.object}: {step.detail}: {step.destructive}" for step in dangerous),
-                "nothing was changed; if that is meant: make apply ARGS=--allow-destructive",
+                "nothing was changed; if that is intended: make apply ARGS=--allow-destructive",
             )
         together = all(step.transactional for step in steps)
         for step in steps if together else ():
@@ -54,14 +54,14 @@ def apply(
 def _require_done(catalog: Catalog, engine: Engine) -> None:
     """Raise Unfinished for what the owner could not do.
 
-    A right that another role gave, for one, is taken back by that role alone; PostgreSQL answers
-    the owner's REVOKE with a warning.
+    A right granted by another role, for example, can only be revoked by that role; PostgreSQL
+    answers the owner's REVOKE with a warning.
     """
     with engine.connect() as connection:
         left = [step for step in plan(catalog, connection).steps if not step.by_hand]
     if left:
         raise Unfinished(
-            "applied, but these differences are still there, which the server does not let the "
+            "applied, but these differences remain, which the server does not let the "
             "owner remove; its administrator can",
             *(step.line() for step in left),
         )
@@ -71,5 +71,5 @@ def _run(step: Step, connection: Connection, report: Callable[[str], None]) -> N
     report(step.line())
     cursor = connection.connection.cursor()
     for statement in step.statements:
-        # Straight to the driver without parameters, so that a percent sign is only that.
+        # Straight to the driver without parameters, so that a percent sign has no meaning.
         cursor.execute(statement)

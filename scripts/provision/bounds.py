@@ -1,6 +1,6 @@
-"""Differences in the declared bounds of columns, each a CHECK that the database holds rows to.
+"""Differences in the declared bounds of columns, each a CHECK in the database.
 
-A CHECK cannot be altered, only made again, so its comment tells what it was made of. Rows that
+A CHECK cannot be altered, only made again, so its comment records its bounds. Rows that
 were there before and are outside stay: the check then holds for new rows (NOT VALID), and the
 first apply after they are gone makes it hold for all.
 """
@@ -25,7 +25,7 @@ SHOWN = 10
 ADD = "alter table public.{table} add constraint {name} check ({sql_condition}){sql_not_valid}"
 COMMENT = "comment on constraint {name} on public.{table} is {sql_text}"
 OUTSIDE = "select exists (select from public.{table} where not ({sql_condition}))"
-# As text: a time of theirs may be one that Python has not.
+# As text: Python may not have such a time.
 ROWS = """
 select row_to_json(rows)::text, count(*) over () from public.{table} as rows
  where not ({sql_condition}) limit {sql_limit}
@@ -35,7 +35,7 @@ DROP = "alter table public.{table} drop constraint if exists {name}"
 
 
 def outside(connection: Connection, catalog: Catalog, state: State) -> set[tuple[str, str]]:
-    """Tables and columns that have rows outside their bounds; a check that holds needs no look."""
+    """Tables and columns that have rows outside their bounds; a valid check needs no look."""
     found = set()
     for table in state.with_rows:
         for column, bounds in catalog.hypertables[table].bounds.items():
@@ -76,7 +76,7 @@ def _bounds(table: str, column: str, bounds: Bounds, state: State) -> Iterator[S
     if same and (actual.validated or is_outside):
         return
     if is_outside and table in state.in_columnstore:
-        # There TimescaleDB looks at the rows whatever NOT VALID says; the note tells of them.
+        # There TimescaleDB checks the rows in spite of NOT VALID; the note names them.
         return
     add = fill(
         ADD,
@@ -86,7 +86,7 @@ def _bounds(table: str, column: str, bounds: Bounds, state: State) -> Iterator[S
         sql_not_valid=" not valid" if is_outside else "",
     )
     note = fill(COMMENT, table=table, name=name, sql_text=literal(comment(bounds)))
-    # There may be one of the name that somebody made by hand.
+    # Somebody may have made one of this name by hand.
     drop = fill(DROP, table=table, name=name)
     yield Step(
         "change" if actual else "create",
@@ -103,18 +103,18 @@ def notes(catalog: Catalog, state: State) -> Iterator[str]:
         if table in state.in_columnstore:
             yield (
                 f"warning: bounds of {table}.{column}: rows in the columnstore are outside "
-                f"({bounds}), and others are not refused before these are gone: `make doctor` "
+                f"({bounds}), and new ones are not refused until these are gone: `make doctor` "
                 "names them, and how to remove them"
             )
             continue
         yield (
-            f"warning: bounds of {table}.{column}: rows that are there are outside ({bounds}) and "
+            f"warning: bounds of {table}.{column}: existing rows are outside ({bounds}) and "
             "stay: `make doctor` names them, and how to remove them"
         )
 
 
 def constraint_name(table: str, column: str) -> str:
-    """``readings_time_bounds``; a name that would be cut ends in a hash instead."""
+    """``readings_time_bounds``; a name that is too long ends in a hash instead."""
     name = f"{table}_{column}_bounds"
     if len(name) <= 63:
         return name
@@ -122,12 +122,12 @@ def constraint_name(table: str, column: str) -> str:
 
 
 def comment(bounds: Bounds) -> str:
-    """What a constraint was made of; the next plan compares it with the file."""
+    """The bounds of a constraint; the next plan compares it with the file."""
     return f"timestack bounds: {bounds}"
 
 
 def run(engine: Engine, catalog: Catalog) -> None:
-    """List the rows outside the declared bounds, ten of a column at most, and what removes them."""
+    """List the rows outside the declared bounds, at most ten per column, and how to remove them."""
     with engine.connect() as connection:
         found = outside(connection, catalog, read(connection, catalog.hypertables))
         for table, column in sorted(found):

@@ -1,9 +1,9 @@
-"""Whoever waits for a load, at the other end of standard input; and how a load is ended early.
+"""The client of a load, at the other end of standard input; and how a load is ended early.
 
 `make load` holds the standard input of the container open for as long as it lives, and sends the
 file through it in frames: four bytes of length, the highest first, then as many bytes; an empty
-frame ends the file. Standard input that ends before the load does means that nobody waits for it
-any more, whatever killed them: then nothing is committed.
+frame ends the file. Standard input that ends before the load does means that the client is
+gone, whatever killed it: then nothing is committed.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ GRACE = 20.0
 
 
 class Ending:
-    """Ends the load of this process with KeyboardInterrupt, at any moment but the commit's.
+    """Ends the load of this process with KeyboardInterrupt, at any moment but during the commit.
 
-    A statement that runs meanwhile is cancelled: psycopg2 does not come back before its end.
+    A running statement is cancelled: psycopg2 does not return before it ends.
     Made, and left, by the main thread.
     """
 
@@ -58,14 +58,14 @@ class Ending:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Around the commit: raises KeyboardInterrupt before it, or lets it be done."""
+        """Around the commit: raises KeyboardInterrupt before it, or lets it finish."""
         self._committing = True
         if self.asked:
             raise KeyboardInterrupt
         yield
 
     def over(self) -> None:
-        """Take note that nothing is left to be ended."""
+        """Note that there is nothing left to end."""
         self._over.set()
 
     def _interrupt(self) -> None:
@@ -82,7 +82,7 @@ class Ending:
 
 
 class Client(io.RawIOBase):
-    """The file that the client sends; its end is the end of the load, unless the file's came."""
+    """The file that the client sends; input that ends before the file does ends the load."""
 
     def __init__(self, ending: Ending):
         self._ending = ending
@@ -90,7 +90,7 @@ class Client(io.RawIOBase):
         self._ended = False
 
     def watch(self) -> None:
-        """End the load when the client is gone, which sends nothing more."""
+        """End the load when the client is gone; it sends nothing more by then."""
         threading.Thread(target=self._wait, daemon=True).start()
 
     def readable(self) -> bool:

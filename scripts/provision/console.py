@@ -1,4 +1,4 @@
-"""Progress for a person who watches and for a log that keeps: one line per step, with its time."""
+"""Progress for a person and for a log: one line per step, with its time."""
 
 from __future__ import annotations
 

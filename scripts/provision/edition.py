@@ -23,16 +23,16 @@ class Edition(Protocol):
         """The functions in the schema ``timestack`` that the catalog asks for."""
 
     def triggers(self, table: Hypertable) -> dict[str, tuple[str, Trigger]]:
-        """Name -> event, and what the system catalogs say of it, for each trigger of a table."""
+        """Name -> event, and the entry in the system catalogs, for each trigger of a table."""
 
     def create_rollup(self, level: Level) -> tuple[str, ...]:
         """Statements that make one level, empty."""
 
     def same_rollup(self, level: Level, state: State) -> bool:
-        """Whether the level that is there is the declared one."""
+        """Whether the existing level is the declared one."""
 
     def rollup_details(self, level: Level, state: State) -> Iterator[Step]:
-        """Steps to what else belongs to a level that is there."""
+        """Steps to what else belongs to an existing level."""
 
     def fill_rollups(self, name: str, table: Hypertable, remade: list[str]) -> Iterator[Step]:
         """Steps that compute the levels just made from all rows."""
@@ -41,4 +41,4 @@ class Edition(Protocol):
         """Steps to what TimescaleDB does by itself at intervals."""
 
     def notes(self, catalog: Catalog) -> Iterator[str]:
-        """What the file declares and this edition does not have."""
+        """What the file declares and this edition lacks."""

@@ -12,7 +12,7 @@ class Refused(Exception):
 
 
 class Unfinished(Exception):
-    """The command did what it could, and something is left; each line says what."""
+    """The command did what it could, but differences remain; each line names one."""
 
     def __init__(self, *lines: str):
         super().__init__("\n".join(lines))

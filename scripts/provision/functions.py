@@ -21,7 +21,7 @@ as $body${sql_body}$body$"""
 
 @dataclass(frozen=True)
 class Function:
-    """One function. It runs as its owner; ``executor`` may call it, None for nobody.
+    """One function. It runs as its owner; ``executor`` may call it, None for no role.
 
     ``destructive`` says what is lost when it is first called with another body than before.
     """
@@ -84,8 +84,8 @@ def diff_functions(wanted: list[Function], state: State) -> Iterator[Step]:
             yield Step(
                 "change",
                 function.subject,
-                f"may be called by {', '.join(sorted(actual)) or 'nobody'} -> "
-                f"{', '.join(sorted(executors)) or 'nobody'}",
+                f"may be called by {', '.join(sorted(actual)) or 'no role'} -> "
+                f"{', '.join(sorted(executors)) or 'no role'}",
                 (*revoke, *function.grant()),
             )
     for name in sorted(set(state.functions) - {function.name for function in wanted}):

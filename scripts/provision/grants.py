@@ -33,7 +33,7 @@ def declared(catalog: Catalog) -> dict[str, dict[str, set[str]]]:
 
 
 def diff(catalog: Catalog, state: State) -> Iterator[Step]:
-    """Steps that give what is declared and take what is not, on every declared table."""
+    """Steps that grant what is declared and revoke what is not, on every declared table."""
     tables = declared(catalog)
     for table, wanted in {**tables, **_sequences(tables, state)}.items():
         actual = state.grants[table]
@@ -53,8 +53,8 @@ def _sequences(
 ) -> dict[str, dict[str, set[str]]]:
     """Sequence -> role -> privileges, of the declared tables that have one.
 
-    pgAdmin's Backup reads where a table's ids stand beside its rows, and Restore sets it. To insert
-    a row nobody needs a right to the sequence of an identity column.
+    pgAdmin's Backup reads the position of a table's sequence beside its rows, and Restore sets it.
+    To insert a row needs no right to the sequence of an identity column.
     """
     wanted = {}
     for sequence, table in state.sequences.items():

@@ -106,9 +106,9 @@ def _dimensions(
 
 
 def undeclared(catalog: Catalog, state: State) -> Iterator[Step]:
-    """Hypertables that the file does not name, made by hand or removed from it: told, never undone.
+    """Hypertables that the file does not name, made by hand or removed from it: shown, not undone.
 
-    TimescaleDB has no way back to a plain table, and whose rows they are the file does not say.
+    TimescaleDB cannot turn one back into a plain table, and whose rows it has is not known.
     """
     for name in sorted(set(state.hypertables) - set(catalog.hypertables)):
         if is_rollup(state.relations[name]):
@@ -170,7 +170,7 @@ def _create(name: str, table: Hypertable, has_rows: bool) -> Step:
         detail += f", {table.partition.count} hash partitions of {table.partition.column}"
         statements.append(_add_partition(name, (table.partition.column, table.partition.count)))
         if has_rows:
-            # A dimension is added to an empty hypertable alone, so the rows step aside meanwhile.
+            # Only an empty hypertable takes a dimension, so the rows wait elsewhere meanwhile.
             aside = f"{name}_aside"[:63]
             statements = [
                 fill("create temporary table {aside} on commit drop as select * from public.{name}",
@@ -195,7 +195,7 @@ def _add_partition(name: str, partition: tuple[str, int]) -> str:
 
 
 def index_name(table: str, columns: tuple[str, ...], unique: bool) -> str:
-    """PostgreSQL's own pattern; a name that would be cut ends in a hash instead."""
+    """PostgreSQL's own pattern; a name that is too long ends in a hash instead."""
     name = "_".join([table, *map(name_of, columns), "key" if unique else "idx"])
     if len(name) <= 55:
         return name

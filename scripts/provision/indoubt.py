@@ -1,4 +1,4 @@
-"""`indoubt`: what killed loads left prepared but not committed, and staging tables of theirs."""
+"""`indoubt`: what killed loads left prepared but not committed, and their staging tables."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from timestack.domains.load import commit
 
 
 def run(engine: Engine, *, settle: bool = False) -> int:
-    """List the leftovers of dead loads; 2 when there are any and they stay.
+    """List the leftovers of dead loads; returns 2 when some remain.
 
-    With ``settle`` a load that had happened is committed and any other rolled back, which else the
-    next load does.
+    With ``settle`` a completed load is committed and any other rolled back, as the next load would
+    do.
     """
     with driver_connections(engine, 1) as (connection,):
         found = commit.recover(connection) if settle else commit.leftovers(connection)

@@ -1,7 +1,7 @@
 """`python -m scripts.provision.load`: a CSV or Parquet file into a table.
 
 A program of its own beside `python -m scripts.provision`, so that its memory holds nothing but the
-load. Everything said goes to standard error: standard output is the quarantine's when asked for.
+load. All messages go to standard error: standard output is the quarantine's when asked for.
 
 Exit code 0: loaded. 1: the database cannot be reached, or failed. 2: refused, nothing was loaded.
 130: interrupted, nothing was loaded.
@@ -40,7 +40,7 @@ PLAIN_PERIOD = 5.0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    # Arrow's own allocator keeps what it freed for a next time that is no larger.
+    # Arrow's own allocator keeps freed memory for a next time that is not larger.
     pa.set_memory_pool(pa.system_memory_pool())
     given = parser().parse_args(arguments)
     ending = None
@@ -118,10 +118,10 @@ def parser() -> argparse.ArgumentParser:
         "--escape",
         type=_character,
         metavar="CHARACTER",
-        help="what stands before a quote within quotes, where it is not doubled: a backslash",
+        help="what escapes a quote within quotes, where it is not doubled: a backslash",
     )
     parser.add_argument(
-        "--decimal", choices=(".", ","), default=".", help="what stands before a number's fraction"
+        "--decimal", choices=(".", ","), default=".", help="the decimal mark of numbers"
     )
     parser.add_argument(
         "--epoch", choices=UNITS, help="times are numbers of this unit since 1970 (UTC)"
@@ -129,7 +129,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--date-order",
         choices=("dmy", "mdy"),
-        help="what dates begin with whose year is last: the day or the month",
+        help="which comes first in dates that end with the year: the day or the month",
     )
     parser.add_argument(
         "--tz", type=_zone, metavar="ZONE", help="the zone of times without offset: Europe/Paris"
@@ -138,7 +138,7 @@ def parser() -> argparse.ArgumentParser:
         "--on-conflict",
         choices=("error", "skip", "update"),
         default="error",
-        help="of a row whose key is in the table: refuse the file, keep that row, or replace it",
+        help="where a row's key is in the table: refuse the file, keep that row, or replace it",
     )
     parser.add_argument(
         "--quarantine",
@@ -147,17 +147,17 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--import-id", metavar="ID", help="load nothing twice under this id")
     parser.add_argument(
-        "--connections", type=_count, default=2, metavar="N", help="how many COPY at once, 1 to 8"
+        "--connections", type=_count, default=2, metavar="N", help="COPY statements at once, 1 to 8"
     )
-    parser.add_argument("--earliest", type=_day, metavar="DAY", help="refuse times before it")
-    parser.add_argument("--latest", type=_day, metavar="DAY", help="refuse times after it")
+    parser.add_argument("--earliest", type=_day, metavar="DAY", help="refuse times before this")
+    parser.add_argument("--latest", type=_day, metavar="DAY", help="refuse times after this")
     parser.add_argument(
         "--progress",
         choices=("auto", "bar", "plain"),
         default="auto",
         help="auto: ask the terminal",
     )
-    # What `make load` says of itself and its file.
+    # What `make load` passes on about itself and its file.
     parser.add_argument("--attached", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--name", type=_name, help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
@@ -277,14 +277,14 @@ def _bar(bar: tqdm) -> Progress:
 
 
 def _plain() -> Progress:
-    start = said = time.monotonic()
+    start = shown = time.monotonic()
 
     def show(position: int, size: int | None, rows: int) -> None:
-        nonlocal said
+        nonlocal shown
         now = time.monotonic()
-        if now - said < PLAIN_PERIOD:
+        if now - shown < PLAIN_PERIOD:
             return
-        said = now
+        shown = now
         rate = rows / (now - start)
         part = ""
         if size and position:
@@ -302,7 +302,7 @@ def _say(text: str) -> None:
 
 
 def _name(text: str) -> str:
-    """A file's name may hold bytes that are no UTF-8."""
+    """A file's name may hold bytes that are not UTF-8."""
     return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
@@ -324,7 +324,7 @@ def _zone(text: str) -> ZoneInfo:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no time zone, such as Europe/Paris"
+            f"{text!r} is not a time zone, such as Europe/Paris"
         ) from None
 
 
@@ -332,7 +332,7 @@ def _day(text: str) -> datetime:
     try:
         day = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day, such as 2026-01-31") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day, such as 2026-01-31") from None
     return day if day.tzinfo else day.replace(tzinfo=UTC)
 
 

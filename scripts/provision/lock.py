@@ -10,19 +10,19 @@ from sqlalchemy import Connection, Engine, text
 from scripts.provision.console import say
 from timestack.db import autocommit
 
-# Any fixed number does; this one is ours ("timestk" in ASCII).
+# Any fixed number works; this one is ours ("timestk" in ASCII).
 KEY = 0x74696D6573746B
 
 
 @contextmanager
 def provisioning(engine: Engine) -> Iterator[Connection]:
-    """Hold the provisioning lock and give its connection; a second provisioner waits.
+    """Hold the provisioning lock and yield its connection; a second provisioner waits.
 
     It is a session's advisory lock: the server frees it when the provisioner is killed.
     """
     with autocommit(engine) as connection:
         if not connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": KEY}):
-            say("waiting: another provisioner is at work")
+            say("waiting: another provisioner is running")
             connection.execute(text("select pg_advisory_lock(:key)"), {"key": KEY})
         try:
             yield connection

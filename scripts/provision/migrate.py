@@ -1,4 +1,4 @@
-"""Run the migrations, unless the database is newer than they are."""
+"""Run the migrations, unless the database is newer than these."""
 
 from __future__ import annotations
 

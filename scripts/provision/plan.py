@@ -21,7 +21,7 @@ EDITIONS = {"apache": apache, "timescale": timescale}
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps to the file's state, empty when database and file agree; ``notes`` ask for nothing."""
+    """Steps to the file's state, empty when database and file agree; ``notes`` need no step."""
 
     edition: Edition
     steps: tuple[Step, ...]
@@ -31,7 +31,7 @@ class Plan:
 def plan(catalog: Catalog, connection: Connection) -> Plan:
     """Compare the database with the file.
 
-    Raises Refused when the file names tables, columns or roles that the database has not.
+    Raises Refused when the file names tables, columns or roles that the database lacks.
     """
     state = read(connection, catalog.hypertables)
     require_known(catalog, state)

@@ -1,4 +1,4 @@
-"""Differences in the rollups, on whichever edition answers."""
+"""Differences in the rollups, on either edition."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from timestack.series.sql import fill, interval_text
 
 
 def diff(catalog: Catalog, state: State, edition: Edition) -> Iterator[Step]:
-    """Steps from what is there to the declared rollups, kept as ``edition`` keeps them."""
+    """Steps from the existing rollups to the declared ones, kept as ``edition`` keeps them."""
     declared = {
         level.table for name, table in catalog.hypertables.items() for level in levels(name, table)
     }
@@ -32,7 +32,7 @@ def diff(catalog: Catalog, state: State, edition: Edition) -> Iterator[Step]:
     remade: dict[str, list[str]] = {}
     for name, table in catalog.hypertables.items():
         for level in levels(name, table):
-            # A level stands on the one below: where that is made again, so is this one.
+            # A level is computed from the one below: where that is made again, so is this one.
             below = level.source in remade.get(name, ())
             if below or not _is_there(level, state, edition):
                 remade.setdefault(name, []).append(level.table)
@@ -71,7 +71,7 @@ def _make(level: Level, state: State, edition: Edition) -> Step:
 
 
 def lost(level: Level, state: State) -> str:
-    """What cannot be computed again because its rows are gone, as a sentence; often empty."""
+    """The buckets that cannot be computed again, without their rows, as a sentence; often empty."""
     oldest = state.oldest_bucket.get(level.table)
     if oldest is None:
         return ""
@@ -87,6 +87,6 @@ def lost(level: Level, state: State) -> str:
 
 
 def drop(table: str, state: State) -> str:
-    """The statement that drops a rollup and the levels that stand on it, however it was made."""
+    """The statement that drops a rollup and the levels above it, however it was made."""
     kind = "materialized view" if table in state.continuous_aggregates else "table"
     return fill("drop {sql_kind} if exists public.{table} cascade", sql_kind=kind, table=table)

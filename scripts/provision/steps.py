@@ -15,7 +15,7 @@ class Step:
 
     ``destructive`` says what is lost; empty when nothing is. Steps of one plan are in dependency
     order. ``transactional`` is False for what PostgreSQL or TimescaleDB refuses in a transaction.
-    What is ``by_hand`` a person must decide: apply leaves it alone, and drift goes on naming it.
+    A step ``by_hand`` is for a person to decide: apply skips it, and drift keeps naming it.
     """
 
     action: Action

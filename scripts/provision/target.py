@@ -37,12 +37,12 @@ def settings(url: str | None, password_file: Path | None, file: Path | None) -> 
     changes: dict = {"schema_file": file} if file else {}
     if url is None:
         if password_file:
-            raise Refused("--password-file says nothing without --url")
+            raise Refused("--password-file has no effect without --url")
         return Settings.load(role=OWNER.name).model_copy(update=changes)
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise Refused(f"--url {url!r} is no URL: write it like {EXAMPLE}") from None
+        raise Refused(f"--url {url!r} is not a URL: write it like {EXAMPLE}") from None
     if parsed.password is not None:
         raise Refused(
             "--url holds a password, which every user of this machine can see in the list of "

@@ -1,7 +1,7 @@
 """Rollups, columnstore and retention on the Community edition: TimescaleDB's own.
 
 Rollups are hierarchical continuous aggregates with a refresh policy. They are materialized only:
-``series.query`` adds what came since itself, the same way on both editions. Written for
+``series.query`` itself adds newer rows, the same way on both editions. Written for
 TimescaleDB >= 2.18, which has the columnstore functions.
 """
 
@@ -55,7 +55,7 @@ def functions(catalog: Catalog, state: State) -> Iterator[Function]:
 
 
 def triggers(table: Hypertable) -> dict[str, tuple[str, Trigger]]:
-    """None: TimescaleDB logs what was changed under a continuous aggregate itself."""
+    """None: TimescaleDB itself logs changes under a continuous aggregate."""
     return {}
 
 
@@ -84,7 +84,7 @@ def same_rollup(level: Level, state: State) -> bool:
 def _may_stay(level: Level, state: State) -> bool:
     """Whether a level from before NaN and infinities were left out need not be made again.
 
-    The bounds refuse new ones; where there are some, making it again must lose no other bucket.
+    The bounds refuse new ones; where some exist, making it again must lose no other bucket.
     """
     former = state.relations[level.table].comment == level.former_comment
     found = any((level.hypertable_name, value) in state.outside for value in level.rollup.values)
@@ -92,7 +92,7 @@ def _may_stay(level: Level, state: State) -> bool:
 
 
 def rollup_details(level: Level, state: State) -> Iterator[Step]:
-    """What may have been altered of a level that is there: whether it is materialized only."""
+    """What may have been altered of an existing level: whether it is materialized only."""
     if not state.continuous_aggregates[level.table]:
         yield Step(
             "change",

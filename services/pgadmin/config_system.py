@@ -22,8 +22,8 @@ LOG_FILE = "/dev/null"  # the console's lines are the container's log
 CONSOLE_LOG_LEVEL = logging.WARNING
 FILE_LOG_LEVEL = logging.CRITICAL
 
-# Who comes in is the proxy's to say, under a secret that only it, the web and pgAdmin hold. From
-# which address is door.py's to check, since the proxy's is not known before it runs: the ranges
+# The proxy says who comes in, with a secret that only it, the web and pgAdmin hold. Its address is
+# checked by door.py, since the proxy's is not known before it runs: the ranges
 # here are those that Compose hands out. A user is made at the first log-in and gets its role
 # and its server entry there (converge.py).
 AUTHENTICATION_SOURCES = ["webserver"]
@@ -66,11 +66,11 @@ ENABLE_SERVER_PASS_EXEC_CMD = False
 ENABLE_PSQL = False
 SUPPORT_SSH_TUNNEL = False
 
-# What Backup, Restore and Import/Export run: not for a preference to change, for the same reason.
-# Their files lie in the user's folder below DATA_DIR, which the Storage Manager lists.
+# What Backup, Restore and Import/Export run: no preference may change it, for the same reason.
+# Their files are in the user's folder below DATA_DIR, which the Storage Manager lists.
 FIXED_BINARY_PATHS = {"pg-17": "/usr/lib/postgresql/17/bin"}
 
-# Nothing calls out, and nothing is looked for on this host.
+# No calls to the internet, and no search for servers on this host.
 UPGRADE_CHECK_ENABLED = False
 SHOW_GRAVATAR_IMAGE = False
 LLM_ENABLED = False

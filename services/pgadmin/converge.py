@@ -1,4 +1,4 @@
-"""Users and their server entries, brought to what the stack says at every start and log-in.
+"""Users and their server entries, matched to the stack's settings at every start and log-in.
 
 pgAdmin keeps both in SQLite on its volume, which outlives a changed ADMIN_EMAIL, a rotated
 password and an upgrade. Everything else in there belongs to the person who uses it.
@@ -20,7 +20,7 @@ NOTE = "timestack/admin_email"
 def converge(settings: stack.Settings) -> None:
     """Make users and server entries match; call inside the application context."""
     _rename_first(settings.admin_email)
-    admin = _named(settings.admin_email)
+    admin = _find(settings.admin_email)
     if admin is not None:
         _adopt(admin, settings.admin_email)
     for user in User.query.filter_by(auth_source="webserver"):
@@ -31,7 +31,7 @@ def converge(settings: stack.Settings) -> None:
 def equip(settings: stack.Settings, user: User) -> None:
     """Give a user who comes through the door what they need; call at their log-in.
 
-    The door lets administrators through and nobody else.
+    The door lets only administrators through.
     """
     user.email = user.username
     user.roles = [Role.query.filter_by(name="Administrator").one()]
@@ -39,7 +39,7 @@ def equip(settings: stack.Settings, user: User) -> None:
     db.session.commit()
 
 
-def _named(email: str) -> User | None:
+def _find(email: str) -> User | None:
     return User.query.filter(func.lower(User.username) == email).first()
 
 
@@ -56,7 +56,7 @@ def _rename_first(email: str) -> None:
     if note is None:
         note = Setting(user_id=FIRST, setting=NOTE, value=first.username.lower())
         db.session.add(note)
-    if _named(email) is None and first.username.lower() == note.value:
+    if _find(email) is None and first.username.lower() == note.value:
         first.username = email
         # A new name ends the sessions of the old one.
         first.fs_uniquifier = uuid.uuid4().hex
@@ -64,7 +64,7 @@ def _rename_first(email: str) -> None:
 
 
 def _adopt(user: User, email: str) -> None:
-    """Whatever was done to the user ADMIN_EMAIL in pgAdmin, its owner gets in again."""
+    """Let the owner of ADMIN_EMAIL in again, whatever was done to the user in pgAdmin."""
     user.username = user.email = email
     user.auth_source = "webserver"
     user.active = True

@@ -1,4 +1,4 @@
-"""Who may talk to pgAdmin at all: the proxy, which says whose request it brings.
+"""Only the proxy may connect to pgAdmin; it names the user of each request.
 
 pgAdmin's own check of the proxy looks at a log-in only, so that a session's cookie alone would
 open it to every container on the network, and falls back on a log-in form.
@@ -15,7 +15,7 @@ PING = "/misc/ping"
 
 
 class Door:
-    """WSGI middleware: 403 in plain text for whatever does not come by the proxy.
+    """WSGI middleware: 403 in plain text for every request that does not come from the proxy.
 
     It must be the outermost one: only there is REMOTE_ADDR the address of the socket. The name
     goes on in lower case, since the web tells its users apart regardless of case.
@@ -28,7 +28,7 @@ class Door:
 
     def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
         if environ["REMOTE_ADDR"] == "127.0.0.1" and environ["PATH_INFO"] == PING:
-            # This container's own health check, who is nobody.
+            # This container's own health check, which has no user.
             environ.pop(USER, None)
             return self._app(environ, start_response)
         fault = self._fault(environ)
@@ -40,7 +40,7 @@ class Door:
     def _fault(self, environ: dict) -> str | None:
         address = environ["REMOTE_ADDR"]
         if address not in self._proxy.addresses():
-            return f"pgAdmin answers the proxy alone, and {address} is not {PROXY}."
+            return f"pgAdmin answers only the proxy, and {address} is not {PROXY}."
         given = environ.get(PROOF, "").encode("latin-1")
         if not hmac.compare_digest(given, self._secret):
             return "The proxy's proof is missing or wrong: run 'make up', which renews it."

@@ -19,7 +19,7 @@ timeout = 120
 graceful_timeout = 15
 keepalive = 75
 worker_tmp_dir = "/dev/shm"  # noqa: S108  (the heartbeat file belongs in memory)
-# Its default place is read-only here, and nobody steers this server by hand.
+# Its default place is read-only here, and this server is not controlled by hand.
 control_socket_disable = True
 
 # A page under a sub-path: gunicorn strips it, pgAdmin puts it into links and cookies.

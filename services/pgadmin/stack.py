@@ -1,4 +1,4 @@
-"""What pgAdmin has to know of the stack it serves, and how libpq gets the password."""
+"""pgAdmin's settings from the stack, and how libpq gets the password."""
 
 import os
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def write_service_file(settings: Settings) -> None:
     """
     SERVICE_FILE.unlink(missing_ok=True)
     SERVICE_FILE.touch(mode=0o600, exist_ok=False)
-    # pg_dump and psql learn of the server's TLS from here alone: pgAdmin hands its own sslmode on
+    # pg_dump and psql learn of the server's TLS only from here: pgAdmin hands its own sslmode on
     # only beside a client certificate.
     SERVICE_FILE.write_text(
         f"[{SERVICE}]\n"

@@ -1,4 +1,4 @@
-"""Whoever comes through the door is logged in as just that, whatever cookies the browser has.
+"""A user who comes through the door is logged in as that user, whatever cookies the browser has.
 
 pgAdmin reads the proxy's header at its log-in only and believes its session from then on; and it
 logs in on two of its pages only. Here a session is used if it is of the header's user, on every
@@ -16,17 +16,17 @@ from pgadmin.utils.ajax import unauthorized
 from pgadmin.utils.session import ManagedSession, ManagedSessionInterface
 
 HEADER = "X-Remote-User"
-# The key of a session that says whose it is.
+# The key of a session that holds its user.
 OWNER = "timestack_user"
-# pgAdmin's pages to log in at: there is nothing to be done there.
+# pgAdmin's log-in pages, which are not needed.
 LOG_INS = ("security.login", "webserver.login")
 
 
 class OwnSessions(ManagedSessionInterface):
     """pgAdmin's sessions, each usable by the user that it was begun for.
 
-    Anybody else's is left alone and a new one begun, under another id: connections to servers
-    hang on the id.
+    Another user's is left alone and a new one begun, under another id: connections to servers
+    belong to the id.
     """
 
     def open_session(self, app: Flask, request: Request) -> ManagedSession:
@@ -41,7 +41,7 @@ class OwnSessions(ManagedSessionInterface):
 def init_app(app: Flask, settings: stack.Settings) -> None:
     """Put sessions and log-in in front of pgAdmin's own."""
     app.session_interface = OwnSessions(app.session_interface.manager)
-    # Before pgAdmin's own, which would show its form, or send round in circles who cannot log in.
+    # Before pgAdmin's own, which would show its form, or redirect a user who cannot log in forever.
     app.before_request_funcs.setdefault(None, []).insert(0, _log_in)
 
     def equip(_: Flask, user: User, **__: object) -> None:
@@ -52,7 +52,7 @@ def init_app(app: Flask, settings: stack.Settings) -> None:
 
 def _log_in() -> ResponseReturnValue | None:
     """Log the header's user in, making them at the first time; 403 if that cannot be."""
-    # Without a header it is the health check: door.py lets in nobody else.
+    # Without a header it is the health check: door.py lets nothing else in.
     if HEADER not in request.headers or request.endpoint in (None, "static"):
         return None
     if request.endpoint in LOG_INS:
@@ -64,7 +64,7 @@ def _log_in() -> ResponseReturnValue | None:
         # may a new session's cookie take the place of that of a page being opened right now.
         session.modified = False
         return unauthorized("This page is of an earlier log-in. You need to refresh the page.")
-    # Its answer leads to the start page; this request goes on to where it wanted.
+    # Its answer leads to the start page; this request continues to its own.
     authenticate.login()
     if current_user.is_authenticated:
         return None

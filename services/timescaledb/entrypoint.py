@@ -2,8 +2,8 @@
 
 At each start, in this order: the volume's lock, certificate and key to the tmpfs, memory settings
 from the container's limit, the cluster if there is none, then database, owner role and extension
-over the local socket while nobody can connect from outside, and at last PostgreSQL itself in this
-process's place.
+over the local socket while nothing can connect from outside, and at last PostgreSQL itself, which
+replaces this process.
 Every step may be killed and is done again, or found done, at the next start.
 """
 
@@ -162,9 +162,9 @@ def connected(proc: Path) -> Iterator[Network]:
 
 
 def write_access(name: str, proc: Path = Path("/proc/net"), run: Path = RUN) -> None:
-    """From other networks than the one where we are called `name`, let in who may come by DB_PORT.
+    """From networks other than the one where we are called `name`, let in only roles for DB_PORT.
 
-    Written as what is allowed: a network that nobody thought of, or another family of addresses,
+    Written as what is allowed: an unforeseen network, or another family of addresses,
     counts as outside. Without a name, all networks are the stack's own.
     """
     file = run / "pg_hba_outside.conf"
@@ -184,7 +184,7 @@ def write_access(name: str, proc: Path = Path("/proc/net"), run: Path = RUN) -> 
     lines += [f"hostssl all {each} all scram-sha-256\n" for each in outside]
     lines.append("host all all all reject\n")
     file.write_text("".join(lines))
-    say(f"whoever is not of {', '.join(inside[1:])} may log in as {' or '.join(outside)} alone")
+    say(f"from outside {', '.join(inside[1:])} only {' or '.join(outside)} may log in")
 
 
 def ensure_cluster() -> None:
@@ -258,7 +258,7 @@ def psql(database: str, script: str) -> None:
         ["psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--host", str(RUN),
          "--username", "postgres", "--dbname", database],
         input=script, text=True, check=True, stdout=subprocess.DEVNULL,
-        # `if not exists` and a grant that is there already are no news.
+        # Notices of `if not exists` and of an existing grant tell nothing new.
         env={**os.environ, "PGOPTIONS": "-c client_min_messages=error"},
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Healthy when the owner's `select 1` is answered over TCP and TLS, as the other services connect.
 
-The superuser has no way in over TCP, so the owner's own secret is used; it is handed to psql in a
+The superuser cannot log in over TCP, so the owner's own secret is used; it is handed to psql in a
 password file on the tmpfs and shows in no process list.
 """
 

@@ -1,6 +1,6 @@
 """Set a role's password to what standard input holds: `password.py timestack_app < file`.
 
-Runs inside the container, over the socket; the server is told a SCRAM verifier, never the password.
+Runs inside the container, over the socket; the server gets a SCRAM verifier, never the password.
 """
 
 import sys

@@ -24,7 +24,7 @@ getLogger("waitress.queue").setLevel("ERROR")
 
 
 class Lines(Logger):
-    """Hands gunicorn's own lines to the logging set up above."""
+    """Passes gunicorn's own lines to the logging set up above."""
 
     def setup(self, cfg):
         """Take the level from the configuration and leave the rest to the root logger."""
@@ -50,7 +50,7 @@ def pre_fork(server, worker):
 
 
 def post_fork(server, worker):
-    """Let no request wait without end for a neighbour that hangs."""
+    """Let no request wait forever for a service that hangs."""
     deadline.watch(settings.database_host, settings.database_port)
     queue.be_brief()
 

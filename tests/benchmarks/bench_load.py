@@ -52,7 +52,7 @@ checkpoint;
 
 SCHEMA = "hypertables: {cpu: {time: time, chunk_interval: 1 day}}\n"
 
-# Runs in the client's container: a command's exit code, seconds, peak memory and what it said.
+# Runs in the client's container: a command's exit code, seconds, peak memory and output.
 TIMED = """
 import json, resource, subprocess, sys, time
 start = time.monotonic()
@@ -188,9 +188,9 @@ class Bench:
         before = self._processor(container)
         done = container.exec_run(["python3", "-c", TIMED, *command])
         processor = self._processor(container) - before
-        code, seconds, peak, said = json.loads(done.output)
-        assert code == 0, said
-        assert self.sql("select count(*) from cpu") == str(rows), said
+        code, seconds, peak, output = json.loads(done.output)
+        assert code == 0, output
+        assert self.sql("select count(*) from cpu") == str(rows), output
         return Run(seconds, processor, peak / 1024)
 
     def _processor(self, client: Container) -> float:

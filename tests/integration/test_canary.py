@@ -67,12 +67,12 @@ def planted() -> dict[str, str]:
 
 
 def test_the_search_finds_what_is_planted_in_a_log(aviary: Aviary, planted: dict[str, str]) -> None:
-    said = quote(planted["planted"], safe="")
+    secret = quote(planted["planted"], safe="")
     assert not search(aviary.all_logs(), planted)
     container = aviary.inspect("worker")["Id"]
-    docker("exec", container, "sh", "-c", f"echo redis://:{said}@x > /proc/1/fd/1")
-    (told,) = wait_until(lambda: search(aviary.all_logs(), planted), "the log has the line")[:1]
-    assert "in the log of worker" in told
+    docker("exec", container, "sh", "-c", f"echo redis://:{secret}@x > /proc/1/fd/1")
+    (where,) = wait_until(lambda: search(aviary.all_logs(), planted), "the log has the line")[:1]
+    assert "in the log of worker" in where
 
 
 def test_the_search_finds_what_is_planted_in_a_container_and_an_image(
@@ -97,13 +97,13 @@ def test_the_search_finds_what_is_planted_in_a_process(
     secret = planted["planted"]
     into = ["docker", "exec"]
     container = aviary.inspect("worker")["Id"]
-    for told, command in (
+    for where, command in (
         ("environ of worker", [*into, "-e", f"X={secret}", container, "sleep", "600"]),
         ("cmdline of worker", [*into, container, "sh", "-c", f"sleep 600; : {secret}"]),
     ):
         with Popen(command, stdout=DEVNULL, stderr=DEVNULL):
-            found = wait_until(lambda: search(aviary.processes(), planted), told)
-            assert told in found[0]
+            found = wait_until(lambda: search(aviary.processes(), planted), where)
+            assert where in found[0]
             for pid in {int(re.search(r": (\d+): …", each)[1]) for each in found}:
                 os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not search(aviary.processes(), planted), "the process is gone")
@@ -152,7 +152,7 @@ def test_the_search_finds_what_is_planted_in_an_answer(planted: dict[str, str]) 
 
 def test_no_canary_is_in_a_log(aviary: Aviary) -> None:
     logs = aviary.all_logs()
-    assert all(logs.values()), "every service has said something"
+    assert all(logs.values()), "every service has logged something"
     assert not search(logs, aviary.canaries)
     # Nor what the database keeps of a password.
     assert not [place for place, text in logs.items() if b"$argon2" in text]
@@ -206,7 +206,7 @@ def test_no_canary_is_in_redis(aviary: Aviary) -> None:
     redis = aviary.redis()
     assert b"_kombu" in redis["Redis"], "the broker's keys are in it"
     assert not search(redis, aviary.canaries)
-    # Its files keep what was deleted, until it writes them anew.
+    # Its files keep what was deleted, until it rewrites them.
     assert not search(aviary.volume("redis", "/var/lib/redis"), aviary.canaries)
 
 

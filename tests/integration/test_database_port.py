@@ -136,16 +136,17 @@ def test_the_doctor_tells_whether_postgresql_answers_there(prefixed_stack: Stack
     assert (found.grade, found.detail.splitlines()[-1]) == ("fail", "-> make up")
 
 
-def told(stack: Stack, language: str) -> str:
-    """The README's lines in this language for whoever reads the database, with this port."""
-    chapter = (ROOT / "README.md").read_text().partition("### From a notebook")[2]
+def documented(stack: Stack, language: str) -> str:
+    """The guide's lines in this language for a reader of the database, with this port."""
+    guide = (ROOT / "docs" / "make-it-yours.md").read_text()
+    chapter = guide.partition("## A notebook")[2]
     block = re.search(rf"```{language}\n(.+?)```", chapter, re.DOTALL)[1]
     assert "localhost:5432" in block
     return block.replace("localhost:5432", f"localhost:{stack.database_port}")
 
 
-def test_the_readme_s_lines_for_pandas_give_a_frame(readings: Stack) -> None:
-    program = told(readings, "python") + "print(frame.to_csv(index=False))"
+def test_the_guide_s_lines_for_pandas_give_a_frame(readings: Stack) -> None:
+    program = documented(readings, "python") + "print(frame.to_csv(index=False))"
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=readings.directory,
@@ -158,14 +159,14 @@ def test_the_readme_s_lines_for_pandas_give_a_frame(readings: Stack) -> None:
     )
 
 
-def test_the_readme_s_lines_for_psql_open_a_session(readings: Stack) -> None:
+def test_the_guide_s_lines_for_psql_open_a_session(readings: Stack) -> None:
     # The host may have no psql; pgAdmin's image has one.
     done = subprocess.run(
         [
             *("docker", "run", "--rm", "-i", "--network", "host", "--user", str(os.getuid())),
             *("-v", f"{readings.secrets}:/here/.secrets:ro", "-w", "/here"),
             *("-e", "PATH=/usr/lib/postgresql/17/bin:/usr/bin:/bin", "timestack/pgadmin"),
-            *("sh", "-c", told(readings, "sh")),
+            *("sh", "-c", documented(readings, "sh")),
         ],
         input="\\pset format unaligned\nselect value from readings;",
         capture_output=True,

@@ -18,13 +18,13 @@ GUIDE = (ROOT / "docs" / "make-it-yours.md").read_text()
 def test_its_lines_for_a_script_log_in_and_start_a_job(stack: Stack) -> None:
     assert stack.http.get("/account").status_code == 200, "the first password is changed"
     program = re.search(r"```python\n(import time\n.+?)```", GUIDE, re.DOTALL)[1]
-    for told, here in (
+    for shown, here in (
         ("8443", str(stack.https_port)),
         ("admin@example.org", ADMIN_EMAIL),
         ("the one you chose", PASSWORD),
     ):
-        assert told in program
-        program = program.replace(told, here)
+        assert shown in program
+        program = program.replace(shown, here)
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=stack.directory,

@@ -47,7 +47,7 @@ def events(stack: Stack, service: str) -> list[dict]:
         try:
             event = json.loads(line)
         except ValueError:
-            pytest.fail(f"{service} wrote a line that is no JSON: {line[:500]}")
+            pytest.fail(f"{service} wrote a line that is not JSON: {line[:500]}")
         assert isinstance(event, dict), line
         found.append(event)
     return found

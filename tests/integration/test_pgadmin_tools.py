@@ -56,15 +56,15 @@ def test_a_table_is_backed_up_and_its_rows_are_restored(
     stack: Stack, pgadmin: PgAdmin, name: str, tracked: list[tuple[str, ...]]
 ) -> None:
     table = {"table": [{"schema": "public", "name": "tracked_files"}]}
-    code, told = pgadmin.run(
+    code, output = pgadmin.run(
         *("backup", "job/%s/object"), file=f"/{name}", format="custom", objects=table
     )
-    assert code == 0, told
+    assert code == 0, output
     stack.sql("delete from tracked_files")
-    code, told = pgadmin.run(
+    code, output = pgadmin.run(
         *("restore", "job/%s"), file=f"/{name}", format="custom", only_data=True
     )
-    assert code == 0, told
+    assert code == 0, output
     assert rows(stack) == tracked
 
 
@@ -72,11 +72,11 @@ def test_a_table_is_exported_and_imported(
     stack: Stack, pgadmin: PgAdmin, name: str, tracked: list[tuple[str, ...]]
 ) -> None:
     job = ("import_export", "job/%s")
-    code, told = pgadmin.run(*job, filename=f"/{name}", is_import=False, **TABLE, **CSV)
-    assert code == 0, told
+    code, output = pgadmin.run(*job, filename=f"/{name}", is_import=False, **TABLE, **CSV)
+    assert code == 0, output
     stack.sql("delete from tracked_files")
-    code, told = pgadmin.run(*job, filename=f"/{name}", is_import=True, **TABLE, **CSV)
-    assert code == 0, told
+    code, output = pgadmin.run(*job, filename=f"/{name}", is_import=True, **TABLE, **CSV)
+    assert code == 0, output
     assert rows(stack) == tracked
 
 
@@ -84,7 +84,7 @@ def test_a_backup_of_a_hypertable_says_that_the_rows_are_not_in_it(
     pgadmin: PgAdmin, name: str
 ) -> None:
     table = {"table": [{"schema": "public", "name": "readings"}]}
-    code, told = pgadmin.run(
+    code, output = pgadmin.run(
         # As the dialog is when it opens.
         *("backup", "job/%s/object"),
         file=f"/{name}",
@@ -92,14 +92,14 @@ def test_a_backup_of_a_hypertable_says_that_the_rows_are_not_in_it(
         objects=table,
         verbose=True,
     )
-    assert code == 0, told
-    assert "no data will be copied" in told
+    assert code == 0, output
+    assert "no data will be copied" in output
 
 
 def test_the_rows_of_a_hypertable_are_exported_by_a_query(
     stack: Stack, pgadmin: PgAdmin, name: str
 ) -> None:
-    code, told = pgadmin.run(
+    code, output = pgadmin.run(
         *("import_export", "job/%s"),
         filename=f"/{name}",
         is_import=False,
@@ -107,7 +107,7 @@ def test_the_rows_of_a_hypertable_are_exported_by_a_query(
         query="select * from readings where sensor_id = 1",
         **CSV,
     )
-    assert code == 0, told
+    assert code == 0, output
     expected = stack.sql("select count(*) from readings where sensor_id = 1")
     assert (str(len(content(stack, name).splitlines()) - 1),) == expected[0]
 
@@ -115,15 +115,15 @@ def test_the_rows_of_a_hypertable_are_exported_by_a_query(
 def test_a_backup_of_everything_names_the_table_that_is_for_the_web_alone(
     pgadmin: PgAdmin, name: str
 ) -> None:
-    code, told = pgadmin.run("backup", "job/%s/object", file=f"/{name}", format="custom")
+    code, output = pgadmin.run("backup", "job/%s/object", file=f"/{name}", format="custom")
     assert code != 0
-    assert "permission denied for table" in told
+    assert "permission denied for table" in output
 
 
 def test_rows_of_accounts_are_backed_up_with_row_security(
     stack: Stack, pgadmin: PgAdmin, name: str
 ) -> None:
-    code, told = pgadmin.run(
+    code, output = pgadmin.run(
         *("backup", "job/%s/object"),
         file=f"/{name}",
         format="plain",
@@ -131,6 +131,6 @@ def test_rows_of_accounts_are_backed_up_with_row_security(
         use_insert_commands=True,
         enable_row_security=True,
     )
-    assert code == 0, told
+    assert code == 0, output
     rows = stack.sql("select count(*) from usage")
     assert rows == [(str(content(stack, name).count("INSERT INTO public.usage")),)]

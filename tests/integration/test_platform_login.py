@@ -48,7 +48,7 @@ def test_the_log_in_ends_when_the_platforms_token_does(
 
 
 @pytest.mark.parametrize(
-    ("user", "told"),
+    ("user", "message"),
     [
         ("timeout", "does not answer"),
         ("drip", "does not answer"),
@@ -64,13 +64,13 @@ def test_the_log_in_ends_when_the_platforms_token_does(
     ],
 )
 def test_what_is_not_an_explicit_token_is_a_refusal_with_a_sentence(
-    prefixed_stack: Stack, password: str, user: str, told: str
+    prefixed_stack: Stack, password: str, user: str, message: str
 ) -> None:
     client = prefixed_stack.client()
     word = "wrong" if user == "north" else password
     answer = prefixed_stack.log_in(client, f"{user}@platform.example", word)
     assert answer.status_code == 200
-    assert told in answer.text
+    assert message in answer.text
     assert client.get("/account").status_code == 302
 
 

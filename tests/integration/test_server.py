@@ -54,7 +54,7 @@ def test_a_web_that_stands_still_for_a_while_is_slow_and_not_away(stack: Stack) 
 def mixed_requests(stack: Stack, count: int, replaced: int) -> Counter[str]:
     """How often each status or failure ended a request of a client with an address of its own.
 
-    The worker that serves is told to retire `replaced` times meanwhile.
+    The worker that serves has to retire `replaced` times meanwhile.
     """
     image = stack.inspect("web")["Config"]["Image"]
     network = ["--network", f"{stack.project}_public"]

@@ -83,7 +83,7 @@ class Checkout:
         return {name: value for name, value in os.environ.items() if name not in outer}
 
     def killed_at(self, phase: str) -> str:
-        """Run `make up` and kill all of it with SIGKILL when `phase` begins; what it had said."""
+        """Run `make up` and kill all of it with SIGKILL when `phase` begins; its output."""
         process = subprocess.Popen(
             ["make", "--silent", "up"],
             cwd=self.folder,
@@ -93,14 +93,14 @@ class Checkout:
             text=True,
             start_new_session=True,
         )
-        said = []
+        lines = []
         for line in process.stdout or ():
-            said.append(line)
+            lines.append(line)
             if line.startswith(f"{phase} …"):
                 os.killpg(process.pid, signal.SIGKILL)
                 break
         process.wait()
-        return "".join(said)
+        return "".join(lines)
 
     def client(self) -> httpx.Client:
         """A browser that trusts this stack's own certificate authority and no other."""
@@ -286,10 +286,10 @@ def test_another_user_of_the_engine_needs_no_secret_to_look_around(checkout: Che
     assert make("drift").returncode == 0
     for words in (("up",), ("doctor",), ("secrets",), ("rotate", "SECRET=db_app_password")):
         done = make(*words)
-        said = done.stdout + done.stderr
-        assert done.returncode != 0, said
-        assert "Traceback" not in said
-        assert said.count(" -> ") == 1, said
+        output = done.stdout + done.stderr
+        assert done.returncode != 0, output
+        assert "Traceback" not in output
+        assert output.count(" -> ") == 1, output
 
 
 def test_psql_reads_sql_from_standard_input_and_fails_with_it(checkout: Checkout) -> None:
@@ -359,7 +359,7 @@ def test_doctor_names_a_service_that_is_away(checkout: Checkout) -> None:
     assert checkout.make("up").returncode == 0
 
 
-def test_a_lost_secret_is_named_while_data_exist_and_made_anew_when_asked(
+def test_a_lost_secret_is_named_while_data_exist_and_made_again_when_asked(
     checkout: Checkout,
 ) -> None:
     secret = checkout.folder / ".secrets" / "db_app_password"
@@ -482,10 +482,10 @@ def test_a_load_ends_with_make_and_commits_nothing(checkout: Checkout, end: int)
         else:
             os.killpg(load.pid, end)
         wait_until(lambda: not docker(*running), "its container is gone")
-    said = load.communicate(timeout=60)[1]
+    output = load.communicate(timeout=60)[1]
     assert load.returncode != 0
-    assert "nothing was loaded" in said
-    assert "goes on where" not in said
+    assert "nothing was loaded" in output
+    assert "goes on where" not in output
     assert readings(checkout, "2016-02-01") == "0"
 
 

@@ -190,14 +190,16 @@ def test_a_new_password_ends_the_log_ins_of_other_browsers(stack: Stack) -> None
 
 
 @pytest.mark.parametrize(
-    ("password", "told"),
+    ("password", "message"),
     [("short", "12 to 128 characters"), ("x" * 10_000, "12 to 128 characters")],
 )
-def test_a_password_of_the_wrong_length_is_told_so(stack: Stack, password: str, told: str) -> None:
+def test_a_password_of_the_wrong_length_is_refused_as_such(
+    stack: Stack, password: str, message: str
+) -> None:
     words = {"email": "long@example.org", "password": password, "password_confirm": password}
     answer = stack.submit(stack.client(), "/register", words)
     assert answer.status_code == 200
-    assert told in answer.text
+    assert message in answer.text
 
 
 def test_whoever_registers_is_a_viewer(stack: Stack) -> None:

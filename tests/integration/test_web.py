@@ -64,7 +64,7 @@ def test_what_is_no_choice_of_a_dropdown_is_refused(stack: Stack, value: object)
 
 
 def dash_requests(stack: Stack, value: object) -> list[dict]:
-    """Each server-side callback's own request body, `value` in place of every input."""
+    """Each server-side callback's own request body, `value` instead of every input."""
     dependencies = stack.http.get("/dash/_dash-dependencies").json()
     bodies = []
     for callback in dependencies:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,8 +49,9 @@ ALLOWED = {
     "server": {"app", "health", *DATA},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
+ARCHITECTURE = PACKAGE.parents[2] / "docs" / "architecture.md"
 PROVISION = sorted((PACKAGE.parents[2] / "scripts" / "provision").rglob("*.py"))
-# Takes the part of a service that is not ours.
+# Simulates a service that is not ours.
 PLATFORM = sorted((PACKAGE.parents[1] / "platform" / "media_platform").rglob("*.py"))
 
 
@@ -81,9 +83,31 @@ def test_a_module_imports_only_the_layers_below_it(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", [PACKAGE / "checks.py", *(PACKAGE / "shared").glob("*.py")])
-def test_what_others_use_too_needs_the_standard_library_alone(file: Path) -> None:
+def test_what_others_use_too_needs_only_the_standard_library(file: Path) -> None:
     roots = {module.split(".")[0] for module in imported(ast.parse(file.read_text()))}
     assert roots <= sys.stdlib_module_names
+
+
+def test_the_architecture_shows_these_imports() -> None:
+    diagram = re.search(r"```\n(wsgi ->.+?)```", ARCHITECTURE.read_text(), re.DOTALL)[1]
+    groups = {"nothing": set()}
+    # From the last line up: a group is made of those below it.
+    for line in reversed(diagram.splitlines()):
+        if ":" in line:
+            name, members = line.split(": ")
+            groups[name] = expanded(members, groups)
+    shown = {
+        name: expanded(allowed, groups)
+        for names, _, allowed in (line.partition(" -> ") for line in diagram.splitlines())
+        for name in names.split(", ")
+        if allowed
+    }
+    assert shown == {name: layers for name, layers in ALLOWED.items() if name != "__init__"}
+
+
+def expanded(names: str, groups: dict[str, set[str]]) -> set[str]:
+    """The modules in a list, a group being all of its own."""
+    return set().union(*(groups.get(name, {name}) for name in names.split(", ")))
 
 
 # Calls that open a connection to PostgreSQL, or make what does.

@@ -17,7 +17,7 @@ from timestack.checks import BY_NAME
 from timestack.settings import Settings
 
 DEFAULTS = environment.defaults()
-# Those of `.env` that a container is told.
+# Those of `.env` that a container gets.
 SHARED = sorted(name for name in BY_NAME if name.lower() in Settings.model_fields)
 COMPOSE = sorted((ROOT / "compose").glob("*.yaml"))
 # Whoever calls Compose by itself, without a word of what this is for, gets the strict one.

@@ -1,7 +1,7 @@
 """Daily prices of five listed companies, March 2000 to March 2013, from bokeh_sampledata 2026.1.
 
 The file has 12,154 rows. Its dates are trading days in New York without a time of day; a day's row
-is stored at that date's 00:00 UTC. The file knows symbols alone: names and industries are below.
+is stored at that date's 00:00 UTC. The file has only symbols: names and industries are below.
 """
 
 from __future__ import annotations

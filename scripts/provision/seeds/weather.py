@@ -5,7 +5,7 @@ becomes a sensor of each airport and each cell a reading; a missing cell (``NA``
 
 Time comes from ``time_hour``, which is UTC and unique per airport. The columns year, month, day
 and hour are local time without its offset: there the hour that is repeated when daylight saving
-ends (3 November, 01:00) stands twice per airport, which ``time_hour`` tells apart. Should a file
+ends (3 November, 01:00) appears twice per airport, which ``time_hour`` tells apart. Should a file
 hold an airport's hour twice all the same, the unique key refuses the whole load.
 """
 

@@ -1,6 +1,6 @@
 """A simulated media platform, for development and tests: ``python -m media_platform``.
 
-It takes the part of a service that is not ours: log-in, usage, manifest and companies over HTTP on
+It simulates a service that is not ours: log-in, usage, manifest and companies over HTTP on
 port 9000, and a mail server on port 2525 that keeps what it is sent. All of its data is invented;
 every answer says so in the header ``X-Simulated``. It knows nothing of the package ``timestack``,
 and the package nothing of it. Its one setting is PLATFORM_PASSWORD_FILE (default

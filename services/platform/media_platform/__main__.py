@@ -84,7 +84,7 @@ def read_password(file: Path) -> str:
 
 
 def serve(server: BaseWSGIServer) -> None:
-    """Serve until the process is told to stop; what is being answered then is dropped."""
+    """Serve until a signal stops the process; what is being answered then is dropped."""
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -69,7 +69,7 @@ def tokens() -> Tokens:
 def asking() -> str | None:
     """Return the account id of the request's bearer token; None for the service, which sees all.
 
-    Answers 401 when there is no good token.
+    Answers 401 without a valid token.
     """
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":

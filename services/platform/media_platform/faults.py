@@ -1,4 +1,4 @@
-"""Faults to order: how an endpoint fails until it is told otherwise.
+"""Faults to order: how an endpoint fails until the next order.
 
 ``POST /api/faults`` with ``{"manifest": "500"}`` changes what it names and leaves the rest; null
 repairs. Endpoints: ``manifest`` (the version), ``document`` (the download), ``usage``,
@@ -43,7 +43,7 @@ def may_fail(endpoint: str) -> Callable:
 
 
 def page() -> Response:
-    """Return what a log-in page in place of an answer looks like."""
+    """Return what a log-in page instead of an answer looks like."""
     return Response(PAGE, mimetype="text/html")
 
 

@@ -84,7 +84,7 @@ def convincing(user: str) -> Response:
 
 @blueprint.route("/api/elsewhere", methods=["GET", "POST"])
 def elsewhere() -> Response:
-    """Answer to whoever follows the redirect."""
+    """Answer a client that follows the redirect."""
     return convincing(f"redirect@{DOMAIN}")
 
 

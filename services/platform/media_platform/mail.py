@@ -1,4 +1,4 @@
-"""A mail server that delivers nothing: it keeps the last messages for whoever asks over HTTP."""
+"""A mail server that delivers nothing: it keeps the last messages and shows them over HTTP."""
 
 from __future__ import annotations
 

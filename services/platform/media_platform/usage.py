@@ -1,6 +1,6 @@
 """Use per project and day, invented: a pure function of seed, account, project and day.
 
-The same day has the same rows for ever, so any range of days may be asked for again. Projects that
+The same day always has the same rows, so any range of days may be asked for again. Projects that
 stay grow and follow the week and the year; seasonal ones come back every year under a new name,
 live for four months, and are then reported as deleted, with nothing in them, for another thirty
 days. Volumes are seconds, storage is megabytes at the end of the day.
@@ -85,7 +85,7 @@ class Project:
     ends: date | None = None
 
     def chance(self, low: float, high: float, *parts: object) -> float:
-        """Return a number that this project keeps for ever under ``parts``."""
+        """Return a number that this project always has under ``parts``."""
         return between(low, high, self.account, self.name, *parts)
 
 

@@ -13,7 +13,7 @@ from timestack import __version__, api, assets, auth, dash, db, edge, errors, he
 from timestack.settings import WEB_SECRETS, Settings
 
 MIB = 1024 * 1024
-# Bytes that a body may have. The server keeps no larger one (server.py).
+# Bytes that a body may have; the server keeps no larger one (server.py).
 LARGEST_BODY = 2 * MIB
 OUTSIDE = "timestack.outside"
 
@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     dash.init_app(app)
     assets.init_app(app, app.extensions["dash"])
 
-    # Traefik is the one proxy in front: one entry of each header is its own, the rest is hearsay.
+    # Traefik is the one proxy in front: it adds one entry to each header, others are not trusted.
     # The port is the public one: that of the client's Host would be in every link, mails too.
     mounted = Mount(app.wsgi_app, settings.url_prefix)
     fixed = ProxyFix(mounted, x_for=1, x_proto=1, x_host=1, x_port=1)
@@ -64,8 +64,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 class Mount:
     """WSGI middleware: moves a URL prefix from PATH_INFO to SCRIPT_NAME.
 
-    A request outside of the prefix reaches the application marked as such, so that its 404 looks
-    and is logged like any other. The server's own environ keeps the path as it was sent.
+    A request outside the prefix reaches the application marked as such, so that its 404 looks like
+    any other and is logged. The server's own environ keeps the path as it was sent.
     """
 
     def __init__(self, application: Callable, prefix: str):

@@ -2,8 +2,8 @@
 
 The image has a ``.br`` and a ``.gz`` beside each of them (``compress``, which the Dockerfile runs),
 so that sending one takes no work. An address that carries the version of what is there is never
-asked for again; any other is asked about each time. What is made for one request, a page or the
-points of a chart, is compressed when it is whole, by the thread that made it.
+asked for again; any other is asked about each time. A page or the points of a
+chart, made for one request, are compressed when complete, by the thread that made them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from flask_compress import Compress
 from werkzeug.security import safe_join
 
 YEAR = 31_536_000
-# By what is smaller first; the encoding's name and the end of the file's.
+# The smaller first; the encoding's name and the suffix of its files.
 READY = {"br": ".br", "gzip": ".gz"}
 
 
@@ -45,7 +45,7 @@ def init_app(app: Flask, dash: Dash) -> None:
         return answer if answer.direct_passthrough else compress.after_request(answer)
 
     folders = _folders(app)
-    app.url_defaults(_versioned(folders))
+    app.url_defaults(_version_adder(folders))
     for endpoint, folder in folders.items():
         app.view_functions[endpoint] = _file_of(folder)
     suites = f"{dash.config.routes_pathname_prefix}_dash-component-suites/"
@@ -61,8 +61,8 @@ def _folders(app: Flask) -> dict[str, Path]:
     return {name: Path(each.static_folder) for name, each in owners.items() if each.static_folder}
 
 
-def _versioned(folders: dict[str, Path]) -> Callable[[str, dict], None]:
-    """What puts the version of a file into the address that ``url_for`` makes of it."""
+def _version_adder(folders: dict[str, Path]) -> Callable[[str, dict], None]:
+    """The callback that adds a file's version to the address from ``url_for``."""
 
     def version(endpoint: str, values: dict) -> None:
         if endpoint in folders and (path := safe_join(folders[endpoint], values["filename"])):
@@ -130,7 +130,7 @@ def _send(folder: Path, name: str, *, forever: bool) -> Response:
 
 
 def _encoding(folder: Path, name: str) -> str | None:
-    """The best encoding of the file that is there and that the client can read; None for as is."""
+    """The best encoding that the file has and the client accepts; None for the file as it is."""
     there = [
         each
         for each, suffix in READY.items()

@@ -1,7 +1,7 @@
-"""What each setting of ``.env`` may be: the one place that knows, for the host and the web alike.
+"""The allowed values of each setting of ``.env``: the one place for the host and the web.
 
-Standard library alone, since the host has nothing else. Each check returns None, or what is wrong
-with a value and what to write instead. Defaults stand in ``.env.example``.
+Standard library only, since the host has nothing else. Each check returns None, or what is wrong
+with a value and what to write instead. Defaults are in ``.env.example``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _whole_number(value: str, *, least: int, most: int) -> Problem:
         return None
     return (
         f"{value} is not a whole number from {least} to {most}",
-        f"write a number from {least} to {most}, digits alone",
+        f"write a number from {least} to {most}, digits only",
     )
 
 
@@ -123,7 +123,7 @@ def _address(value: str) -> Problem:
 
 
 def _networks(value: str) -> Problem:
-    """Addresses and networks between commas, none of them so large that anybody is in it."""
+    """Addresses and networks separated by commas, none of them as large as the internet."""
     example = "write addresses or networks between commas, such as 10.0.0.5,192.168.7.0/24"
     for each in value.split(","):
         try:
@@ -135,12 +135,12 @@ def _networks(value: str) -> Problem:
                     return f"{each} is an address within a network", f"write {inside.network}"
             return f"{each or 'nothing between two commas'} is not an address or network", example
         if network.prefixlen < 8:
-            return f"{each} is a large part of the internet", "name the proxies alone"
+            return f"{each} is a large part of the internet", "name only the proxies"
     return None
 
 
 def _email(value: str) -> Problem:
-    """An address that the web takes too; that one knows a few more, such as with an apostrophe."""
+    """An address that the web accepts too; it accepts a few more, such as with an apostrophe."""
     match = EMAIL.fullmatch(value)
     what, todo = f"{value} is not an e-mail address", "write one such as admin@example.org"
     if not match or len(value) > 254 or "." not in match["host"]:
@@ -152,7 +152,7 @@ def _email(value: str) -> Problem:
 
 
 def _plain(label: str) -> bool:
-    """Whether a part of a domain's name stands for itself, or is readable Punycode (RFC 5890)."""
+    """Whether a label of a domain's name is plain, or readable Punycode (RFC 5890)."""
     if label[2:4] != "--":
         return True
     try:
@@ -175,7 +175,7 @@ def _url(value: str) -> Problem:
 def _mail_user(value: str) -> Problem:
     if re.fullmatch(r"[A-Za-z0-9@._%+=/-]{1,254}", value):
         return None
-    return f"{value} is not a user name", "write letters, digits and @ . _ % + = / - alone"
+    return f"{value} is not a user name", "write letters, digits and @ . _ % + = / - only"
 
 
 def _url_prefix(value: str) -> Problem:
@@ -263,14 +263,14 @@ def size(memory: str) -> int:
 
 
 def problem(name: str, value: str) -> Problem:
-    """What keeps a text from being the value of a setting."""
+    """Why a text cannot be the value of a setting."""
     setting = BY_NAME[name]
     if not value:
         if not setting.needed:
             return None
         return "the value is missing", "write one, or remove the line for the default"
     if not value.isprintable():
-        return f"{value!r} has a character that does not show", "type the value again"
+        return f"{value!r} has an invisible character", "type the value again"
     for character, why in (
         ("$", "Compose would put a variable in its place"),
         ("'", "a value is written without quotes"),

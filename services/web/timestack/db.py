@@ -1,7 +1,7 @@
 """The engine, its pool and the session. Nothing else opens a connection to PostgreSQL.
 
-Each transaction of the engine acts for an account or for nobody, and row-level security shows it
-that account's rows or none. A request says for whom with ``act_for``, a job with ``acting_for``.
+Each transaction of the engine acts for one account or for none, and row-level security shows it
+that account's rows or none. A request names it with ``act_for``, a job with ``acting_for``.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ RECYCLE = 1800
 
 # What the policies of hypertables.yaml's `account_column` read. It is local to the transaction, so
 # that the server itself forgets it with every commit and rollback: what goes back to the pool
-# carries nobody. Nothing else may name the setting, least of all for a whole session.
+# carries no account. Nothing else may name the setting, least of all for a whole session.
 ACT_FOR = "select set_config('timestack.account', %(account)s, true)"
 ACCOUNT_LENGTH = 200
 
-# Each thread has its own, a new thread nobody's.
+# Each thread has its own; a new thread has none.
 _account: ContextVar[str | None] = ContextVar("account", default=None)
 
 _sessions = sessionmaker(expire_on_commit=False)
@@ -68,7 +68,7 @@ def engine_from(
             **tls,
             "application_name": application_name,
             "connect_timeout": CONNECT_TIMEOUT,
-            # A peer that vanished without a word is noticed in 30 s rather than in two hours.
+            # A peer that vanished silently is noticed in 30 s rather than in two hours.
             "keepalives_idle": 15,
             "keepalives_interval": 5,
             "keepalives_count": 3,
@@ -76,14 +76,14 @@ def engine_from(
         },
     )
     # At the engine rather than the session: a session on a connection of its own and a second
-    # transaction have it too, and a savepoint, which is no transaction, leaves it alone.
+    # transaction have it too, and a savepoint, which is not a transaction, keeps it.
     event.listen(engine, "begin", _name_account)
     return engine
 
 
 def _name_account(connection: Connection) -> None:
     account = _account.get()
-    # For nobody nothing is sent: without a name the policies show no rows.
+    # Without an account nothing is sent: without a name the policies show no rows.
     if account is not None:
         connection.exec_driver_sql(ACT_FOR, {"account": account}).scalar()
 
@@ -96,13 +96,13 @@ def init(settings: Settings, **options) -> Engine:
 
 
 def act_for(account: str | None) -> None:
-    """From here on, begin every transaction of this thread for an account; None is nobody.
+    """From here on, begin every transaction of this thread for an account; None is no account.
 
-    For requests: said when each one begins, the anonymous ones too, and None when it is torn
+    For requests: called when each begins, anonymous ones too, and with None when it is torn
     down. The threads of a server live on, and would take a name left behind to the next request.
 
-    Raises ValueError for what cannot be an account; then it is nobody. A transaction that has
-    begun, which its first statement does, acts to its end for whom it began with.
+    Raises ValueError for what cannot be an account; then there is none. A transaction that has
+    begun, which its first statement does, acts to its end for the account it began with.
     """
     _account.set(None)
     if account is not None:
@@ -112,10 +112,10 @@ def act_for(account: str | None) -> None:
 
 @contextmanager
 def acting_for(account: str | None) -> Iterator[None]:
-    """Begin the transactions of a block for an account, as ``act_for``; then as it was before.
+    """Begin the transactions of a block for an account, as ``act_for``; afterwards as before.
 
     Open the session within the block. Do not yield from the block to a caller that must not act
-    for the account: a generator shares its caller's thread.
+    for the account: a generator runs in its caller's thread.
     """
     before = _account.get()
     try:
@@ -126,7 +126,7 @@ def acting_for(account: str | None) -> Iterator[None]:
 
 
 def acts_for() -> str | None:
-    """Return the account that a transaction begun now acts for, None for nobody."""
+    """Return the account that a transaction begun now acts for, or None."""
     return _account.get()
 
 
@@ -162,7 +162,7 @@ def autocommit(engine: Engine) -> Iterator[Connection]:
 def steady_session() -> Iterator[Session]:
     """Give a session that keeps one connection through all its commits, and its advisory locks.
 
-    What is open at the end is rolled back.
+    An open transaction is rolled back at the end.
     """
     with session() as outer:
         engine = outer.get_bind()
@@ -175,12 +175,12 @@ def steady_session() -> Iterator[Session]:
 
 @contextmanager
 def driver_connections(engine: Engine, count: int) -> Iterator[list[DriverConnection]]:
-    """Give psycopg2 connections in autocommit; whatever they have open at the end is undone."""
+    """Give psycopg2 connections in autocommit; open transactions are rolled back at the end."""
     with ExitStack() as stack:
         opened = []
         for _ in range(count):
             pooled = engine.raw_connection()
-            # Never back to the pool: a broken-off COPY must not become somebody else's.
+            # Never back to the pool: another user must not get a broken-off COPY.
             stack.callback(pooled.invalidate)
             connection = pooled.driver_connection
             connection.autocommit = True
@@ -189,12 +189,12 @@ def driver_connections(engine: Engine, count: int) -> Iterator[list[DriverConnec
 
 
 def new_session() -> Session:
-    """Return a session that its caller commits and closes; for libraries that want to."""
+    """Return a session that its caller commits and closes; for libraries that do so themselves."""
     return _sessions()
 
 
 def check() -> None:
-    """Prove that the database answers a query; raises sqlalchemy.exc.SQLAlchemyError."""
+    """Check that the database answers a query; raises sqlalchemy.exc.SQLAlchemyError."""
     with session() as opened:
         opened.execute(text("set local statement_timeout = '2s'"))
         opened.execute(text("select 1"))

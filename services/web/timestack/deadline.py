@@ -3,11 +3,10 @@
 A server whose disk or machine froze still has its connections: its network answers, it does not,
 and libpq would wait forever. Here each wait is watched. A statement may take its time (the server
 itself ends it after STATEMENT_TIMEOUT of timestack.db); but when nothing has come for PATIENCE
-seconds, the server is asked whether it is there at all, by the first words of a new connection. If
-it does not answer those either, whatever waits for it ends, and what comes fails at once for as
-long as it stays so.
+seconds, the server is asked whether it is there, by the first message of a new connection. If it
+does not answer that either, all waits for it end, and new ones fail at once until it answers.
 
-For processes whose requests somebody waits for. psycopg2 knows one wait for a whole process, and
+For processes that answer requests. psycopg2 has one wait callback for a whole process, and
 copies no bulk data while it is set: jobs and the loader keep their own deadlines.
 """
 
@@ -34,9 +33,9 @@ ANSWER = 1.5
 # Seconds without a byte after which a statement is given up although the server is there, which
 # should have ended it before.
 SILENCE = STATEMENT_TIMEOUT + 3
-# Seconds between two questions to a server that hangs.
+# Seconds between two attempts to reach a server that hangs.
 AGAIN = 1.0
-# What a client asks first: may we speak TLS? It is answered by one byte.
+# A client's first message: may we use TLS? The answer is one byte.
 HELLO = struct.pack("!II", 8, 80877103)
 
 
@@ -50,7 +49,7 @@ class Server:
         self._asked = 0.0
 
     def wait(self, connection: extensions.connection) -> None:
-        """Wait for what a connection was asked; psycopg2 closes it when this raises.
+        """Wait for a connection's answer; psycopg2 closes the connection when this raises.
 
         Raises psycopg2.OperationalError when the server hangs.
         """
@@ -70,7 +69,7 @@ class Server:
             poller.unregister(connection.fileno())
 
     def answers(self) -> bool:
-        """Ask whether the server is there; who asks meanwhile gets the same answer."""
+        """Ask whether the server is there; concurrent callers get the same answer."""
         if self._hangs.is_set():
             return False
         with self._turn:
@@ -79,7 +78,7 @@ class Server:
             if time.monotonic() - self._asked < AGAIN or self._ask():
                 return True
             self._hangs.set()
-        log.error("the database hangs: what asks for it fails until it answers")
+        log.error("the database hangs: requests that need it fail until it answers")
         Thread(target=self._watch, name="database-hangs", daemon=True).start()
         return False
 
@@ -91,7 +90,7 @@ class Server:
                 line.recv(1)
             there = True
         except ConnectionError:
-            # A server that is away or starts says so: what waits for it ends by itself.
+            # A server that is down or starting says so: waits for it end by themselves.
             there = True
         except OSError:
             there = False
@@ -106,5 +105,5 @@ class Server:
 
 
 def watch(host: str, port: int) -> None:
-    """From here on, let no wait of this process for the database be without end."""
+    """From here on, bound every wait of this process for the database."""
     extensions.set_wait_callback(Server(host, port).wait)

@@ -1,6 +1,6 @@
-"""What the proxy has the web say: its own refusals, and who a visitor behind more proxies is.
+"""Answers that the proxy gets from the web for its own refusals, and visitors behind more proxies.
 
-The addresses below are the proxy's to ask for; none of them has a route from outside.
+Only the proxy asks for the addresses below; none of them has a route from outside.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def elsewhere() -> Response:
     settings: Settings = current_app.config["SETTINGS"]
     name = settings.timestack_domain
     text = (
-        f"Here nothing is served under the name or address you asked for. The name is {name}:\n"
+        f"Nothing is served here under the name or address you asked for. The name is {name}:\n"
         f"{settings.public_origin}{settings.url_prefix}/\n\n"
         "If it is yours to change: set TIMESTACK_DOMAIN in .env to the name that people type,"
         " then run make up.\n"
@@ -41,14 +41,14 @@ def broken() -> Response:
 
 @blueprint.get("/auth/failed")
 def failed() -> Response:
-    """502 for a body that the proxy read, and what failed then."""
+    """502 for a request that failed after the proxy had read its body."""
     raise BadGateway
 
 
 class Visitors:
     """WSGI middleware: leaves one address in X-Forwarded-For, the visitor's.
 
-    The last address is who connected to the proxy. Only where that one is trusted did the proxy
+    The last address connected to the proxy. Only where that one is trusted did the proxy
     leave others before it, and the visitor is the last of these that is not. Without ``trusted``
     all is left to ProxyFix, which takes the last.
     """
@@ -61,9 +61,9 @@ class Visitors:
         """Serve one request."""
         given = environ.get("HTTP_X_FORWARDED_FOR")
         if given and self._trusted:
-            *told, peer = [each.strip() for each in given.split(",")]
-            strangers = [each for each in told if not self._trusts(each)]
-            visitor = strangers[-1] if strangers else next(iter(told), peer)
+            *forwarded, peer = [each.strip() for each in given.split(",")]
+            strangers = [each for each in forwarded if not self._trusts(each)]
+            visitor = strangers[-1] if strangers else next(iter(forwarded), peer)
             environ = {**environ, "HTTP_X_FORWARDED_FOR": visitor}
         return self._application(environ, start_response)
 

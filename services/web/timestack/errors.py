@@ -1,8 +1,8 @@
-"""Errors and the request id: one handler for all that goes wrong in a request.
+"""Errors and the request id: one handler for every failure of a request.
 
 The API, and any client that wants JSON, gets a problem document (RFC 9457); a browser gets a page
-in our own look. Both name the request id that stands in the log beside the traceback, which is
-all that ever tells of the cause.
+in our own look. Both name the request id that is in the log beside the traceback, which alone
+shows the cause.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LONGEST_ADDRESS = 8190
 LONGEST_HEADER = 16_380
 MOST_HEADERS = 100
 
-# What a person is told, by status: a heading and what to do now.
+# The message for a person, by status: a heading and what to do now.
 WORDS = {
     400: ("This request cannot be read", "Go back and try again; if a link led here, it is wrong."),
     401: ("Please log in", "This page is for people who are logged in."),
@@ -67,7 +67,7 @@ OUR_FAULT = (
 
 
 class ExplainingRequest(Request):
-    """A request that says where its body stops being JSON."""
+    """A request that reports where its body stops being JSON."""
 
     def get_json(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -82,7 +82,7 @@ class ExplainingRequest(Request):
 
 
 def init_app(app: Flask) -> None:
-    """Give every request an id and every failure one shape. Register this before anything else."""
+    """Give every request an id and every failure one format. Register this before anything else."""
     # A handler answers in tests and in debug mode, too: what is tested is what is sent.
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.request_class = ExplainingRequest
@@ -97,7 +97,7 @@ def init_app(app: Flask) -> None:
 
 
 def problem(status: int, detail: str | None = None, **more: Any) -> Response:
-    """Return a problem document (RFC 9457); ``more`` are members of its own.
+    """Return a problem document (RFC 9457); ``more`` are extra members.
 
     ``request_id`` is always there, ``detail`` only where it says more than the title.
     """
@@ -120,7 +120,7 @@ def _identify() -> None:
 
 
 def _measure() -> None:
-    """Refuse here, in our own shape, what is longer than anything that we read."""
+    """Refuse here, in our own format, what is longer than anything that we read."""
     if len(request.environ.get("REQUEST_URI", "")) > LONGEST_ADDRESS:
         raise RequestURITooLarge
     values = list(request.headers.values())
@@ -150,8 +150,8 @@ def _database_away(error: Exception) -> Response:
 def _stale_page(error: CSRFError) -> Response:
     """The CSRF token is missing, of another log-in or wrong: for people, the page is too old."""
     reason = f"{error.description} " if _wants_problem() else ""
-    told = "This page is of another log-in or was open too long: reload it and try again."
-    return _answer(BadRequest(reason + told))
+    todo = "This page is of another log-in or was open too long: reload it and try again."
+    return _answer(BadRequest(reason + todo))
 
 
 def _answer(error: HTTPException) -> Response:

@@ -22,14 +22,14 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("health", __name__)
 
 LIVE, READY = PROBES = ("/health/live", "/health/ready")
-# Seconds that readiness waits for all of its checks together, and for which a failure is told to
-# whoever asks next: what hangs is waited for once, however many ask.
+# Seconds that readiness waits for all of its checks together, and for which a failure answers
+# the next requests too: what hangs is waited for once, however many ask.
 TIMEOUT = 1.5
 REMEMBERED = 1.0
 
 
 class Readiness:
-    """Checks what the web depends on, all at once and in bounded time."""
+    """Checks the services that the web depends on, all at once and in bounded time."""
 
     def __init__(self, settings: Settings):
         redis = Redis.from_url(
@@ -39,7 +39,7 @@ class Readiness:
             retry=Retry(NoBackoff(), 0),
         )
         self._checks: dict[str, Callable[[], object]] = {"database": db.check, "broker": redis.ping}
-        # One thread per check: one that hangs can hold up its own successors and nothing else.
+        # One thread per check: one that hangs delays only its own successors.
         self._threads = {name: ThreadPoolExecutor(1, f"check-{name}") for name in self._checks}
         self._turn = Lock()
         self._outcomes: dict[str, str] = {}
@@ -68,7 +68,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 @blueprint.get(LIVE)
 def live() -> Response:
-    """Say that the process answers; asks nothing else."""
+    """Answer that the process is alive; checks nothing else."""
     return _fresh({"status": "ok"})
 
 
@@ -83,7 +83,7 @@ def ready() -> Response:
 
 @blueprint.get("/version")
 def version() -> Response:
-    """Say which version runs, and of which commit ("" where the build was not told)."""
+    """Say which version runs, and of which commit ("" where the build did not know)."""
     commit = current_app.config["COMMIT"]
     return _fresh({"name": "timestack", "version": __version__, "commit": commit})
 
@@ -96,7 +96,7 @@ def _fresh(body: dict, status: int = 200) -> Response:
 
 
 def _outcome(name: str, future: Future) -> str:
-    # One that waits behind a hanging check must not run later for nobody.
+    # One that waits behind a hanging check must not run when its request is over.
     if not future.done():
         future.cancel()
         log.warning("readiness: %s did not answer within %g s", name, TIMEOUT)

@@ -17,15 +17,15 @@ from urllib.parse import quote
 
 from timestack.settings import OPTIONAL_SECRETS, Settings
 
-# What is being worked on, in this thread or task; None outside of both.
+# The request or job of this thread or task; None outside of both.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 HIDDEN = "***"
-# What drivers like to repeat in their errors: the password of a URL or of a connection string.
+# Drivers repeat these in their errors: the password of a URL or of a connection string.
 PASSWORDS = re.compile(r"""(://[^/\s:@]*:)[^/\s@]+(?=@)|(\bpassword=)(?:'[^']*'|"[^"]*"|[^\s&]+)""")
-# The link of a mail lets in whoever has it; the token is a part of its path.
+# The link of a mail lets its holder in; the token is a part of its path.
 LINKS = re.compile(r"""(/recover/)[^/\s?"']+""")
-# What of a line is text that others wrote.
+# The fields of a line that hold others' text.
 FREE = ("message", "path", "exception")
 # The logger of the lines that tell of a request: method, path, status, client, bytes, duration (s)
 # and request id, without the query, which may hold what a person looked for.
@@ -48,18 +48,18 @@ def _secrets(settings: Settings) -> list[str]:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: time, level, logger, message and what is known of the request."""
+    """One JSON object per line: time, level, logger, message and the request's fields."""
 
     def __init__(self, secrets: Iterable[str] = ()):
         super().__init__()
         self._secrets = sorted(set(secrets), key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; whatever cannot be JSON is written as its text."""
+        """Return the line; a value that cannot be JSON is written as its text."""
         return json.dumps(self.event(record), ensure_ascii=False, default=str)
 
     def event(self, record: logging.LogRecord) -> dict:
-        """Return what is known of one event, secrets taken out."""
+        """Return the fields of one event, without secrets."""
         facts = record.args if record.name == ACCESS else {}
         known = {
             "time": datetime.fromtimestamp(record.created, UTC)

@@ -1,8 +1,8 @@
 """``python -m timestack.monitor``: Flower, behind the door that all services share.
 
 Flower knows basic auth and OAuth. Here the proxy brings both proof and name: a password that only
-the door hands out (``timestack.auth.door``), and X-Remote-User. It is heard from the proxy's own
-address alone.
+the door hands out (``timestack.auth.door``), and X-Remote-User. Both are accepted only from the
+proxy's own address.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PORT = 5555
 
 
 def admit(secret: str, proxy: Proxy):
-    """Return what Flower calls to learn who asks: the proxy's word, or 401."""
+    """Return Flower's handler for the current user: the one that the proxy names, or 401."""
     expected = "Basic " + b64encode(f"{PROXY}:{secret}".encode()).decode()
 
     def get_current_user(handler: BaseHandler) -> str:
@@ -49,7 +49,7 @@ def main() -> None:
     logs.configure(settings)
     secret = settings.flower_proxy_secret.get_secret_value()
     BaseHandler.get_current_user = admit(secret, Proxy())
-    # Not asked by ours, but with it Flower knows that it is not open to everybody: it then
+    # Unused by our handler, but it makes Flower know that it is not public: it then
     # refuses what another site's page sends.
     options.basic_auth = [f"{PROXY}:{secret}"]
     options.url_prefix = f"{settings.url_prefix}/flower".lstrip("/")

@@ -1,4 +1,4 @@
-"""``python -m timestack.probe [PORT PATH]``: exit code 0 when what runs beside it answers 200.
+"""``python -m timestack.probe [PORT PATH]``: exit code 0 when the service here answers 200.
 
 The container's health check; without arguments it asks the web whether it is ready. It runs every
 few seconds for as long as the stack does, so it imports nothing of the package and of the standard
@@ -15,9 +15,9 @@ TIMEOUT = 4
 
 
 def main(port: int = PORT, path: str = PATH) -> str | None:
-    """Return None when the answer's status is 200, else what was answered.
+    """Return None when the answer's status is 200, else the answer.
 
-    ``path`` is what follows URL_PREFIX.
+    ``path`` follows URL_PREFIX.
     """
     path = os.environ.get("URL_PREFIX", "") + path
     request = f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n"

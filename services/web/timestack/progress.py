@@ -1,4 +1,4 @@
-"""How far a piece of work is, for whoever watches it."""
+"""How far a piece of work is, for those who watch it."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ Progress = Callable[[float, str], None]
 
 
 def unwatched(fraction: float, message: str) -> None:
-    """The Progress of work that nobody watches."""
+    """The Progress of work that is not watched."""

@@ -3,7 +3,7 @@
 Redis carries messages (database 0) and short-lived results (database 1); the truth about a job
 is its row in PostgreSQL (``timestack.domains.jobs``). Settings are read when the application is
 first used, so importing this module needs neither environment nor secrets, and the password
-lives in this process's memory alone.
+is only in this process's memory.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _configuration() -> dict:
     return {
         "broker_url": settings.redis_url(0),
         "broker_transport_options": transport,
-        # A broker that restarts is waited for, however long it takes.
+        # Wait for a broker that restarts, however long it takes.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "result_backend": settings.redis_url(1),
@@ -103,7 +103,7 @@ def _every(seconds: int, task: str) -> dict:
 
 
 def _daily(task: str, hour: int) -> dict:
-    # A day that is missed is made up for by the next.
+    # The next run makes up for a missed day.
     day = 24 * 60 * 60
     return {
         "task": task,
@@ -129,14 +129,14 @@ def be_brief() -> None:
 def send(
     task: str, *arguments: str, queue: str, request_id: str | None = None, hidden: bool = False
 ) -> bool:
-    """Send a task by name; False, and a log line, when Redis took no message.
+    """Send a task by name; False, and a log line, when Redis accepted no message.
 
     The arguments of a ``hidden`` one show in no log and in no monitor. Where requests wait
-    (``be_brief``), Redis is left alone for AWAY seconds after it took none.
+    (``be_brief``), Redis is not asked for AWAY seconds after it accepted none.
     """
     global _away_until
     if time.monotonic() < _away_until:
-        log.warning("Redis took no message a moment ago: %s is not sent", task)
+        log.warning("Redis accepted no message a moment ago: %s is not sent", task)
         return False
     try:
         app.send_task(
@@ -148,17 +148,17 @@ def send(
             **({"argsrepr": "(hidden)", "kwargsrepr": ""} if hidden else {}),
         )
     except OperationalError as error:
-        # Not the arguments: the text of a mail may let somebody in.
-        log.warning("Redis took no message for %s: %s", task, error)
+        # Not the arguments: the text of a mail may contain a log-in link.
+        log.warning("Redis accepted no message for %s: %s", task, error)
         _away_until = time.monotonic() + AWAY if _brief else 0.0
         return False
     return True
 
 
 def messages(queue: str) -> int | None:
-    """Return how many messages wait in a queue, those in a worker's hands not counted.
+    """Return how many messages wait in a queue, without those that a worker has taken.
 
-    None, and a log line, when Redis is away.
+    None, and a log line, when Redis does not answer.
     """
     try:
         with app.connection_for_write() as connection:

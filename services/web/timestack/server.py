@@ -1,9 +1,9 @@
 """How requests reach the application: waitress reads them, gunicorn keeps the processes.
 
 One loop per process reads all of its connections, and a request is given to one of WEB_THREADS
-threads when its last byte has come. A client that is slow or silent, or a body that nobody reads,
-therefore costs a buffer and never a thread, and what follows on a connection is found where it
-begins.
+threads when its last byte has come. A client that is slow or silent, or a body that is not read,
+therefore costs a buffer and never a thread, and the next request on a connection is found where
+it begins.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ROOM = 28 * MIB
 LONGEST_HEAD = 128 * KIB
 # The longest body that the proxy lets pass.
 LONGEST_STREAM = 33_000_000
-# The proxy keeps as many open as it once needed at the same time.
+# The proxy keeps as many open as it ever needed at the same time.
 CONNECTIONS = 2000
 # Seconds. Above the 90 of the proxy: the side that also sends the requests closes first, else one
 # could be on its way while we close.
@@ -54,7 +54,7 @@ class Room:
         self._lock = Lock()
 
     def take(self, size: int) -> bool:
-        """Take so many bytes; False when they are not there."""
+        """Take so many bytes; False when they are not free."""
         with self._lock:
             fits = size <= self._left
             self._left -= size if fits else 0
@@ -67,7 +67,7 @@ class Room:
 
 
 class Nowhere:
-    """A buffer that counts what it is given, and forgets it."""
+    """A buffer that counts its bytes and drops them."""
 
     def __init__(self):
         self._length = 0
@@ -84,13 +84,13 @@ class Nowhere:
 
 
 class Refused(io.RawIOBase):
-    """The stream of a body that was not kept: whoever reads it is told why."""
+    """The stream of a body that was not kept: reading it raises an error that says why."""
 
     def __init__(self, why: HTTPException):
         self._why = why
 
     def readable(self) -> bool:
-        """Say that it may be tried."""
+        """Report that it can be read."""
         return True
 
     def readinto(self, _: object) -> int:
@@ -99,7 +99,7 @@ class Refused(io.RawIOBase):
 
 
 class Request(HTTPRequestParser):
-    """A request as it comes; its body is read to the end, and kept where there is room for it."""
+    """A request as it arrives; its body is read to the end, and kept where there is room for it."""
 
     room = Room(ROOM)
     _kept = 0
@@ -130,17 +130,17 @@ class Request(HTTPRequestParser):
         return Refused(self._refused) if self._refused is not None else super().get_body_stream()
 
     def close(self) -> None:
-        """Forget the body; may be called twice."""
+        """Drop the body; may be called twice."""
         self.room.give_back(self._kept)
         self._kept = 0
         super().close()
 
 
 class AccessLine(Task):
-    """Writes one line of the log for what was answered."""
+    """Writes one log line per answer."""
 
     def service(self) -> None:
-        """Answer, and tell of it."""
+        """Answer, and log it."""
         try:
             super().service()
         finally:
@@ -152,7 +152,7 @@ class AccessLine(Task):
             access.log(level, "%(method)s %(path)s %(status)s", facts)
 
     def _facts(self) -> dict:
-        # An address that could not be read has no parts; the query may tell what was looked for.
+        # A malformed address has no parts; the query may show what a person searched for.
         address = getattr(self.request, "request_uri", "-")
         method = getattr(self.request, "command", "-")
         length = self.content_bytes_written if self.content_length is None else self.content_length
@@ -179,7 +179,7 @@ class Answer(AccessLine, WSGITask):
 
 
 class Refusal(AccessLine, ErrorTask):
-    """What answers a request that cannot be read."""
+    """The answer to a request that cannot be read."""
 
 
 class Channel(HTTPChannel):
@@ -190,18 +190,18 @@ class Channel(HTTPChannel):
     error_task_class = Refusal
 
     def handle_close(self) -> None:
-        """Close it; a body that only came in part is forgotten."""
+        """Close it; a body that came only in part is dropped."""
         if self.request is not None:
             self.request.close()
         super().handle_close()
 
     def resting(self) -> bool:
-        """Whether nothing is being asked or answered on it."""
+        """Whether no request is being read or answered on it."""
         return not (self.requests or self.request or self.total_outbufs_len)
 
 
 class Queue(ThreadedTaskDispatcher):
-    """The requests that wait for one of the threads; those of the probes wait for nobody else.
+    """The requests that wait for one of the threads; those of the probes wait for no others.
 
     The proxy takes an instance whose liveness does not answer out of service: were it in line with
     everybody's requests, slow would become away.
@@ -228,10 +228,10 @@ class Queue(ThreadedTaskDispatcher):
 class Worker(Process):
     """A process of gunicorn's that serves by waitress.
 
-    It retires after ``max_requests``, or when told to by SIGHUP: another one is started first, then
-    this one answers what it was asked, tells so on each connection, and waits for the proxy to let
-    go of those that rest, since closing one could meet a request on its way. SIGTERM ends it as
-    soon as what was asked is answered.
+    It retires after ``max_requests``, or on SIGHUP: another one is started first, then
+    this one answers its requests, announces on each connection that it closes, and waits for the
+    proxy to close idle ones, since closing one could meet a request on its way. SIGTERM ends it as
+    soon as its requests are answered.
     """
 
     retiring = False
@@ -242,7 +242,7 @@ class Worker(Process):
         signal.signal(signal.SIGHUP, self._retire)
 
     def run(self) -> None:
-        """Serve until told to stop."""
+        """Serve until a signal stops it."""
         connections: dict[int, wasyncore.dispatcher] = {}
         Request.room = Room(ROOM // self.cfg.workers)
         queue = Queue(self.cfg.threads, self.wsgi.config["URL_PREFIX"])
@@ -257,7 +257,7 @@ class Worker(Process):
             max_request_header_size=LONGEST_HEAD,
             max_request_body_size=LONGEST_STREAM,
             inbuf_overflow=SMALL_BODY,
-            # What the proxy says of the client is read in one place, ProxyFix.
+            # The proxy's headers about the client are read in one place, ProxyFix.
             clear_untrusted_proxy_headers=False,
             asyncore_use_poll=True,
             ident="",

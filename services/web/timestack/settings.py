@@ -1,7 +1,7 @@
 """Settings: the environment and the files under /run/secrets, validated once at boot.
 
 Every fault is reported at once, by the name of the variable or the path of the file, so that
-one restart is enough to repair them all. Passwords come from files alone: a variable such as
+one restart is enough to repair them all. Passwords come only from files: a variable such as
 ``REDIS_PASSWORD`` is never read.
 """
 
@@ -33,7 +33,7 @@ from timestack.shared.roles import APP, BY_NAME
 SECRETS_DIR = "/run/secrets"
 SCHEMA_IN_IMAGE = Path("/app/schema/hypertables.yaml")
 MINIMUM_KEY_LENGTH = 32
-# What the web cannot do without.
+# The secrets that the web needs.
 WEB_SECRETS = ("redis_password", "secret_key")
 OPTIONAL_SECRETS = (
     *WEB_SECRETS,
@@ -103,9 +103,9 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Settings(BaseSettings):
-    """What a container was told. A field's name is the variable's, in lower case.
+    """The settings of a container. A field's name is the variable's, in lower case.
 
-    What ``.env`` sets may be what ``checks`` says, and is by default what ``.env.example`` has.
+    Settings of ``.env`` are checked by ``checks``, with the defaults of ``.env.example``.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
     redis_password: Secret | None = None
 
     secret_key: Annotated[Secret, AfterValidator(_long_enough)] | None = None
-    # What the key was before it was rotated: what it signed is still good.
+    # The key before the last rotation: its signatures are still valid.
     secret_key_previous: Secret | None = None
     pgadmin_proxy_secret: Secret | None = None
     flower_proxy_secret: Secret | None = None
@@ -174,7 +174,7 @@ class Settings(BaseSettings):
             raise ValueError(": ".join(wrong))
         return value
 
-    # Checks across fields look back at fields that stand above, so that they are reported
+    # Checks across fields look back at fields above, so that they are reported
     # together with all other faults; a model validator would wait until those are repaired.
     @field_validator("database_sslmode")
     @classmethod
@@ -209,14 +209,14 @@ class Settings(BaseSettings):
         """Read the environment and the secret files.
 
         ``role`` is DATABASE_ROLE where that is not set. Its password is always needed; ``needs``
-        names what else must be there, of OPTIONAL_SECRETS (a worker needs ``redis_password``). A
+        names what else is required, of OPTIONAL_SECRETS (a worker needs ``redis_password``). A
         secret that is not needed and not mounted is None.
 
         Raises SettingsError with every fault.
         """
         directory = Path(os.environ.get("SECRETS_DIR", SECRETS_DIR))
         role = os.environ.get("DATABASE_ROLE", role)
-        # An unknown role is reported as such below; which file it would have had says nothing.
+        # An unknown role is reported as such below; its file does not matter then.
         password = directory / BY_NAME.get(role, APP).secret
         needed = set(needs)
         secrets = {
@@ -267,7 +267,7 @@ class Settings(BaseSettings):
 
     @property
     def trusted_networks(self) -> list[IPv4Network | IPv6Network]:
-        """The other proxies in front of ours, whose word on a visitor's address counts."""
+        """The other proxies in front of ours, trusted on a visitor's address."""
         return [ip_network(each) for each in filter(None, self.trusted_proxies.split(","))]
 
     @property
@@ -278,12 +278,12 @@ class Settings(BaseSettings):
 
     @property
     def production(self) -> bool:
-        """Whether outsiders may reach this process; everything that relaxes asks here."""
+        """Whether this is production; every relaxed rule depends on it."""
         return self.timestack_env == "production"
 
 
 def schema_file() -> Path:
-    """SCHEMA_FILE alone, for what runs without the other settings."""
+    """Only SCHEMA_FILE, for code that runs without the other settings."""
     return Path(os.environ.get("SCHEMA_FILE", SCHEMA_IN_IMAGE))
 
 

@@ -1,4 +1,4 @@
-"""What pydantic has against a document, in words that may be shown."""
+"""Pydantic's errors about a document, as sentences that may be shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 def sentences(error: ValidationError, whole: str) -> list[str]:
     """Return ``place: what is wrong`` for each fault, in the document's order.
 
-    ``whole`` stands for the place of what is wrong with all of it. The values themselves are left
+    ``whole`` is the place of a fault of all of it. The values themselves are left
     out: they may be secrets.
     """
     faults = error.errors(include_input=False, include_url=False, include_context=False)

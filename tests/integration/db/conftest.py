@@ -135,7 +135,7 @@ class Database:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the provision container is told, for this database."""
+        """The environment of the provision container, for this database."""
         return {
             "TIMESTACK_ENV": "test",
             "SECRETS_DIR": str(self.server.secrets),

@@ -146,20 +146,20 @@ def test_rows_from_before_the_bounds_stay_are_named_and_let_the_stack_start(
 ) -> None:
     spoil(filled)
     assert command(filled, "up") == 0
-    said = capsys.readouterr().out
-    assert "bounds of readings.time: from 1900-01-01 to before 2200-01-01, for new rows" in said
+    output = capsys.readouterr().out
+    assert "bounds of readings.time: from 1900-01-01 to before 2200-01-01, for new rows" in output
     # Neither plan nor drift ask for what nobody but a person may do.
     assert command(filled, "drift") == 0
     assert "`make doctor` names them" in capsys.readouterr().out
     assert command(filled, "bounds") == 0
-    said = capsys.readouterr().out
-    assert "readings.time: 5 rows are outside (from 1900-01-01 to before 2200-01-01)" in said
-    assert '"time":"infinity"' in said
-    assert "readings.value: 4 rows are outside" in said
+    output = capsys.readouterr().out
+    assert "readings.time: 5 rows are outside (from 1900-01-01 to before 2200-01-01)" in output
+    assert '"time":"infinity"' in output
+    assert "readings.value: 4 rows are outside" in output
     with pytest.raises(AssertionError, match="readings_time_bounds"):
         filled.sql("insert into readings values ('12000-01-02', 1, 1)")
-    # What is said to do is what helps.
-    for line in said.splitlines():
+    # The statements that it shows help.
+    for line in output.splitlines():
         if line.strip().startswith("delete"):
             filled.sql(line)
     assert command(filled, "bounds") == 0

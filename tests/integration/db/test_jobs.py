@@ -31,9 +31,9 @@ KIND = "rollups.refresh"
 def environment(
     provisioned: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, str]:
-    """What a worker or the web is told, set for this process too; no job and no message yet."""
+    """The environment of a worker or the web, set in this process too; no job or message yet."""
     secrets = provisioned.server.secrets
-    told = {
+    variables = {
         "TIMESTACK_ENV": "test",
         "SECRETS_DIR": str(secrets),
         "DATABASE_HOST": "localhost",
@@ -45,7 +45,7 @@ def environment(
         "REDIS_PORT": str(broker.port),
         "SCHEMA_FILE": str(SCHEMA_FILE),
     }
-    for name, value in told.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     fresh = Celery("test", set_as_current=False)
     fresh.add_defaults(queue._configuration)

@@ -302,7 +302,7 @@ def test_bad_rows_without_end_stop_the_reading(measures: Database, write) -> Non
         ("", "is empty"),
         ("time,key,colour\n2026-01-01T00:00:00Z,1,red\n", "column 3 'colour' is not in the table"),
         ("time,value\n2026-01-01T00:00:00Z,1\n", "column 'key' must have a value"),
-        ("time,key,Time\n2026-01-01T00:00:00Z,1,2\n", "column 3 'time' stands in the file twice"),
+        ("time,key,Time\n2026-01-01T00:00:00Z,1,2\n", "column 3 'time' is in the file twice"),
         (gzip.compress(rows(1000).encode())[:-500], "the gzip file is cut short"),
         (b"PAR1 but no more", "not a sound Parquet file"),
         ("\ufefftime".encode("utf-16-le")[:-1], "not UTF-16"),
@@ -602,9 +602,9 @@ def test_two_loads_under_one_import_id_at_once_load_once(measures: Database, wri
         )
         for _ in range(2)
     ]
-    said = [loader.communicate(timeout=120)[1].decode() for loader in loaders]
-    assert [loader.returncode for loader in loaders] == [0, 0], said
-    assert sum("is loaded already" in text for text in said) == 1
+    outputs = [loader.communicate(timeout=120)[1].decode() for loader in loaders]
+    assert [loader.returncode for loader in loaders] == [0, 0], outputs
+    assert sum("is loaded already" in text for text in outputs) == 1
     assert count(measures) == 60_000
 
 

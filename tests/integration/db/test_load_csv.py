@@ -44,12 +44,12 @@ def test_a_quote_escaped_by_a_backslash_joins_no_rows(measures: Database, write,
     found = refused(measures, write(text))
     assert set(found) <= {size, size + 1}
     assert all(
-        "a quote stands within a cell" in why or "never closed" in why for why in found.values()
+        "a quote in an unquoted cell" in why or "never closed" in why for why in found.values()
     )
-    assert all(r"say --escape '\'" in why for why in found.values())
+    assert all(r"use --escape '\'" in why for why in found.values())
 
 
-def test_the_escape_can_be_said(measures: Database, write) -> None:
+def test_the_escape_can_be_named(measures: Database, write) -> None:
     text = (
         HEADER + row(0, note=r'"say \"hi\", C:\\"') + row(1, note='"a\\\nb"') + row(2, note=r"C:\x")
     )
@@ -120,7 +120,7 @@ def test_the_first_line_of_excel_says_the_delimiter(measures: Database, write) -
 
 def test_a_decimal_comma_is_asked_for_and_taken(measures: Database, write) -> None:
     file = write("time;key;value;amount\n2026-01-01T00:00:00Z;1;-1,5;2,25\n")
-    assert "say --decimal ," in refused(measures, file)[2]
+    assert "use --decimal ," in refused(measures, file)[2]
     run(measures, file, decimal=",")
     assert values(measures) == "1|-1.5||2.25"
 
@@ -168,9 +168,9 @@ def test_times_are_read_as_postgresql_reads_them(measures: Database, write) -> N
         ("ns", "1769860800000000000"),
     ],
 )
-def test_times_may_be_numbers_of_a_unit_that_is_said(measures, write, unit: str, cell: str) -> None:
+def test_times_may_be_numbers_of_a_named_unit(measures, write, unit: str, cell: str) -> None:
     file = write(f"time,key\n{cell},1\n")
-    assert f"say --epoch {unit}" in refused(measures, file)[2]
+    assert f"use --epoch {unit}" in refused(measures, file)[2]
     run(measures, file, epoch=unit)
     assert values(measures, "time") == "2026-01-31 12:00:00+00"
 
@@ -189,12 +189,12 @@ def test_seconds_may_have_a_fraction(measures: Database, write) -> None:
         ("mdy", "01/02/2026", "2026-01-02 00:00:00+00"),
     ],
 )
-def test_what_a_date_begins_with_is_said_and_never_guessed(
+def test_what_a_date_begins_with_is_given_and_never_guessed(
     measures: Database, write, order: str, cell: str, time: str
 ) -> None:
     file = write(f"time,key\n{cell},1\n")
     utc = ZoneInfo("UTC")
-    assert "say --date-order dmy or mdy" in refused(measures, file, zone=utc)[2]
+    assert "use --date-order dmy or mdy" in refused(measures, file, zone=utc)[2]
     run(measures, file, zone=utc, order=order)
     assert values(measures, "time") == time
 
@@ -204,7 +204,7 @@ def test_a_day_that_is_none_in_the_order_said_is_refused(measures: Database, wri
     assert "is not a time" in refused(measures, file, order="mdy")[2]
 
 
-def test_rounding_to_the_microsecond_is_said(measures: Database, write) -> None:
+def test_rounding_to_the_microsecond_is_reported(measures: Database, write) -> None:
     text = "time,key\n2026-01-01T00:00:00.123456789Z,1\n2026-01-01T00:00:01.123456000Z,1\n"
     report = run(measures, write(text))
     assert (report.written, report.rounded) == (2, 1)
@@ -246,10 +246,10 @@ def test_bad_rows_of_different_kinds_are_all_named(known_keys: Database, write) 
     bad = [row(1, value="x"), row(0), row(3, key=77), row(4, amount="-1"), row(5, note='"a"b')]
     with pytest.raises(BadRowsError, match="5 bad rows") as caught:
         run(known_keys, write(HEADER + row(6) + "".join(bad)))
-    said = [str(each) for each in caught.value.rows]
+    messages = [str(each) for each in caught.value.rows]
     kinds = ["invalid input syntax", "already exists", "not present", "check constraint", "a quote"]
-    assert [kind in line for kind, line in zip(kinds, said, strict=True)] == [True] * 5
-    assert not any("_hyper" in line for line in said)
+    assert [kind in line for kind, line in zip(kinds, messages, strict=True)] == [True] * 5
+    assert not any("_hyper" in line for line in messages)
 
 
 def test_a_quarantine_keeps_the_row_as_the_file_has_it(known_keys: Database, write) -> None:

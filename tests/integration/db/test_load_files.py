@@ -388,9 +388,9 @@ class Program:
             rest = rest[self.process.stdin.write(rest) :]
 
     def ended(self) -> tuple[int, str]:
-        """Its exit code and what it said, without its standard input being closed."""
-        said = self.process.stderr.read().decode()
-        return self.process.wait(60), said
+        """Its exit code and output, without its standard input being closed."""
+        output = self.process.stderr.read().decode()
+        return self.process.wait(60), output
 
 
 @pytest.fixture
@@ -417,18 +417,18 @@ def test_a_file_that_the_client_sends_is_loaded_once_its_end_is_sent(
 ) -> None:
     loading = program(*ATTACHED)
     loading.send(frame(CSV[:7]) + frame(CSV[7:]) + frame(b""))
-    code, said = loading.ended()
-    assert (code, count(points)) == (0, 2), said
+    code, output = loading.ended()
+    assert (code, count(points)) == (0, 2), output
     assert points.sql("select source from imports") == "rows.csv"
-    assert "from my/rows.csv" in said
+    assert "from my/rows.csv" in output
 
 
 def test_messages_name_the_file_as_it_was_typed(program: Callable[..., Program]) -> None:
     loading = program(*ATTACHED)
     loading.send(frame(HEADER + b"x,1\n") + frame(b""))
-    code, said = loading.ended()
+    code, output = loading.ended()
     assert code == 2
-    assert "my/rows.csv: line 2: time: 'x' is not a time" in said
+    assert "my/rows.csv: line 2: time: 'x' is not a time" in output
 
 
 @pytest.mark.parametrize("sent", [b"", frame(CSV), frame(CSV)[:-5]], ids=["none", "all", "part"])
@@ -438,9 +438,9 @@ def test_nothing_is_committed_when_the_client_is_gone_before_it_sent_the_end(
     loading = program(*ATTACHED)
     loading.send(sent)
     loading.process.stdin.close()
-    code, said = loading.ended()
-    assert (code, count(points)) == (130, 0), said
-    assert said.endswith("interrupted: nothing was loaded\n")
+    code, output = loading.ended()
+    assert (code, count(points)) == (130, 0), output
+    assert output.endswith("interrupted: nothing was loaded\n")
 
 
 @pytest.mark.parametrize("end", ["client gone", "SIGINT", "SIGTERM"])
@@ -473,8 +473,10 @@ def test_a_load_that_waits_in_the_database_ends_with_its_client_and_leaves_nothi
             loading.process.stdin.close()
         else:
             loading.process.send_signal(getattr(signal, end))
-        code, said = loading.ended()
-        assert (code, said.splitlines()[-1:]) == (130, ["interrupted: nothing was loaded"]), said
+        code, output = loading.ended()
+        assert (code, output.splitlines()[-1:]) == (130, ["interrupted: nothing was loaded"]), (
+            output
+        )
         blocker.stdin.write("rollback;\n")
     assert points.sql("select string_agg(number::text, '') from points") == "0"
     left = "select count(*) from pg_class where relname like 'timestack_load%'"
@@ -488,9 +490,9 @@ def test_a_table_that_the_file_does_not_offer_is_refused(
     points: Database, program: Callable[..., Program], table: str
 ) -> None:
     loading = program("--attached", f"--table={table}", "-")
-    code, said = loading.ended()
+    code, output = loading.ended()
     assert code == 2
-    assert f"{table!r} is not offered for loading; these tables are: plain, points" in said
+    assert f"{table!r} is not offered for loading; these tables are: plain, points" in output
     assert points.sql("select count(*) from imports") == "0"
 
 

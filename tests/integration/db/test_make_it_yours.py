@@ -201,23 +201,23 @@ def test_its_rollups_have_the_names_and_columns_that_it_tells(applied: Copy) -> 
     values = re.findall(r"`(watts_\w+)`", chapter)
     for table in tables:
         keys = [] if "total" in table else ["meter"]
-        told = applied.database.sql(
+        shown = applied.database.sql(
             "select string_agg(column_name, ' ' order by ordinal_position)"
             f" from information_schema.columns where table_name = '{table}'"
         )
-        assert set(told.split()) == {"bucket", *keys, "n", *values}, table
+        assert set(shown.split()) == {"bucket", *keys, "n", *values}, table
     mean = applied.database.sql("select watts_sum / watts_n from power_1h where meter = 'a'")
     assert mean == "200"
 
 
 def test_its_endpoint_answers_for_a_meter_and_for_none(applied: Copy) -> None:
-    told = applied.run("-c", ASK, **{**applied.reach, "DATABASE_ROLE": "timestack_app"})
-    assert told == "200 300.0\n404 None\n"
+    shown = applied.run("-c", ASK, **{**applied.reach, "DATABASE_ROLE": "timestack_app"})
+    assert shown == "200 300.0\n404 None\n"
 
 
 def test_its_job_is_known_and_counts_the_meters(applied: Copy) -> None:
-    told = applied.run("-c", WORK, **{**applied.reach, "DATABASE_ROLE": "timestack_app"})
-    assert told == "['power.audit'] {'meters': 2}\n"
+    shown = applied.run("-c", WORK, **{**applied.reach, "DATABASE_ROLE": "timestack_app"})
+    assert shown == "['power.audit'] {'meters': 2}\n"
 
 
 def test_the_suite_s_walk_of_the_routes_takes_its_endpoint_too(copy: Copy) -> None:
@@ -228,10 +228,10 @@ def test_the_suite_s_walk_of_the_routes_takes_its_endpoint_too(copy: Copy) -> No
 def test_sensors_and_readings_are_made_as_it_tells(applied: Copy, tmp_path: Path) -> None:
     statement = re.search(r"<<'SQL'\n(.+?)SQL\n", GUIDE, re.DOTALL)[1]
     assert applied.database.sql(statement) == "1|north wall\n2|south wall"
-    told = dict(zip(("sensors", "readings"), re.findall(r"file of `(\S+)`", GUIDE), strict=True))
+    shown = dict(zip(("sensors", "readings"), re.findall(r"file of `(\S+)`", GUIDE), strict=True))
     for table, row in (("sensors", "wind,roof,mast,m/s"), ("readings", "2024-01-01 00:00Z,3,4.5")):
         file = tmp_path / f"{table}.csv"
-        file.write_text(f"{told[table]}\n{row}\n")
+        file.write_text(f"{shown[table]}\n{row}\n")
         applied.run("-m", "scripts.provision.load", str(file), "--table", table, **applied.reach)
     assert applied.database.sql(
         "select name, value from readings join sensors on id = sensor_id"

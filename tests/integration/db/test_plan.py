@@ -364,9 +364,9 @@ def test_what_the_database_lacks_is_named_in_the_file_with_the_verb_that_makes_i
     file = tmp_path / "hypertables.yaml"
     file.write_text(READINGS + "  power:\n    time: time\n    chunk_interval: 1 day\n")
     assert command(filled, "plan", "--file", str(file)) == 2
-    said = capsys.readouterr().err
-    assert f"{file}:7: hypertables.power: the database has no such table" in said
-    assert "`make up`" in said
+    output = capsys.readouterr().err
+    assert f"{file}:7: hypertables.power: the database has no such table" in output
+    assert "`make up`" in output
 
 
 def test_a_chunk_interval_that_makes_thousands_of_chunks_is_warned_of_with_their_number(

@@ -99,13 +99,13 @@ def test_six_months_of_every_account_are_there_as_the_platform_has_them(
     database: Database, platform: Platform
 ) -> None:
     first, last = date(2024, 12, 1), date(2025, 5, 31)
-    told: list[tuple[float, str]] = []
+    reports: list[tuple[float, str]] = []
     result = ingest.usage(
         platform.url,
         PASSWORD,
         first=first,
         last=last,
-        progress=lambda fraction, message: told.append((fraction, message)),
+        progress=lambda fraction, message: reports.append((fraction, message)),
     )
     for account in ACCOUNTS:
         rows = stored(account)
@@ -113,8 +113,8 @@ def test_six_months_of_every_account_are_there_as_the_platform_has_them(
         assert result["accounts"][account] == len(rows) > 1000
     assert result["failures"] == {}
     assert int(database.sql("select count(*) from usage")) == sum(result["accounts"].values())
-    assert [fraction for fraction, _ in told] == [0, 1 / 3, 2 / 3]
-    assert all(account in message for account, (_, message) in zip(ACCOUNTS, told, strict=True))
+    assert [fraction for fraction, _ in reports] == [0, 1 / 3, 2 / 3]
+    assert all(account in message for account, (_, message) in zip(ACCOUNTS, reports, strict=True))
 
 
 def test_a_range_is_asked_for_in_pieces_that_meet_and_do_not_overlap() -> None:
@@ -164,7 +164,7 @@ def test_what_the_platform_corrected_is_corrected_and_the_rest_is_kept(
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
-        ("500", "status is 500 in place of 200"),
+        ("500", "status is 500 instead of 200"),
         ("html", "not plain application/json"),
         ("cut", "Invalid JSON"),
     ],
@@ -253,9 +253,9 @@ def answering(answers: dict[str, object], status: int = 200, elsewhere: str = "/
     server.answers = {
         key: (
             status if key == "anna" else 200,
-            told if isinstance(told, bytes) else json.dumps(told).encode(),
+            content if isinstance(content, bytes) else json.dumps(content).encode(),
         )
-        for key, told in known.items()
+        for key, content in known.items()
     }
     server.elsewhere = elsewhere
     thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
@@ -282,7 +282,7 @@ def without(row: dict, name: str) -> dict:
 
 
 BAD_ROWS = [
-    (row("bert"), "rows.1.account: another one than was asked for"),
+    (row("bert"), "rows.1.account: not the one asked for"),
     (row("anna"), "rows.1: project and day are those of rows.0"),
     (row("anna", day="2025-02-28"), "rows.1.day: 2025-02-28 was not asked for"),
     (row("anna", day="2025-03-06"), "rows.1.day: 2025-03-06 was not asked for"),
@@ -327,9 +327,9 @@ def test_one_bad_row_keeps_the_whole_account_out_and_no_other(
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("content", "why"),
     [
-        (whole("bert", row("anna")), "account: another one"),
+        (whole("bert", row("anna")), "account: not the one asked for"),
         ({"account": "anna"}, "rows: Field required"),
         ([], "the answer: "),
         (None, "the answer: "),
@@ -341,8 +341,10 @@ def test_one_bad_row_keeps_the_whole_account_out_and_no_other(
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_an_answer_of_another_shape_is_refused(database: Database, told: object, why: str) -> None:
-    with answering({"anna": told, "bert": whole("bert")}) as url:
+def test_an_answer_of_another_shape_is_refused(
+    database: Database, content: object, why: str
+) -> None:
+    with answering({"anna": content, "bert": whole("bert")}) as url:
         result = take(url)
     assert result["accounts"] == {"bert": 0}
     assert why in result["failures"]["anna"]
@@ -404,7 +406,7 @@ def test_the_database_itself_refuses_rows_of_another_account(database: Database)
 def worker(
     database: Database, platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the worker of the simulated platform is told."""
+    """The environment of the worker of the simulated platform."""
     shutil.copy(database.server.secrets / "db_app_password", tmp_path)
     (tmp_path / "platform_password").write_text(f"{PASSWORD}\n")
     for name, value in {
@@ -490,7 +492,7 @@ def test_a_faulty_document_of_companies_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("content", "why"),
     [
         (b'{"companies": [{"name": "\xff"}]}', "byte 25 of the answer is not UTF-8"),
         (b"[" * 1_000_000, "nested too deeply"),
@@ -498,8 +500,10 @@ def test_a_faulty_document_of_companies_changes_nothing(
     ],
     ids=["bytes", "nested", "many"],
 )
-def test_a_document_that_is_none_is_a_sentence(database: Database, told: object, why: str) -> None:
-    with answering({"/api/companies": told}) as url, pytest.raises(ingest.IngestError) as caught:
+def test_a_document_that_is_none_is_a_sentence(
+    database: Database, content: object, why: str
+) -> None:
+    with answering({"/api/companies": content}) as url, pytest.raises(ingest.IngestError) as caught:
         ingest.companies(url)
     assert why in str(caught.value)
     assert "\n" not in str(caught.value)

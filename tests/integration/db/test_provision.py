@@ -69,7 +69,7 @@ def test_up_provisions_an_empty_database_and_up_again_changes_nothing(database: 
 def test_a_second_provisioner_waits_for_the_first(database: Database) -> None:
     with lock.provisioning(database.engine()):
         waiting = provision(database, "up")
-        assert waiting.stdout.readline() == "waiting: another provisioner is at work\n"
+        assert waiting.stdout.readline() == "waiting: another provisioner is running\n"
         assert database.sql("select to_regclass('sensors') is null") == "t"
         assert waiting.poll() is None
     output, errors = waiting.communicate(timeout=60)

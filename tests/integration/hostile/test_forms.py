@@ -141,7 +141,7 @@ def test_json_of_another_shape_is_a_bad_request_at_the_forms(hostile: Stack, bod
     sent = json.dumps(body)
     for path in ("/login", "/register", "/recover"):
         send = lambda path=path: client.post(path, content=sent, headers=headers)  # noqa: E731
-        # Whether there is a user to recover is not told: an object is answered alike.
+        # Whether there is a user to recover is not shown: an object is answered alike.
         alike = [200] if path == "/recover" and isinstance(body, dict) else []
         in_place(patient(send), 400, *alike)
     forget_failures(hostile)

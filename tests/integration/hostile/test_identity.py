@@ -96,5 +96,5 @@ def test_what_the_proxy_asks_at_the_door_is_for_nobody_else_to_ask(
         for method in ("GET", "HEAD", "OPTIONS"):
             answer = hostile.raw(method, path, {**administrator, **claim})
             assert answer.status in (400, 404), (method, answer.status)
-            told = {name.lower() for name, _ in answer.getheaders()}
-            assert not told & {"x-remote-user", "x-pgadmin-webserver-secret", "authorization"}
+            names = {name.lower() for name, _ in answer.getheaders()}
+            assert not names & {"x-remote-user", "x-pgadmin-webserver-secret", "authorization"}

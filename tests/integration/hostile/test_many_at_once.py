@@ -22,7 +22,7 @@ def test_the_proxy_outlives_many_who_ask_for_one_file_at_once(
     before = started(hostile, "traefik")
     got = asyncio.run(at_once(hostile, encoding, count=200))
     assert started(hostile, "traefik") == before
-    # What is too much is told so; all that a kind of connection needs is far below that.
+    # Too much is refused as such; all that a kind of connection needs is far below that.
     assert set(got) <= {200, 429}, got
     assert got[200] >= 200, got
 

@@ -115,8 +115,8 @@ def test_scripts_of_another_site_cannot_call_the_api_or_a_callback(hostile: Stac
             headers = {"Cookie": cookie, **JSON, "Origin": "https://evil.example"}
             if token is not None:
                 headers["X-CSRFToken"] = token
-            told = problem(hostile.visitor.post(path, json=body, headers=headers), 400)
-            assert "CSRF" in told.get("detail", ""), told
+            document = problem(hostile.visitor.post(path, json=body, headers=headers), 400)
+            assert "CSRF" in document.get("detail", ""), document
         # A form of another site cannot set the header, nor can it say that it sends JSON.
         headers = {"Cookie": cookie, "Content-Type": "text/plain", **JSON}
         problem(hostile.visitor.post(path, content=json.dumps(body), headers=headers), 400)
@@ -155,8 +155,8 @@ def test_what_is_wrong_with_a_request_of_the_api_is_told_in_a_problem(hostile: S
     headers = {"Cookie": cookies, "X-CSRFToken": token, "Content-Type": "application/json"}
     answer = hostile.raw("POST", "/api/v1/jobs", headers, b'"' + b"a" * 3_000_000 + b'"')
     assert answer.status == 413
-    told = json.loads(answer.text)
-    assert told["request_id"] == answer.getheader("X-Request-Id")
+    document = json.loads(answer.text)
+    assert document["request_id"] == answer.getheader("X-Request-Id")
     for who in (hostile.http, hostile.visitor):
         for method in ("DELETE", "PUT"):
             shown = in_place(who.request(method, "/login", headers=HTML), 405)

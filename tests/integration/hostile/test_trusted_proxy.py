@@ -1,4 +1,4 @@
-"""Behind another proxy: the last of all, since the stack is told of it and started again."""
+"""Behind another proxy: the last of all, since the stack is configured for it and started again."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Front(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        told = self.headers.get("X-Forwarded-For")
+        forwarded = self.headers.get("X-Forwarded-For")
         passed = {name: value for name, value in self.headers.items() if name != "X-Forwarded-For"}
         visitor = self.client_address[0]
-        passed["X-Forwarded-For"] = f"{told}, {visitor}" if told else visitor
+        passed["X-Forwarded-For"] = f"{forwarded}, {visitor}" if forwarded else visitor
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         line = http.client.HTTPSConnection(
             "localhost", self.server.behind.https_port, context=self.server.context, timeout=20

@@ -30,8 +30,8 @@ def weighed(known: object, release: str = "trixie") -> audit.Answer:
 
 def test_a_vulnerability_that_pip_audit_names_is_a_finding() -> None:
     vulnerability = {"id": "PYSEC-1", "fix_versions": ["3.1.1"], "aliases": []}
-    said = {"dependencies": [{"name": "Flask", "version": "3.1.0", "vulns": [vulnerability]}]}
-    known, fault = audit.judged(json.dumps(said), "", 1)
+    answer = {"dependencies": [{"name": "Flask", "version": "3.1.0", "vulns": [vulnerability]}]}
+    known, fault = audit.parse(json.dumps(answer), "", 1)
     assert fault == ""
     assert audit.findings(known, PLACES) == [
         audit.Finding(*FLASK, "PYSEC-1", "3.1.1", "services/web/requirements.txt, timestack/web")
@@ -40,14 +40,14 @@ def test_a_vulnerability_that_pip_audit_names_is_a_finding() -> None:
 
 def test_a_package_that_the_index_does_not_know_was_not_checked() -> None:
     """pip-audit itself says "No known vulnerabilities found" of such a run, and exits with 0."""
-    said = {"dependencies": [{"name": "flask", "skip_reason": "not found"}]}
-    known, fault = audit.judged(json.dumps(said), "", 1)
+    answer = {"dependencies": [{"name": "flask", "skip_reason": "not found"}]}
+    known, fault = audit.parse(json.dumps(answer), "", 1)
     assert known == {}
     assert fault == "has no entry for 1 of 1 packages"
 
 
 def test_no_answer_is_told_with_pip_audits_own_last_line() -> None:
-    known, fault = audit.judged("", "Traceback\nConnectionError: no route\n", 1)
+    known, fault = audit.parse("", "Traceback\nConnectionError: no route\n", 1)
     assert known == {}
     assert fault == "did not answer (ConnectionError: no route)"
 
@@ -99,7 +99,7 @@ def test_the_tracker_says_nothing_of_another_distributions_release() -> None:
 
 
 def test_an_update_in_the_security_archive_is_a_finding() -> None:
-    said = """\
+    listed = """\
 suite trixie
 suite trixie-security
 libssl3t64 | 3.5.1-1+deb13u2 | http://mirror.example/security trixie-security/main amd64 Packages
@@ -107,9 +107,9 @@ libssl3t64 | 3.5.1-1+deb13u1 | http://mirror.example/security trixie-security/ma
 libssl3t64 | 3.5.9-1 | http://mirror.example/debian trixie/main amd64 Packages
 """
     installed = {("libssl3t64", "3.5.1-1"): {"timestack/web"}}
-    (found,) = audit.updates(said, installed)
-    assert found.mended == "3.5.1-1+deb13u2"
-    assert audit.updates(said, {("libssl3t64", "3.5.1-1+deb13u2"): {"timestack/web"}}) == []
+    (found,) = audit.updates(listed, installed)
+    assert found.fixed == "3.5.1-1+deb13u2"
+    assert audit.updates(listed, {("libssl3t64", "3.5.1-1+deb13u2"): {"timestack/web"}}) == []
 
 
 def test_an_image_whose_archive_cannot_be_asked_was_not_checked() -> None:
@@ -146,8 +146,8 @@ def test_the_exit_code_tells_findings_from_sources_that_did_not_answer() -> None
 def test_the_report_says_what_was_not_checked_and_why() -> None:
     silent = audit.Answer("b", 3, 0, "did not answer (no route)")
     found = audit.Answer("c", 3, 3, findings=[audit.Finding("x", "1", "CVE-1", "2", "web")])
-    said = audit.report([silent, found])
-    assert "! b: 3 of 3 packages not checked: did not answer (no route)" in said
-    assert "x c: 3 packages checked, findings: 1" in said
-    assert "CVE-1" in said
-    assert "b: 0 packages" not in said
+    report = audit.report([silent, found])
+    assert "! b: 3 of 3 packages not checked: did not answer (no route)" in report
+    assert "x c: 3 packages checked, findings: 1" in report
+    assert "CVE-1" in report
+    assert "b: 0 packages" not in report

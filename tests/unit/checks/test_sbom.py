@@ -45,11 +45,11 @@ RELEASE = 'ID=debian\nVERSION_ID="13"\nVERSION_CODENAME=trixie\n'
 
 def go_program(*lines: str) -> bytes:
     """A program as the Go linker leaves it, as far as it is read here."""
-    said = b"0w\xaf\x0c\x92t\x08\x02A\xe1\xc1\x07\xe6\xd6\x18\xe6"
-    said = said + "\n".join(lines).encode() + b"\n" + said[::-1]
-    length = bytes([len(said) & 0x7F | 0x80, len(said) >> 7])
+    information = b"0w\xaf\x0c\x92t\x08\x02A\xe1\xc1\x07\xe6\xd6\x18\xe6"
+    information = information + "\n".join(lines).encode() + b"\n" + information[::-1]
+    length = bytes([len(information) & 0x7F | 0x80, len(information) >> 7])
     header = packages.GO_MAGIC + bytes([8, packages.GO_INLINE]) + bytes(16)
-    return b"\x7fELF" + header + b"\x08go1.26.9" + length + said
+    return b"\x7fELF" + header + b"\x08go1.26.9" + length + information
 
 
 PROGRAM = go_program(

@@ -178,10 +178,10 @@ def test_a_domain_as_long_as_names_can_be_has_a_certificate(tmp_path):
 
 
 def test_the_authority_may_sign_servers_and_no_other_authority(made):
-    said = openssl("x509", "-in", made / "ca.pem", "-noout", "-text")
-    assert "X509v3 Basic Constraints: critical\n                CA:TRUE, pathlen:0" in said
-    assert "X509v3 Key Usage: critical\n                Certificate Sign, CRL Sign" in said
-    assert "ASN1 OID: prime256v1" in said
+    output = openssl("x509", "-in", made / "ca.pem", "-noout", "-text")
+    assert "X509v3 Basic Constraints: critical\n                CA:TRUE, pathlen:0" in output
+    assert "X509v3 Key Usage: critical\n                Certificate Sign, CRL Sign" in output
+    assert "ASN1 OID: prime256v1" in output
 
 
 def test_two_hosts_authorities_have_different_names(tmp_path):
@@ -203,11 +203,11 @@ def test_the_ends_are_told_in_utc_and_are_what_browsers_take(made):
 
 def dates(text: str) -> tuple[datetime, datetime]:
     """From when to when a certificate is valid."""
-    said = subprocess.run(
+    output = subprocess.run(
         ["openssl", "x509", "-noout", "-startdate", "-enddate"],
         input=text, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    begins, ends = (ssl.cert_time_to_seconds(each) for each in re.findall("=(.+)", said))
+    begins, ends = (ssl.cert_time_to_seconds(each) for each in re.findall("=(.+)", output))
     return datetime.fromtimestamp(begins, UTC), datetime.fromtimestamp(ends, UTC)
 
 
@@ -396,14 +396,14 @@ def test_a_missing_openssl_is_refused_with_the_name_of_its_package(tmp_path, mon
     assert not (tmp_path / "secrets").exists()
 
 
-@pytest.mark.parametrize("said", ["OpenSSL 1.0.2k-fips  26 Jan 2017", "OpenSSL 1.1.0l", "?"])
-def test_an_openssl_without_what_is_asked_of_it_is_too_old(said):
-    assert certificates.too_old(said)
+@pytest.mark.parametrize("version", ["OpenSSL 1.0.2k-fips  26 Jan 2017", "OpenSSL 1.1.0l", "?"])
+def test_an_openssl_without_what_is_asked_of_it_is_too_old(version):
+    assert certificates.too_old(version)
 
 
-@pytest.mark.parametrize("said", ["OpenSSL 1.1.1w  11 Sep 2023", "OpenSSL 3.0.19"])
-def test_an_openssl_of_today_is_new_enough(said):
-    assert not certificates.too_old(said)
+@pytest.mark.parametrize("version", ["OpenSSL 1.1.1w  11 Sep 2023", "OpenSSL 3.0.19"])
+def test_an_openssl_of_today_is_new_enough(version):
+    assert not certificates.too_old(version)
 
 
 @pytest.mark.parametrize("delay", [0.005 * step for step in range(1, 50, 4)])

@@ -1,4 +1,4 @@
-"""What Compose is told of the settings."""
+"""What Compose gets of the settings."""
 
 from __future__ import annotations
 

@@ -76,9 +76,9 @@ def test_an_overlay_is_judged_merged_into_the_stack(
     assert lint.compose_files(project) == 0
     overlay.write_text("services: {web: {volumes: ['/var/run/docker.sock:/s']}}\n")
     assert lint.compose_files(project) != 0
-    said = capfd.readouterr().err
-    assert "compose.yaml with dev.yaml" in said
-    assert "CL-0001" in said
+    output = capfd.readouterr().err
+    assert "compose.yaml with dev.yaml" in output
+    assert "CL-0001" in output
 
 
 def test_what_compose_itself_refuses_is_found(project: Path, capfd: pytest.CaptureFixture) -> None:

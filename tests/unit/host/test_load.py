@@ -21,7 +21,7 @@ NAMES = ["r_2026-01-31T12:00:00.csv", "it's.csv", 'a "b".csv', "a$b,c.csv", "${x
 
 
 def opened(name: Path | str) -> load.File:
-    with load._opened(str(name)) as file:
+    with load._open(str(name)) as file:
         return file
 
 
@@ -70,7 +70,7 @@ def test_what_everybody_may_read_and_parquet_is_mounted(
     file = tmp_path / "rows"
     file.write_bytes(data)
     file.chmod(mode)
-    with load._opened(str(file)) as opened:
+    with load._open(str(file)) as opened:
         assert opened.is_mounted == is_mounted
         file.unlink()
         assert not opened.is_mounted
@@ -86,7 +86,7 @@ def test_what_everybody_may_read_and_parquet_is_mounted(
 def test_bad_rows_come_by_standard_output(tmp_path, monkeypatch, options, passed) -> None:
     monkeypatch.chdir(tmp_path)
     Path("rows.csv").write_text("x")
-    with load._opened("rows.csv") as file, load._aside(options, file) as (more, output):
+    with load._open("rows.csv") as file, load._aside(options, file) as (more, output):
         assert more == passed
         output.write(b"1,a\n")
     assert Path("bad.csv").read_text() == "1,a\n"
@@ -94,7 +94,7 @@ def test_bad_rows_come_by_standard_output(tmp_path, monkeypatch, options, passed
 
 @pytest.mark.parametrize(
     ("name", "what"),
-    [("nowhere/bad.csv", "No such file"), (".", "directory"), ("rows.csv", "that is to be loaded")],
+    [("nowhere/bad.csv", "No such file"), (".", "directory"), ("rows.csv", "to be loaded")],
 )
 def test_a_quarantine_of_no_use_is_refused_and_harms_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, what: str
@@ -102,7 +102,7 @@ def test_a_quarantine_of_no_use_is_refused_and_harms_nothing(
     monkeypatch.chdir(tmp_path)
     Path("rows.csv").write_text("rows")
     with (
-        load._opened("rows.csv") as file,
+        load._open("rows.csv") as file,
         pytest.raises(Refused, match=what),
         load._aside(["--quarantine", name], file),
     ):
@@ -113,7 +113,7 @@ def test_a_quarantine_of_no_use_is_refused_and_harms_nothing(
 def test_a_file_is_sent_as_it_was_at_the_start(tmp_path: Path) -> None:
     path = tmp_path / "grows.csv"
     path.write_bytes(b"abc")
-    with load._opened(str(path)) as file, (tmp_path / "sent").open("wb", buffering=0) as pipe:
+    with load._open(str(path)) as file, (tmp_path / "sent").open("wb", buffering=0) as pipe:
         path.write_bytes(b"abcdef")
         load._send(file, pipe)
     assert (tmp_path / "sent").read_bytes() == b"\0\0\0\3abc\0\0\0\0"

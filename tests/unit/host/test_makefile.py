@@ -12,7 +12,7 @@ import pytest
 
 from tests.stack import ROOT
 
-# Stands in for Python: says what verb it was called with and what it found in the environment.
+# Replaces Python: says what verb it was called with and what it found in the environment.
 SAY = """#!/bin/sh
 shift 2
 printf 'verb=%s\\n' "$*"
@@ -73,9 +73,9 @@ def make(tmp_path: Path):
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_shell_reads_what_is_typed_for_any_target(make, text: str) -> None:
     for target in TARGETS:
-        said = make(target, *(f"{name}={text}" for name in VARIABLES))
+        output = make(target, *(f"{name}={text}" for name in VARIABLES))
         for name in VARIABLES:
-            assert f"{name}={text}\n" in said, target
+            assert f"{name}={text}\n" in output, target
 
 
 @pytest.mark.parametrize("text", HOSTILE)

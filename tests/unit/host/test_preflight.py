@@ -1,4 +1,4 @@
-"""What the host lacks is told before anything starts, with who holds a port and what to do."""
+"""What the host lacks is reported before anything starts, with who holds a port and what to do."""
 
 import os
 import re

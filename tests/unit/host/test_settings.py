@@ -1,4 +1,4 @@
-"""Which settings a verb looks at, and what is said of a variable that wins over `.env`."""
+"""Which settings a verb looks at, and the message about a variable that wins over `.env`."""
 
 from __future__ import annotations
 

@@ -167,15 +167,15 @@ def test_the_log_tells_each_request_and_no_secret(
     ).json()["token"]
     service.get(f"/api/companies?token={PASSWORD}")
     wait_until(lambda: "GET /api/companies 200" in platform.log.read_text(), "it is logged", 5)
-    told = platform.log.read_text()
-    assert PASSWORD not in told
-    assert token not in told
-    assert "/health" not in told
+    log = platform.log.read_text()
+    assert PASSWORD not in log
+    assert token not in log
+    assert "/health" not in log
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "is missing"), ("", "is empty")])
+@pytest.mark.parametrize(("content", "message"), [(None, "is missing"), ("", "is empty")])
 def test_without_a_password_it_does_not_start(
-    tmp_path: Path, content: str | None, said: str
+    tmp_path: Path, content: str | None, message: str
 ) -> None:
     file = tmp_path / "password"
     if content is not None:
@@ -194,5 +194,5 @@ def test_without_a_password_it_does_not_start(
         check=False,
     )
     assert done.returncode == 1
-    assert f"{file} {said}" in done.stderr
+    assert f"{file} {message}" in done.stderr
     assert "Traceback" not in done.stderr

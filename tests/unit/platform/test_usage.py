@@ -116,7 +116,7 @@ def test_a_token_ends_when_it_said_that_it_would(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "said"),
+    ("first", "last", "message"),
     [
         ("", "2025-01-02", "from is to be a day"),
         ("2025-01-01", "tomorrow", "to is to be a day"),
@@ -131,9 +131,9 @@ def test_a_token_ends_when_it_said_that_it_would(client: httpx.Client) -> None:
     ],
 )
 def test_bad_days_are_answered_with_a_sentence(
-    service: httpx.Client, first: str, last: str, said: str
+    service: httpx.Client, first: str, last: str, message: str
 ) -> None:
     question = {"account": "studio-north", "from": first, "to": last}
     answer = service.get("/api/usage", params=question)
     assert answer.status_code == 400
-    assert said in answer.json()["error"]
+    assert message in answer.json()["error"]

@@ -150,4 +150,4 @@ def test_bounds_wait_while_rows_in_the_columnstore_are_outside() -> None:
     state.in_columnstore = {"cpu"}
     assert list(bounds.diff(catalog, state)) == []
     (note,) = bounds.notes(catalog, state)
-    assert "not refused before" in note
+    assert "not refused until" in note

@@ -70,9 +70,13 @@ def test_rollup_tables_are_named_after_table_and_level():
             "5: hypertables.readings.hue: unknown key",
         ),
         ("    time: time\n", "", "3: hypertables.readings.time: is required"),
-        ("7 days", "1 month", "5: hypertables.readings.chunk_interval: '1 month' is no interval"),
-        ("7 days", "0 days", "5: hypertables.readings.chunk_interval: '0 days' is no interval"),
-        ("7 days", "7", "5: hypertables.readings.chunk_interval: 7 is no interval"),
+        (
+            "7 days",
+            "1 month",
+            "5: hypertables.readings.chunk_interval: '1 month' is not an interval",
+        ),
+        ("7 days", "0 days", "5: hypertables.readings.chunk_interval: '0 days' is not an interval"),
+        ("7 days", "7", "5: hypertables.readings.chunk_interval: 7 is not an interval"),
         (
             "unique: [sensor_id, time desc]",
             "unique: [sensor_id]",
@@ -81,17 +85,17 @@ def test_rollup_tables_are_named_after_table_and_level():
         (
             "unique: [sensor_id, time desc]",
             "unique: [sensor_id, time down]",
-            "6: hypertables.readings.unique.1: is no column",
+            "6: hypertables.readings.unique.1: is not a column",
         ),
         (
             "[1 minute, 1 hour, 1 day]",
             "[1 hour, 90 minutes]",
-            "10: hypertables.readings.rollups.0.levels: `90 minutes` is no multiple of the level",
+            "10: hypertables.readings.rollups.0.levels: `90 minutes` is not a multiple of the",
         ),
         (
             "[1 minute, 1 hour, 1 day]",
             "[1 hour, 1 minute]",
-            "10: hypertables.readings.rollups.0.levels: `1 minute` is no multiple of the level",
+            "10: hypertables.readings.rollups.0.levels: `1 minute` is not a multiple of the level",
         ),
         (
             "keys: []",
@@ -103,7 +107,7 @@ def test_rollup_tables_are_named_after_table_and_level():
             "  readings_1d:",
             "8: hypertables.readings.rollups.0: its table `readings_1d` is table `readings_1d`",
         ),
-        ("  sensors:", "  Sensors:", "15: tables.Sensors: is no name: use lower-case letters"),
+        ("  sensors:", "  Sensors:", "15: tables.Sensors: is not a name: use lower-case letters"),
         ("[select]", "[select, drop]", "17: tables.sensors.grants.timestack_app.1: Input should"),
         (
             "    unique:",
@@ -153,7 +157,7 @@ def test_a_fault_in_one_table_hides_none_in_another():
     text = text.replace("[1 minute, 1 hour, 1 day]", "[1 hour, 90 minutes]")
     found = faults(text)
     assert any("tables.other.hue: unknown key" in each for each in found)
-    assert any("is no multiple" in each for each in found)
+    assert any("is not a multiple" in each for each in found)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "nothing", "hypertables:\n"])
@@ -169,7 +173,7 @@ def test_a_missing_file_is_named(tmp_path):
 def test_the_json_schema_beside_the_file_is_current():
     stored = json.loads((SCHEMA / "hypertables.schema.json").read_text())
     assert stored == catalog.json_schema(), (
-        "write it anew: python -m scripts.provision json-schema > "
+        "generate it again: python -m scripts.provision json-schema > "
         "services/timescaledb/schema/hypertables.schema.json"
     )
 
@@ -241,7 +245,7 @@ def test_messages_name_the_file_of_the_clone_and_not_its_copy_in_the_image(monke
 @pytest.mark.parametrize(
     ("lines", "fault"),
     [
-        ("levels: [1 hour], timezone: Europe/Paris", "says nothing without a level of a day"),
+        ("levels: [1 hour], timezone: Europe/Paris", "has no effect without a level of a day"),
         ("levels: [1 day], timezone: Europe/Pariz", "is not a time zone, such as"),
         ("levels: [1 day], timezone: ../etc/passwd", "is not a time zone, such as"),
         ("levels: [12 hours, 36 hours], timezone: Asia/Kolkata", "must be whole days"),

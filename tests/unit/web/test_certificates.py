@@ -1,4 +1,4 @@
-"""Who is told that a certificate ends, and when."""
+"""Who is warned that a certificate ends, and when."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def write(file: Path, ends: datetime) -> None:
     file.write_bytes(made.public_bytes(Encoding.PEM))
 
 
-@pytest.mark.parametrize(("left", "told"), [(31, []), (30, [30]), (1, [1]), (0, [0]), (-2, [-2])])
+@pytest.mark.parametrize(("left", "days"), [(31, []), (30, [30]), (1, [1]), (0, [0]), (-2, [-2])])
 def test_a_certificate_is_named_from_thirty_days_before_its_end(
-    tmp_path: Path, left: int, told: list[int]
+    tmp_path: Path, left: int, days: list[int]
 ) -> None:
     write(tmp_path / "tls.pem", NOW + timedelta(days=left))
     found = certificates.ending(tmp_path, NOW)
-    assert [each.days for each in found] == told
+    assert [each.days for each in found] == days
     assert all(each.name == "tls.pem" for each in found)
 
 
@@ -88,13 +88,13 @@ def test_the_log_names_it_with_its_end_and_what_to_do(
     assert "run `make up` on the host" in caplog.text
 
 
-@pytest.mark.parametrize(("role", "told"), [("admin", True), ("editor", False)])
+@pytest.mark.parametrize(("role", "warned"), [("admin", True), ("editor", False)])
 def test_the_landing_page_tells_administrators(
-    make_app: Callable[..., Flask], tmp_path: Path, role: str, told: bool
+    make_app: Callable[..., Flask], tmp_path: Path, role: str, warned: bool
 ) -> None:
     app = make_app()
     folder = app.config["SETTINGS"].secrets_dir
     write(folder / "tls.pem", datetime.now(UTC) + timedelta(days=12))
     page = signed_in(app, person(role)).get("/").text
-    assert ("run <code>make up</code> on the host" in page) is told
-    assert ("tls.pem" in page) is told
+    assert ("run <code>make up</code> on the host" in page) is warned
+    assert ("tls.pem" in page) is warned

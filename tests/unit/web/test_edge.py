@@ -1,4 +1,4 @@
-"""Who a visitor is where other proxies stand in front, and what the proxy has the web say."""
+"""Who a visitor is behind other proxies, and the answers that the proxy gets from the web."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ TRUSTED = "198.51.100.7,10.0.0.0/8,2001:db8:1::/48"
 
 
 @pytest.mark.parametrize(
-    ("trusted", "told", "visitor"),
+    ("trusted", "forwarded", "visitor"),
     [
         ("", "203.0.113.7", "203.0.113.7"),
-        # Nobody is trusted: whatever stands before the last one is the client's own claim.
+        # No proxy is trusted: what precedes the last one is the client's own claim.
         ("", "10.9.9.9, 203.0.113.7", "203.0.113.7"),
         # Not through a trusted proxy: the proxy left nothing else there.
         (TRUSTED, "203.0.113.7", "203.0.113.7"),
@@ -28,11 +28,11 @@ TRUSTED = "198.51.100.7,10.0.0.0/8,2001:db8:1::/48"
     ],
 )
 def test_the_visitor_is_the_last_address_that_is_not_a_trusted_proxy(
-    make_app: Callable[..., Flask], trusted: str, told: str, visitor: str
+    make_app: Callable[..., Flask], trusted: str, forwarded: str, visitor: str
 ) -> None:
     app = make_app(TRUSTED_PROXIES=trusted)
     app.view_functions["static"] = lambda **_: jsonify(request.remote_addr)
-    answer = app.test_client().get("/static/x", headers={"X-Forwarded-For": told})
+    answer = app.test_client().get("/static/x", headers={"X-Forwarded-For": forwarded})
     assert answer.json == visitor
 
 

@@ -72,8 +72,8 @@ def test_the_probe_passes_on_200_and_on_nothing_else(
 ) -> None:
     monkeypatch.setenv("URL_PREFIX", "/timestack")
     with answering_server(answer) as (port, requests):
-        told = probe.main(port)
-    assert (told is None) is passes
+        fault = probe.main(port)
+    assert (fault is None) is passes
     assert requests[0].startswith(b"GET /timestack/health/ready HTTP/1.0\r\n")
 
 

@@ -53,12 +53,12 @@ def test_a_few_words_or_a_random_text_are_taken(password: str) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 11, 129, 1_000_000])
-def test_a_password_of_the_wrong_length_is_told_so(length: int) -> None:
+def test_a_password_of_the_wrong_length_is_refused_as_such(length: int) -> None:
     assert passwords.fault("x" * length, EMAIL) == "Choose 12 to 128 characters."
 
 
 def test_no_password_takes_long_to_judge() -> None:
-    """Signs that stand for letters are what zxcvbn takes longest for: 12 s without our limit."""
+    """Signs that replace letters are what zxcvbn takes longest for: 12 s without our limit."""
     started = time.process_time()
     passwords.fault("4@8({[<369&#!1/|0$5+7%2" * 5, EMAIL)
     assert time.process_time() - started < 4

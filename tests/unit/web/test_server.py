@@ -122,7 +122,7 @@ def test_a_database_that_hangs_costs_some_seconds_and_liveness_none(tmp_path: Pa
             assert web.status("/health/live") == 200
             assert web.status("/health/ready") == 503
             answered, _, _ = select.select(pages, [], [], 0)
-            assert answered == [], "both were told while every thread waited"
+            assert answered == [], "both were answered while every thread waited"
             # The first to ask find out that the database hangs, and the others need not.
             for line in pages:
                 line.settimeout(30)

@@ -92,7 +92,7 @@ def test_a_prefix_begins_with_a_slash_and_ends_without(
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (None, "is missing: run `make up`"),
         (b"", "is empty"),
@@ -102,14 +102,14 @@ def test_a_prefix_begins_with_a_slash_and_ends_without(
     ],
 )
 def test_a_secret_file_that_cannot_be_used_is_told_by_its_path(
-    tmp_path: Path, content: bytes | None, told: str
+    tmp_path: Path, content: bytes | None, message: str
 ) -> None:
     path = tmp_path / "redis_password"
     path.unlink()
     if content is not None:
         path.write_bytes(content)
     (fault,) = faults()
-    assert fault.startswith(f"{path} {told}")
+    assert fault.startswith(f"{path} {message}")
 
 
 def test_a_directory_in_place_of_a_secret_is_told_as_such(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""When usage is taken in, and what is said where there is no platform to ask."""
+"""When usage is taken in, and the message where there is no platform to ask."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which time ranges of a hypertable changed since its rollups were refreshed.
 
 A row per writing statement. Functions and triggers that fill and empty it come with the rollups,
-from `provision apply`; nobody else has any right to it.
+from `provision apply`; no other role has any right to it.
 """
 
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("create schema timestack")
-    # To see into it is no right to anything in it.
+    # USAGE gives no right to anything in it.
     op.execute("grant usage on schema timestack to public")
     op.create_table(
         "changes",

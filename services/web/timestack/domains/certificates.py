@@ -1,4 +1,4 @@
-"""When the stack's own certificates end, while there is time to have new ones."""
+"""When the stack's own certificates end, in time to renew them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILES = {
     AUTHORITY: (AUTHORITY,),
 }
 RENEW = "run `make up` on the host"
-# Nothing that it has signed outlives it, and who trusts it must be asked to trust another.
+# All that it has signed ends with it, and its users must trust a new one.
 REPLACE = (
     "move `ca.pem` and `ca.key` out of the secrets' folder on the host, run `make up`, and trust"
     " the new ca.pem wherever the old one was"
@@ -39,15 +39,15 @@ class Ending:
 
     @property
     def todo(self) -> str:
-        """What the person who looks after the host does about it."""
+        """What to do about it on the host."""
         return REPLACE if self.name == AUTHORITY else RENEW
 
 
 def ending(directory: Path, now: datetime) -> list[Ending]:
     """Return the certificates in ``directory`` that end within SOON, the first one first.
 
-    What is not there, or is not a certificate, is left out: who needs it says so itself. So is what
-    ends with the authority: it is renewed with it, and not before.
+    A missing or invalid certificate is left out: its user reports it. So is one that ends with the
+    authority: it is renewed with it, and not before.
     """
     found = []
     for name, files in FILES.items():

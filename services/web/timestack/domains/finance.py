@@ -99,14 +99,14 @@ def _parse(text: str) -> _Document:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no amount of money")
+    raise ValueError(f"{name} is not an amount of money")
 
 
 def _duplicates(document: _Document):
     names = Counter(company.name for company in document.companies)
-    yield from (f"companies: {name!r} is there {n} times" for name, n in names.items() if n > 1)
+    yield from (f"companies: {name!r} appears {n} times" for name, n in names.items() if n > 1)
     for number, company in enumerate(document.companies):
         years = Counter(year.year for year in company.finances)
         for year, n in years.items():
             if n > 1:
-                yield f"companies.{number}.finances: {year} is there {n} times"
+                yield f"companies.{number}.finances: {year} appears {n} times"

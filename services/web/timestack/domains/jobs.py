@@ -3,8 +3,8 @@
 A job goes queued -> running -> succeeded or failed, and from running back to queued when its
 worker died. Each step is one UPDATE whose WHERE clause names the state it leaves, so that two
 processes cannot both take it. A running job is guarded by an advisory lock on the connection
-that does its work: the lock ends when that connection does, so whoever can take the lock of a
-running job knows that its worker is dead, without clocks or heartbeats.
+that does its work: the lock ends when that connection does, so a process that can take the lock
+of a running job knows that its worker is dead, without clocks or heartbeats.
 
 All times are UTC. Every function takes the session to work in and leaves the commit to the
 caller, but ``submit`` and ``sweep``, which must commit before they send.
@@ -26,14 +26,14 @@ from timestack.models.jobs import Job
 
 log = logging.getLogger(__name__)
 
-# What may be asked for. Each kind is the name of a task of the same name under timestack/tasks.
+# The kinds of jobs. Each is the name of a task of the same name under timestack/tasks.
 KINDS = {
     "rollups.refresh": "Bring every rollup up to date with its readings",
     "usage.ingest": "Take in every account's usage from the platform, up to yesterday",
     "companies.fetch": "Take in companies and their finances from the platform",
 }
 
-# A job that took this many workers down with it is not started again.
+# A job whose worker died this many times is not started again.
 MAX_ATTEMPTS = 3
 # A message reaches a worker in milliseconds; a row that waited longer may have lost its own.
 LOST_AFTER = timedelta(minutes=1)
@@ -53,8 +53,8 @@ class ConflictError(ValueError):
 def submit(kind: str, *, id: UUID | None = None, request_id: str | None = None) -> Job:
     """Record a job as queued, commit, send its message and return its row.
 
-    Repeating a call with the same ``id`` returns the job that the first call made. A broker
-    that is away does no harm: the sweeper sends the message when it is back.
+    Repeating a call with the same ``id`` returns the job that the first call made. Without
+    a broker the sweeper sends the message later.
 
     Raises UnknownKindError, and ConflictError when ``id`` is a job of another kind.
     """
@@ -77,7 +77,7 @@ def submit(kind: str, *, id: UUID | None = None, request_id: str | None = None) 
 
 
 def send(job: Job) -> bool:
-    """Send the message of a queued job; False when the broker is away."""
+    """Send the message of a queued job; False when the broker does not answer."""
     return queue.send(job.kind, str(job.id), queue=queue.JOBS, request_id=job.request_id)
 
 
@@ -105,7 +105,7 @@ def unlock(session: Session) -> None:
 
 
 def claim(session: Session, id: UUID) -> bool:
-    """Start a job: queued, or running under a worker that died. The caller holds its lock.
+    """Start a job: queued, or running under a worker that died. The caller holds the job's lock.
 
     Returns False when there is nothing to start: the job is finished, unknown, or has used up
     its attempts, in which case it is failed here.

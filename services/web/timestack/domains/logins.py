@@ -1,7 +1,7 @@
 """Open log-ins: a cookie holds a random token, the database its hash and when it ends.
 
-A log-in that is kept on this side can be ended on this side: after logging out, a copy of the
-cookie is worth nothing.
+A log-in that is stored here can be ended here: after logging out, a copy of the cookie is
+worthless.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def begin(
 ) -> tuple[str, datetime]:
     """Open a log-in; returns the cookie's token and when it ends (UTC).
 
-    ``ends_at`` is when the platform's own log-in ends: this one ends with it at the latest.
-    Log-ins that are over, anybody's, are deleted on the way.
+    ``ends_at`` is when the platform's own log-in ends: this one ends then at the latest. Deletes
+    all users' expired log-ins as well.
     """
     session.execute(delete(Login).where(Login.expires_at < func.now()))
     token = secrets.token_urlsafe(32)
@@ -51,7 +51,7 @@ def begin(
 def user_of(
     session: Session, token: str, uniquifier: str, entity: type[AnyUser] = User
 ) -> AnyUser | None:
-    """The active user of an open log-in, roles loaded; None when it is over or was ended.
+    """The active user of an open log-in, roles loaded; None when it has expired or was ended.
 
     ``entity`` is the class the row is wanted as, User or one derived from it.
     """
@@ -68,5 +68,5 @@ def user_of(
 
 
 def close(session: Session, token: str) -> None:
-    """End one log-in; nothing happens when it is over already."""
+    """End one log-in; does nothing when it has ended already."""
     session.execute(delete(Login).where(Login.digest == digest(token)))

@@ -1,7 +1,7 @@
 """Sending mail by way of a worker.
 
-What a mail says may let its reader in: a link to choose a new password. It travels sealed, since
-Redis writes what it is sent to its files, and the worker monitor shows what waits. The key comes
+A mail may contain a link to choose a new password. It travels sealed, since Redis writes messages
+to its files, and the worker monitor shows them. The key comes
 from the application's database password, which web and worker hold and Redis does not.
 """
 
@@ -20,14 +20,14 @@ TASK = "mail.send"
 
 
 class SealError(ValueError):
-    """The text was sealed under another database password, or is not whole."""
+    """The text was sealed under another database password, or is incomplete."""
 
     def __init__(self) -> None:
         super().__init__("the mail was sealed before the database password was changed: it is lost")
 
 
 def send(recipient: str, subject: str, text: str) -> bool:
-    """Queue a message in plain text; False when the broker is away."""
+    """Queue a message in plain text; False when the broker does not answer."""
     return queue.send(
         TASK,
         recipient,

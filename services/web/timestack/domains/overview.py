@@ -1,4 +1,4 @@
-"""What the database holds, in a handful of figures and one chart that cost next to nothing."""
+"""What the database holds, in a few figures and one chart that are cheap to compute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from timestack.series.query import MICROSECOND, Series, UnknownSeries, query
 
 # The row count is the planner's estimate, chunk by chunk. First and last time are looked up per
 # sensor at both ends of the index (sensor_id, time desc): the table itself is never read. A time
-# outside of the declared bounds, from before they were, is one that Python may not have.
+# outside the declared bounds, from before these, may be one that Python does not have.
 FIGURES = text("""
     select count(*) as sensors,
            approximate_row_count('readings') as readings,
@@ -32,7 +32,7 @@ FIGURES = text("""
     ) as last on true
 """)
 
-# What most people read at a glance; without it, the first sensor there is.
+# The preferred sensor of the chart; without it, the first one.
 SHOWN = "temperature"
 SPAN = timedelta(days=365)
 POINTS = 120
@@ -63,13 +63,13 @@ class Trend:
 def read(session: Session) -> Overview:
     """Return the figures as they are now.
 
-    Raises sqlalchemy.exc.DBAPIError when one of them cannot be had within a second.
+    Raises sqlalchemy.exc.DBAPIError when one of them takes more than a second.
     """
     session.execute(text("set local statement_timeout = '1s'"))
     since, until = catalog.current().span("readings")
     row = session.execute(FIGURES, {"since": since, "until": until}).one()
     trend = _trend(session) if row.last else None
-    return Overview(row.sensors, _rounded(row.readings), row.first, row.last, trend)
+    return Overview(row.sensors, _round(row.readings), row.first, row.last, trend)
 
 
 def _trend(session: Session) -> Trend | None:
@@ -81,10 +81,10 @@ def _trend(session: Session) -> Trend | None:
     try:
         (series,) = query(session, "readings", {"sensor_id": sensor.id}, end - SPAN, end, POINTS)
     except UnknownSeries:
-        # hypertables.yaml need not declare what this page would like to draw.
+        # hypertables.yaml may not declare what this page draws.
         return None
     return Trend(sensor, series)
 
 
-def _rounded(estimate: int) -> int:
+def _round(estimate: int) -> int:
     return round(estimate, 3 - len(str(estimate))) if estimate > 999 else max(estimate, 0)

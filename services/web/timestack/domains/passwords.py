@@ -1,4 +1,4 @@
-"""What may be a password: long enough, and not among the first that anybody would try.
+"""The rule for passwords: long enough, and not easy to guess.
 
 How many tries a password withstands is estimated by zxcvbn (D. L. Wheeler, "zxcvbn: Low-Budget
 Password Strength Estimation", USENIX Security 2016).
@@ -15,8 +15,8 @@ MINIMUM = 12
 MAXIMUM = 128
 # Of zxcvbn's scores from 0 to 4: more than 10^8 tries.
 LEAST_SCORE = 3
-# Characters from the beginning that are judged. The time grows steeply with those that can stand
-# for a letter: 24 of them take at most half a second, 72 take four, 128 twelve.
+# Only so many first characters are judged. The time grows steeply with signs that may replace
+# a letter: 24 of them take at most half a second, 72 take four, 128 twelve.
 JUDGED = 24
 
 # zxcvbn keeps the words about the person in a dictionary that all threads share.
@@ -42,7 +42,7 @@ def fault(password: str, email: str) -> str | None:
 
 
 def _about(email: str) -> list[str]:
-    """What anybody who knows the address would try first."""
+    """Guesses of anybody who knows the address."""
     name, _, domain = email.partition("@")
     # Cut as the password is: the whole address must be found in its beginning.
     return [word[:JUDGED] for word in (email, name, domain, domain.partition(".")[0], "timestack")]

@@ -1,4 +1,4 @@
-"""Sensors: what there is to choose from, and from when to when a sensor has readings."""
+"""The catalogue of sensors, and the time range in which a sensor has readings."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ class Catalogue:
         """
         if not self.sensors:
             raise UnknownSensorError("There are no sensors.")
-        type = _kept(type, self.types())
-        location = _kept(location, self.locations(type))
-        return self.find(type, location, _kept(name, self.names(type, location)))
+        type = _nearest_of(type, self.types())
+        location = _nearest_of(location, self.locations(type))
+        return self.find(type, location, _nearest_of(name, self.names(type, location)))
 
 
 def catalogue(session: Session) -> Catalogue:
@@ -113,5 +113,5 @@ def _distinct(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _kept(wanted: str | None, there: list[str]) -> str:
+def _nearest_of(wanted: str | None, there: list[str]) -> str:
     return wanted if wanted in there else there[0]

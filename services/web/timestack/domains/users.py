@@ -14,11 +14,11 @@ from timestack import db
 from timestack.domains import passwords
 from timestack.models.users import Login, Role, User
 
-# Each may do what those before it may.
+# Each may also do what those before it may.
 ROLES = ("viewer", "editor", "admin")
 
-# Networks of one's own are called office.local or home.arpa, and people there have addresses. The
-# library refuses what the internet at large does not know, in the forms of Flask-Security too.
+# Private networks have names such as office.local or home.arpa, and their users have addresses.
+# By default the library refuses names that are not on the internet, also for Flask-Security.
 SPECIAL_USE_DOMAIN_NAMES.clear()
 
 # Argon2id with the library's parameters, which follow RFC 9106 (its low-memory profile).
@@ -35,13 +35,13 @@ def rank(roles: list[str]) -> int:
 
 
 def role_of(user: User | None) -> str | None:
-    """The highest role of a user; None for nobody, or for one without any."""
+    """The highest role of a user; None without a user or a role."""
     held = rank([role.name for role in user.roles]) if user else -1
     return ROLES[held] if held >= 0 else None
 
 
 def normal_email(email: str) -> str:
-    """The address as it is stored; raises UserError when it is none. No DNS is asked."""
+    """The address as it is stored; raises UserError when it is not one. Does not use DNS."""
     try:
         return validate_email(email, check_deliverability=False, allow_smtputf8=False).normalized
     except EmailNotValidError as error:
@@ -49,7 +49,7 @@ def normal_email(email: str) -> str:
 
 
 def find(session: Session, email: str) -> User | None:
-    """The user of an address, in any mix of upper and lower case."""
+    """The user of an address, regardless of case."""
     return session.scalar(select(User).where(func.lower(User.email) == email.lower()))
 
 
@@ -62,13 +62,13 @@ def put(
     account: str | None = None,
     must_change: bool = False,
 ) -> Literal["made", "changed"]:
-    """Make a user, or bring an existing one to what is given; None leaves a field as it is.
+    """Make or change a user; None leaves a field as it is.
 
     A new password, or another role, ends the user's open log-ins. Raises UserError.
     """
     email = normal_email(email)
     if role not in ROLES:
-        raise UserError(f"{role!r} is no role: choose one of {', '.join(ROLES)}")
+        raise UserError(f"{role!r} is not a role: choose one of {', '.join(ROLES)}")
     if password is not None and (fault := passwords.fault(password, email)):
         raise UserError(f"the password for {email} was not taken. {fault}")
     if account and not (len(account) <= db.ACCOUNT_LENGTH and account.isprintable()):
@@ -95,9 +95,9 @@ def put(
 
 
 def ensure_admin(session: Session, email: str, password: str) -> Literal["made", "kept"]:
-    """See that there is an administrator of this address.
+    """Make sure that there is an administrator of this address.
 
-    Made with ``password``, which the first log-in must change. One that exists keeps its own.
+    A new one gets ``password``, which the first log-in must change. An existing one keeps its own.
     """
     email = normal_email(email)
     user = find(session, email)
@@ -109,7 +109,7 @@ def ensure_admin(session: Session, email: str, password: str) -> Literal["made",
 
 
 def disable(session: Session, email: str) -> None:
-    """Keep a user out from now on; raises UserError when there is none of this address."""
+    """Keep a user out from now on; raises UserError when no user has this address."""
     user = find(session, email)
     if user is None:
         raise UserError(f"there is no user {email}: nothing was changed")
@@ -118,7 +118,7 @@ def disable(session: Session, email: str) -> None:
 
 
 def put_vouched(session: Session, email: str, account: str) -> None:
-    """Make the user whom a platform vouches for, as a viewer of ``account``, or update it.
+    """Make or update a user that a platform confirms, as a viewer of ``account``.
 
     A password kept here is never touched: the platform cannot take over a local user. Raises
     UserError when there is one.

@@ -1,4 +1,4 @@
-"""Completed loads and seeds, each written in the transaction that brought its rows."""
+"""Completed loads and seeds, each written in the transaction of its rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may come in: users, their roles, and the log-ins that are open."""
+"""Users, their roles, and their open log-ins."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ user_roles = Table(
 
 
 class Role(Base):
-    """What a user may do; the rows are made by a migration, see ``domains.users.ROLES``."""
+    """A role of users; the rows are made by a migration, see ``domains.users.ROLES``."""
 
     __tablename__ = "roles"
 
@@ -28,9 +28,9 @@ class Role(Base):
 
 
 class User(Base):
-    """A person. ``password`` is an Argon2id hash, or None for one whom a platform vouches for.
+    """A person. ``password`` is an Argon2id hash, or None for one that a platform confirms.
 
-    ``account`` names whose rows of tables with row-level security the user sees; None: nobody's.
+    ``account`` names whose rows of tables with row-level security the user sees; None: no rows.
     ``fs_uniquifier`` changes with the password and ends what was signed with the old one.
     """
 
@@ -56,7 +56,7 @@ class User(Base):
 class Login(Base):
     """One open log-in of one browser, known by the SHA-256 of what its cookie holds.
 
-    Where a platform vouched for it, ``expires_at`` is never later than the end that it gave.
+    Where a platform confirmed it, ``expires_at`` is never later than the end that it gave.
     """
 
     __tablename__ = "logins"

@@ -1,1 +1,1 @@
-"""Time series in the database: what is declared, how rollups are kept, how a range is read."""
+"""Time series in the database: their declaration, their rollups, and reading a range."""

@@ -58,7 +58,7 @@ class CatalogError(Exception):
 def _interval(value: object) -> timedelta:
     if not isinstance(value, str) or not re.fullmatch(INTERVAL, value):
         raise ValueError(
-            f"{value!r} is no interval: write a count and second, minute, hour, day or week, "
+            f"{value!r} is not an interval: write a count and second, minute, hour, day or week, "
             "such as `7 days`; months and years have no fixed length"
         )
     count, unit = value.split()
@@ -67,7 +67,7 @@ def _interval(value: object) -> timedelta:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What the database takes in a column: ``low <= value <= high``, of times ``low <= t < high``.
+    """The values that a column accepts: ``low <= value <= high``, of times ``low <= t < high``.
 
     Both are UTC days of a time column, numbers of another. Both are None where only NaN, infinities
     and what cannot be added up are refused. A null is never refused.
@@ -105,12 +105,12 @@ def _number(value: float) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 2**63 else repr(value)
 
 
-# What no page reaches beyond, declared or not: Python's own times end at the years 1 and 9999, and
+# The limits of all pages, declared or not: Python's own times end at the years 1 and 9999, and
 # a range needs room to either side.
 EARLIEST_DAY, LATEST_DAY = date(100, 1, 1), date(9900, 1, 1)
 BOUNDS = (
     "write two days of a time, such as `[1900-01-01, 2200-01-01]`, two numbers of a value, such as "
-    "`[0, 100]`, or `finite` to refuse NaN and infinities alone"
+    "`[0, 100]`, or `finite` to refuse only NaN and infinities"
 )
 
 
@@ -239,8 +239,8 @@ class Rollup(_Entry):
         None,
         description="levels of a day and more begin at this zone's midnight, such as that of "
         "Europe/Paris, and a day has 23 or 25 hours where its clocks change; default: UTC. Where "
-        "the zone's offset since 1970 is no multiple of the level below, as of Asia/Kolkata's half "
-        "hour above a level of hours, days are computed from the rows instead",
+        "the zone's offset since 1970 is not a multiple of the level below, as the half hour of "
+        "Asia/Kolkata above a level of hours, days are computed from the rows instead",
     )
 
     def table(self, source: str, level: timedelta) -> str:
@@ -267,7 +267,7 @@ class Table(_Entry):
     )
 
     def columns(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Each column that is named, with the place in the file that names it."""
+        """Each column that the entry names, with its place in the file."""
         if self.account_column:
             yield ("account_column",), self.account_column
 
@@ -284,7 +284,7 @@ class Hypertable(_Entry):
     chunk_interval: Interval
     bounds: dict[Identifier, Range] = Field(
         default_factory=dict,
-        description="what the database itself takes in a column, whoever writes: of the time "
+        description="what the database itself accepts in a column, from every writer: of the time "
         "column two UTC days, from the first to before the second; of a value two numbers, both "
         "inclusive, or `finite`, which refuses NaN and infinities; rows that are there already "
         "stay, and `make doctor` names them",
@@ -307,7 +307,7 @@ class Hypertable(_Entry):
         return frozenset(map(name_of, self.unique or ())) - {self.time}
 
     def columns(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Each column that is named, with the place in the file that names it."""
+        """Each column that the entry names, with its place in the file."""
         yield ("time",), self.time
         for column in self.bounds:
             yield ("bounds", column), column
@@ -330,7 +330,7 @@ class Hypertable(_Entry):
                 yield ("rollups", number, "values"), column
 
     def faults(self) -> Iterator[Fault]:
-        """What each key alone cannot show: keys that contradict one another."""
+        """Faults that no single key shows: keys that contradict one another."""
         for column, bounds in self.bounds.items():
             if bounds.of_time != (column == self.time):
                 kind = "two days" if column == self.time else "two numbers or `finite`"
@@ -355,7 +355,7 @@ class Hypertable(_Entry):
     def _lateness_faults(self) -> Iterator[Fault]:
         if not self.rollups:
             if self.lateness:
-                yield ("lateness",), "says nothing without `rollups`"
+                yield ("lateness",), "has no effect without `rollups`"
             return
         longest = max(rollup.levels[-1] for rollup in self.rollups)
         if self.lateness and self.lateness < 3 * longest:
@@ -380,14 +380,14 @@ class Hypertable(_Entry):
         if rollup.timezone:
             whole = [level for level in rollup.levels if level >= DAY]
             if not whole:
-                yield (*place, "timezone"), "says nothing without a level of a day or more"
+                yield (*place, "timezone"), "has no effect without a level of a day or more"
             elif any(level % DAY for level in whole):
                 yield (*place, "levels"), "of a day or more must be whole days with a `timezone`"
         for lower, upper in zip(rollup.levels, rollup.levels[1:], strict=False):
             if upper <= lower or upper % lower:
                 yield (
                     (*place, "levels"),
-                    f"`{interval_text(upper)}` is no multiple of the level below it, "
+                    f"`{interval_text(upper)}` is not a multiple of the level below it, "
                     f"`{interval_text(lower)}`",
                 )
         if self.time in rollup.keys or set(rollup.keys) & set(rollup.values):
@@ -402,7 +402,7 @@ class Catalog(_Entry):
     hypertables: dict[Identifier, Hypertable]
     tables: dict[Identifier, Table] = Field(default_factory=dict)
 
-    # Where each key stands, for faults that only show beside a database; none when not parsed.
+    # The line of each key, for faults that only a database shows; empty when not parsed.
     _file: str = PrivateAttr("")
     _lines: dict[tuple[str | int, ...], int] = PrivateAttr(default_factory=dict)
 
@@ -418,7 +418,7 @@ class Catalog(_Entry):
         return f"{self._file}:{_line(self._lines, path)}: {key}"
 
     def span(self, name: str) -> tuple[datetime, datetime]:
-        """From when to before when a hypertable's rows have a time that pages show, in UTC.
+        """The first time and the end (exclusive) of the rows that pages show, in UTC.
 
         It is the declared bounds, else what Python's own times hold with room to spare.
         """
@@ -455,7 +455,7 @@ def name_of(ordered: str) -> str:
 
 
 def descends(ordered: str) -> bool:
-    """Whether ``time desc`` is what the entry says."""
+    """Whether the entry is descending, such as ``time desc``."""
     return ordered.endswith(" desc")
 
 
@@ -481,7 +481,7 @@ def _places(node: yaml.Node | None, path: tuple[str | int, ...] = ()) -> Iterato
 
 
 def _line(lines: dict[tuple, int], path: tuple) -> int:
-    # A key that is missing has no line: its nearest parent that stands in the file has.
+    # A key that is missing has no line: its nearest parent in the file has.
     prefixes = (path[:end] for end in range(len(path), 0, -1))
     return next((lines[prefix] for prefix in prefixes if prefix in lines), 1)
 
@@ -493,8 +493,8 @@ def _message(error: dict[str, Any]) -> str:
         return "is required"
     if error["type"] == "string_pattern_mismatch":
         return {
-            IDENTIFIER: "is no name: use lower-case letters, digits and underscores",
-            ORDERED_COLUMN: "is no column: write its name, then `asc` or `desc` if wanted",
+            IDENTIFIER: "is not a name: use lower-case letters, digits and underscores",
+            ORDERED_COLUMN: "is not a column: write its name, then `asc` or `desc` if wanted",
         }[error["ctx"]["pattern"]]
     return error["msg"].removeprefix("Value error, ")
 
@@ -521,7 +521,7 @@ def parse(text: str, file: str = "hypertables.yaml") -> Catalog:
     lines: dict[tuple, int] = {}
     twice: set[tuple] = set()
     for path, line in places:
-        # What stands below a key that is written twice is written twice for that reason.
+        # What is below a key that is written twice is written twice for that reason.
         if path in lines and not any(path[:end] in twice for end in range(1, len(path))):
             faults.append((line, path, f"is written twice, first in line {lines[path]}"))
             twice.add(path)
@@ -537,7 +537,7 @@ def parse(text: str, file: str = "hypertables.yaml") -> Catalog:
         for each in error.errors():
             # A key that fails its pattern is reported at `[key]` after its own name.
             add(tuple(part for part in each["loc"] if part != "[key]"), _message(each))
-    # Tables are looked at one by one, so that a fault in one hides none in the others.
+    # Tables are checked one by one, so that a fault in one hides none in the others.
     for place, model, entry in _entries(data if isinstance(data, dict) else {}):
         try:
             table = model.model_validate(entry)

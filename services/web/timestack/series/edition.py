@@ -1,4 +1,4 @@
-"""Which edition of TimescaleDB answers: the one place that reads it."""
+"""The edition of TimescaleDB: the one place that reads it."""
 
 from __future__ import annotations
 

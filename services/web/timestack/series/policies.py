@@ -42,7 +42,7 @@ JOB_STATE = text(
 )
 # How long one job may take before the refresh is reported as failed.
 SECONDS = 3600.0
-# Between two looks whether it has ended.
+# Seconds between two checks for its end.
 PERIOD = 0.5
 
 
@@ -66,7 +66,7 @@ def run(connection: Connection, rollup: str) -> None:
 
 
 def run_over_all_time(connection: Connection, rollup: str) -> None:
-    """Refresh a rollup whatever its policy leaves out, which only its owner may.
+    """Refresh a rollup over all time, beyond its policy, which only its owner may.
 
     ``connection`` is in autocommit. Raises TimeoutError after an hour.
     """
@@ -75,7 +75,7 @@ def run_over_all_time(connection: Connection, rollup: str) -> None:
 
 
 def _call(connection: Connection, statement: TextClause, **values: object) -> None:
-    """Run a refresh, after the scheduler's own of the same rollup if that is at work."""
+    """Run a refresh, after the scheduler's own of the same rollup if that is running."""
     deadline = time.monotonic() + SECONDS
     while True:
         try:

@@ -41,7 +41,7 @@ def fill(template: str, /, **parts: str | Iterable[str]) -> str:
     return template.format(**{name: text(name, part) for name, part in parts.items()})
 
 
-# The largest number that counts: sums of many such still are numbers.
+# The largest number that counts: sums of many such are still finite.
 LARGEST = "1e300"
 
 

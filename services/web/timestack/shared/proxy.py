@@ -6,7 +6,7 @@ import socket
 import time
 
 PROXY = "traefik"
-# Seconds for which the proxy's addresses are believed; it may come back with another one.
+# Seconds for which the proxy's addresses are kept; it may come back with another one.
 FRESH = 5.0
 
 

@@ -1,9 +1,9 @@
 """Chunks made before the rows arrive.
 
 A transaction that makes a chunk holds a lock on the hypertable until its end, which would make
-the other lanes wait for it for ever. So each chunk is made, and committed empty, by a row of the
-load that is inserted and deleted in one transaction: the one way that both editions have. Some
-are made at once, so that time grows with their number alone, and few enough for the server.
+the other lanes wait for it forever. So each chunk is made, and committed empty, by a row of the
+load that is inserted and deleted in one transaction: the one way that both editions have. They
+are made in batches, so that the time grows only with their number, small enough for the server.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from timestack.series.sql import fill, interval_text
 
 log = logging.getLogger(__name__)
 
-# A chunk may begin and end further out than 64 bits of microseconds since 1970 reach, or nowhere.
+# A chunk's ends may lie beyond 64 bits of microseconds since 1970, or be infinite.
 RANGES = """
 select greatest(extract(epoch from range_start) * 1000000, -9223372036854775808)::bigint,
        least(extract(epoch from range_end) * 1000000, 9223372036854775807)::bigint
@@ -65,16 +65,16 @@ select current_setting('max_locks_per_transaction')::bigint
        (select count(*) from pg_index where indrelid = to_regclass(%s)),
        pg_size_bytes(current_setting('shared_buffers'))
 """
-# From so many chunks on a load says how many it makes.
+# From so many chunks on a load warns.
 MANY = 1000
 # The share of the server's locks that a load may take: others work at the same time.
 SHARE = 0.75
 # Bytes that a connection keeps of each chunk it writes to; 29,000 measured, with five columns and
 # one index. A load's connections may take together what the server takes for its buffers.
 MEMORY = 40_000
-# How many are made in one transaction.
+# Chunks made in one transaction.
 BATCH = 100
-# Seconds that another's lock on a chunk is waited for.
+# Seconds to wait for another's lock on a chunk.
 PATIENCE = 10
 
 
@@ -92,9 +92,9 @@ class Chunks:
         self._read()
 
     def foresee(self, block: Block, times: np.ndarray) -> None:
-        """Make the chunks that lack for a block's rows, whose times are given in microseconds.
+        """Make the missing chunks for a block's rows, whose times are given in microseconds.
 
-        A row that the table refuses makes none; its own lane will say why.
+        A row that the table refuses makes none; its own lane will report why.
         """
         records: Sequence[Record] = ()
         while len(missing := np.flatnonzero(~self._covered(times))):
@@ -111,7 +111,7 @@ class Chunks:
     def undo(self) -> None:
         """Drop the chunks made here that are still empty, after a load that failed.
 
-        One that cannot be dropped, because somebody works on it or it went away, keeps no other.
+        One that cannot be dropped, because it is in use or gone, does not keep the others.
         """
         with self._connection.cursor() as cursor:
             cursor.execute(CHUNKS, (self._table.name, self._made))
@@ -185,7 +185,7 @@ class Chunks:
 
 
 class Forecast:
-    """Counts the chunks that a load's rows lie in: many are said, too many are refused.
+    """Counts the chunks that a load's rows lie in: warns of many, refuses too many.
 
     Every lane that writes to one keeps it, and its indexes, locked and in memory until the commit.
     """
@@ -204,7 +204,7 @@ class Forecast:
         self._part = part
         self._warn = warn
         self._seen: set[int] = set()
-        self._is_said = False
+        self._has_warned = False
         with connection.cursor() as cursor:
             cursor.execute(CAPACITY, (table.name,))
             locks, indexes, memory = cursor.fetchone()
@@ -220,7 +220,7 @@ class Forecast:
             return
         first = not self._seen
         self._seen.update(np.unique(times // self._interval).tolist())
-        about = self._expected(times) if first else 0
+        about = self._estimate(times) if first else 0
         length = timedelta(microseconds=self._interval)
         if len(self._seen) > self._most:
             raise LoadError(
@@ -228,8 +228,8 @@ class Forecast:
                 " the server has room for no more in one load: set a longer chunk_interval in"
                 " hypertables.yaml, or load the file in parts"
             )
-        if not self._is_said and max(len(self._seen), about) > MANY:
-            self._is_said = True
+        if not self._has_warned and max(len(self._seen), about) > MANY:
+            self._has_warned = True
             number = (
                 f"about {about:,}" if about > len(self._seen) else f"{len(self._seen):,} or more"
             )
@@ -239,8 +239,8 @@ class Forecast:
                 " hypertables.yaml"
             )
 
-    def _expected(self, times: np.ndarray) -> int:
-        """Return how many chunks a file needs that goes on as it begins, in the order of time."""
+    def _estimate(self, times: np.ndarray) -> int:
+        """Return how many chunks a file needs, if it goes on as it begins, in the order of time."""
         part = self._part()
         if not part or (np.diff(times) < 0).any():
             return 0

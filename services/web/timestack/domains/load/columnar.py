@@ -1,7 +1,7 @@
 """Whole blocks checked by Arrow in a few milliseconds, and written again where the file needs it.
 
-Only where that finds something is a cell looked at by itself. Both accept the same spelling, so
-what passes is what PostgreSQL, its session set to the same zone, reads the same way.
+Single cells are examined only where that finds something. Both accept the same spellings: those
+that PostgreSQL, its session set to the same zone, reads the same way.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ AWARE = pa.timestamp("us", "UTC")
 NAIVE = pa.timestamp("us")
 FINE = pa.timestamp("ns", "UTC")
 NAIVE_FINE = pa.timestamp("ns")
-# From here on a float may stand for an integer beside it.
+# From here on a float may equal more than one integer.
 EXACT = 2.0**53
-# What may be a number for PostgreSQL but is none of the file's; text may hold it, too.
+# Numbers for PostgreSQL that the file must not contain; text may contain them, too.
 SUSPECT = (b"nan", b"inf", b"_", b"0x", b"0o", b"0b")
 
 
@@ -46,7 +46,7 @@ class Checked:
 
 
 class Columnar:
-    """Checks whole blocks: their times, and that their numbers are some."""
+    """Checks whole blocks: that their times and numbers are valid."""
 
     def __init__(self, layout: Layout):
         self._layout = layout
@@ -66,7 +66,7 @@ class Columnar:
         self._indexes = [name for name, field in named if field is Omitted.ROW_NUMBERS]
         self._empty = [name for name, field in named if field is Omitted.EMPTY]
         self._parsing = pa.csv.ParseOptions(delimiter=layout.delimiter)
-        # The way that the last block's times could be read is tried first on the next.
+        # The way that worked for the last block's times is tried first on the next.
         self._types = [AWARE, FINE]
         if self._rules.zone:
             self._types += [NAIVE, NAIVE_FINE]
@@ -74,9 +74,9 @@ class Columnar:
             self._types = [pa.int64()]
 
     def check(self, block: Block) -> Checked | None:
-        """Return a block that may be sent; None when a row of it needs a closer look."""
+        """Return a block that may be sent; None when a row of it must be examined."""
         lower = block.data.lower() if self._numbers or self._whole else b""
-        # A letter is found to be missing faster than a text whose beginning is everywhere.
+        # Searching for a letter is faster than for a text whose beginning is frequent.
         if any(text[-1:] in lower and text in lower for text in SUSPECT) and not self._decimal(
             block
         ):
@@ -131,7 +131,7 @@ class Columnar:
         if any(parsed[name].null_count < len(parsed) for name in self._empty):
             return None
         table_time, rounded = NONE, 0
-        # What is sent in another spelling than the file's.
+        # The columns that are sent in another spelling than the file's.
         written: dict[str, pa.ChunkedArray] = {}
         try:
             for name in self._times:
@@ -164,7 +164,7 @@ class Columnar:
     def _micros(self, column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:
         """Return times to the microsecond, and how many were rounded to it.
 
-        Raises pa.ArrowInvalid for a time that the zone skipped or had twice, or too large a number.
+        Raises pa.ArrowInvalid for a time that the zone skipped or had twice, and for overflow.
         """
         rounded, zone = 0, getattr(column.type, "tz", None)
         if self._rules.epoch:
@@ -180,7 +180,7 @@ class Columnar:
         return column, rounded
 
     def _write(self, block: Block, written: dict[str, pa.ChunkedArray]) -> bytes | None:
-        """Return the rows as CSV without what is left out, numbers and times as PostgreSQL's."""
+        """Return the rows as PostgreSQL's CSV, without omitted columns."""
         parsed = self._parse(block, dict.fromkeys(self._kept, pa.string()))
         if parsed is None:
             return None

@@ -1,10 +1,10 @@
-"""All lanes commit or none does, also when the loader is killed in between.
+"""All lanes commit or none does, even when the loader is killed in between.
 
 Several lanes are prepared and then committed one after the other (two-phase commit). The first
-one carries the load's row in ``imports``: once that is committed the load has happened, and what
-is still prepared has to follow; while it is not, nothing has. ``recover`` settles by that rule
-what a killed load left behind. A load that is alive holds an advisory lock, by which the two are
-told apart.
+one carries the load's row in ``imports``: once that is committed the load is complete, and the
+other prepared ones must be committed too; before that, none may be. ``recover`` settles by that
+rule what a killed load left behind. A running load holds an advisory lock, which distinguishes the
+two.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def commit(lanes: Sequence[Lane], key: str) -> None:
         for lane, name in prepared:
             lane.cursor.execute(f"rollback prepared {name}")
         raise
-    # From here on the load has happened as soon as the first of these is done.
+    # The load is complete as soon as the first of these is done.
     for lane, name in named:
         lane.cursor.execute(f"commit prepared {name}")
 
@@ -100,7 +100,7 @@ def leftovers(connection: Connection) -> list[Leftover]:
 
 
 def recover(connection: Connection) -> list[Leftover]:
-    """Settle what dead loads left: commit the ones that happened, undo the others."""
+    """Settle what dead loads left: commit the complete ones, undo the others."""
     settled = []
     for found, statement in _dead(connection):
         with connection.cursor() as cursor:

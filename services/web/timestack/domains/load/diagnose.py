@@ -1,7 +1,7 @@
-"""Every fault of every row of a block that something is wrong with.
+"""Every fault of every row of a faulty block.
 
-What PostgreSQL's own types refuse is asked of PostgreSQL, column by column over a temporary table
-of texts, so that the answer is the one COPY would give. The rest is checked here.
+PostgreSQL itself checks its types, column by column over a temporary table of texts, so that the
+result is the one that COPY would give. The rest is checked here.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Examined:
 
 @dataclass(slots=True)
 class Row:
-    """The cells of a record as PostgreSQL is sent them, without those that are left out."""
+    """The cells of a record as they are sent to PostgreSQL, without omitted ones."""
 
     sent: list[str | None] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -95,7 +95,7 @@ class Diagnosis:
 
     def _cut(self, record: Record) -> list[str | None] | Fault:
         if not record.closed:
-            return Fault(None, f"a quote is opened and never closed{_escaped(record.data)}")
+            return Fault(None, f"a quote is opened and never closed{_escape_hint(record.data)}")
         if record.data == b"\\.":
             return Fault(None, "\\. alone on a line ends the data for PostgreSQL")
         if (nul := record.data.find(b"\0")) >= 0:
@@ -109,8 +109,8 @@ class Diagnosis:
         if is_misquoted(text, self._layout.delimiter):
             return Fault(
                 None,
-                "a quote stands within a cell: quote the whole cell, and double each quote in it"
-                f"{_escaped(record.data)}",
+                "a quote in an unquoted cell: quote the whole cell, and double each quote in it"
+                f"{_escape_hint(record.data)}",
             )
         found = cells(text, self._layout.delimiter)
         count = len(self._layout.fields)
@@ -119,7 +119,7 @@ class Diagnosis:
         return found
 
     def _judge_row(self, found: list[str | None]) -> Row:
-        """Return a row with what this loader, but not PostgreSQL, has against it."""
+        """Return a row with the faults that this loader finds, but not PostgreSQL."""
         row = Row()
         for number, (filled, cell) in enumerate(zip(self._layout.fields, found, strict=True), 1):
             try:
@@ -175,10 +175,10 @@ class Diagnosis:
 
 def _judge_omitted(omitted: Omitted, cell: str | None) -> None:
     if omitted is Omitted.EMPTY and cell is not None:
-        raise ValueError(f"{cell!r} stands in a column without a name: name it, or --ignore it")
+        raise ValueError(f"{cell!r} is in a column without a name: name it, or --ignore it")
     if omitted is Omitted.ROW_NUMBERS and not (cell or "").isdecimal():
         raise ValueError(f"{cell!r} is not a row number: name the column, or --ignore it")
 
 
-def _escaped(data: bytes) -> str:
-    return "; if a backslash stands before such quotes, say --escape '\\'" if b'\\"' in data else ""
+def _escape_hint(data: bytes) -> str:
+    return "; if a backslash escapes such quotes, use --escape '\\'" if b'\\"' in data else ""

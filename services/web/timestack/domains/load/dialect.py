@@ -1,4 +1,4 @@
-"""What separates the cells, and whether the first line names the columns."""
+"""The delimiter of the cells, and whether the first line is a header."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def sniff(
     has_header: bool = True,
     delimiter: str | None = None,
 ) -> Dialect:
-    """Read the dialect off the first record, of which ``delimiter`` may be known before.
+    """Detect the dialect from the first record; ``delimiter`` may be known already.
 
     It is the header, and holds the name of a column or one of those ``named`` besides; without a
     header it must be a row of the whole table in its order. Raises LoadError where it is not.
@@ -58,7 +58,7 @@ def sniff(
     if not found[best]:
         raise LoadError(
             f"line {first.line} names no column of {table.name}, so it is not a header:"
-            " put one before it, name the file's columns with --map, or say --no-header"
+            " put one before it, name the file's columns with --map, or use --no-header"
             f" when each line holds, in this order: {', '.join(listed(names))}"
         )
     return Dialect(best, tuple(cut[best]), has_header=True)

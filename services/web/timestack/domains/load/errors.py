@@ -1,11 +1,11 @@
-"""What a load finds wrong: with the whole of it, or with a row."""
+"""The errors of a load: of the whole, or of a row."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# An error lists no more of anything: the rest would push what matters off the screen.
+# An error lists no more items, to fit on a screen.
 MOST = 10
 
 
@@ -21,7 +21,7 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why one row is refused. ``column`` is None where the row as a whole is at fault."""
+    """Why one row is refused. ``column`` is None for a fault of the whole row."""
 
     column: str | None
     reason: str
@@ -32,7 +32,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A refused row: the line of the file it starts at, its bytes, and everything wrong with it."""
+    """A refused row: the line of the file it starts at, its bytes, and all its faults."""
 
     line: int
     data: bytes

@@ -17,9 +17,9 @@ from timestack.domains.load.lanes import Failure, Fleet, Lane
 from timestack.domains.load.records import Block, quotes_are_sound
 from timestack.domains.load.refusals import REFUSALS, blame, line_of
 
-# So many bad rows show what is wrong with a file; reading on would only take time.
+# So many bad rows show a file's faults; reading on would only take time.
 MOST_BAD_ROWS = 1000
-# One row in so many tells where the times lie.
+# One row in so many is sampled to see where the times lie.
 SAMPLED = 1000
 
 
@@ -64,8 +64,8 @@ class Feeder:
     def feed(self, blocks: Iterator[Block], fleet: Fleet, chunks: Chunks | None) -> None:
         """Hand every block to the fleet and wait until all are written.
 
-        With the first bad row all that was written is undone, and the rest of the file is tried on
-        one lane, to find the other bad rows. Raises BadRowsError.
+        At the first bad row everything is undone, and the rest of the file is tried on one lane,
+        to find the other bad rows. Raises BadRowsError.
         """
         try:
             doubtful = self._send_all(blocks, fleet, chunks)
@@ -81,13 +81,13 @@ class Feeder:
             lane.again()
         rest = chain((failure.block for failure in failed), doubtful, blocks)
         bad, complete = self._find(rest, fleet.lanes[0])
-        # A row may be good by itself and meet one that was undone.
+        # A row may be good by itself and collide with one that was undone.
         raise BadRowsError(bad or [_blame(each) for each in failed if each.error], complete)
 
     def _send_all(
         self, blocks: Iterator[Block], fleet: Fleet, chunks: Chunks | None
     ) -> list[Block]:
-        """Hand blocks to the fleet until something is wrong; returns the one not handed over."""
+        """Hand blocks to the fleet until one is faulty; returns that one."""
         for block in blocks:
             if fleet.failures or not self._send(block, fleet, chunks):
                 return [block]
@@ -144,7 +144,7 @@ class Feeder:
         self._lines[block.offset] = (block.line, lines)
 
     def _look(self, block: Block) -> Checked | None:
-        """Return what may be sent of a block, or None when it needs a closer look."""
+        """Return the block as it may be sent, or None when it must be examined."""
         data = block.data
         if data.startswith((b"\n", b"\r\n")) or b"\n\n" in data or b"\n\r\n" in data:
             return None
@@ -153,7 +153,7 @@ class Feeder:
         return self._columnar.check(block)
 
     def _send(self, block: Block, fleet: Fleet, chunks: Chunks | None) -> bool:
-        """Hand a block to the fleet; False when it has a bad row, and then it is not."""
+        """Hand a block to the fleet; False, without doing so, when it has a bad row."""
         checked = self._look(block)
         if checked is None:
             examined = self._diagnosis.examine(block)

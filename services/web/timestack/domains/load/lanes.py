@@ -1,4 +1,4 @@
-"""Connections that COPY side by side, each in one transaction of its own."""
+"""Connections that COPY in parallel, each in its own transaction."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from timestack.domains.load.records import Block, Record
 from timestack.domains.load.refusals import REFUSALS, blame, line_of
 from timestack.series.sql import fill, literal
 
-# psycopg2 hands COPY data on in pieces of this size.
+# The size of psycopg2's pieces of COPY data.
 PIECE = 1 << 18
-# Seconds between two looks at whether the lanes wait for each other.
+# Seconds between two checks for lanes that wait for each other.
 PATIENCE = 2.0
 
 # A lane that waits for another lane's transaction wants to write a key that the other one has
-# written: it would wait for ever, because neither commits before all rows are in. Other locks
+# written: it would wait forever, because neither commits before all rows are in. Other locks
 # between lanes, such as the one for adding a page, are over in a moment.
 ENTANGLED = """
 select pid from pg_stat_activity
@@ -31,7 +31,7 @@ select pid from pg_stat_activity
 """
 
 # A source may be slow: a lane that waits for the next block is not idle. What a merge must unpack
-# of the columnstore to find its rows is no mistake, however much it is.
+# of the columnstore to find its rows is not a mistake, however much it is.
 BEGUN = """
 select set_config('timezone', %(zone)s, true),
        set_config('idle_in_transaction_session_timeout', '0', true),
@@ -70,14 +70,14 @@ class Lane:
 
     def copy(self, block: Block) -> int:
         """COPY one block; returns how many rows it was."""
-        # A staging table records where in the file its rows stood.
+        # A staging table records where in the file its rows were.
         self.cursor.execute("select set_config('timestack.block', %s, true)", (str(block.offset),))
         data = block.data if block.sent is None else block.sent
         self.cursor.copy_expert(self._copy, io.BytesIO(data), size=PIECE)
         return self.cursor.rowcount
 
     def place(self, records: Sequence[Record], most: int | None = None) -> list[BadRow]:
-        """COPY what the table takes of these records; returns the rest with PostgreSQL's reasons.
+        """COPY the records that the table accepts; returns the others with PostgreSQL's reasons.
 
         COPY names the line at which it stopped, so the rows before it are good. Ends early with the
         first ``most`` that are refused.
@@ -124,7 +124,7 @@ class Failure:
 
 
 class Fleet:
-    """Lanes in threads. ``write`` hands a block to whichever is free."""
+    """Lanes in threads. ``write`` hands a block to a free one."""
 
     def __init__(self, lanes: Sequence[Lane], watch: Connection):
         self.lanes = lanes
@@ -139,14 +139,14 @@ class Fleet:
             threading.Thread(target=self._work, args=(lane, over), daemon=True).start()
 
     def write(self, block: Block) -> None:
-        """Queue a block; look at ``failures`` after it."""
+        """Queue a block; check ``failures`` afterwards."""
         self._until(lambda: self._blocks.put(block, timeout=PATIENCE))
 
     def finish(self) -> None:
         """Wait until every block is written or in ``failures``.
 
         Also when it is interrupted: the lanes' connections are closed next, and one that is closed
-        while a thread works on it takes the whole process along.
+        while a thread works on it crashes the whole process.
         """
         interruption = None
         while not all(over.is_set() for over in self._over):
@@ -161,7 +161,7 @@ class Fleet:
         while self._ends < len(self._over):
             self._until(lambda: self._blocks.put(None, timeout=PATIENCE))
             self._ends += 1
-        # Not by Thread.join, which takes a thread that it was interrupted on for ended (3.11).
+        # Not by Thread.join: when interrupted, it takes the thread for ended (3.11).
         for over in self._over:
             while not over.wait(PATIENCE):
                 self._disentangle()

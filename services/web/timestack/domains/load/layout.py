@@ -1,4 +1,4 @@
-"""How a file is laid out: what each of its columns fills, and how its cells are written."""
+"""The layout of a file: what each of its columns fills, and how its cells are written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from timestack.domains.load.times import Rules
 
 
 class Omitted(Enum):
-    """Why a column of the file fills none of the table."""
+    """Why a column of the file fills no column of the table."""
 
     ASKED = auto()
     # Without a name, over the numbers of the rows, as pandas writes its index.
@@ -44,7 +44,7 @@ class Layout:
 
     @property
     def is_plain(self) -> bool:
-        """Whether PostgreSQL can be sent the file's bytes as they are."""
+        """Whether the file's bytes can be sent to PostgreSQL as they are."""
         omits = len(self.columns) < len(self.fields)
         return not (omits or self.decimal == "," or self.rules.epoch)
 
@@ -82,7 +82,7 @@ def choose_columns(
             shown = repr(name) if name else "has no name and"
             faults.append(
                 f"column {number} {shown} is not in the table:"
-                f" leave it out with --ignore {field or number}, or say with --map which one it is"
+                f" leave it out with --ignore {field or number}, or name it with --map"
             )
         elif column.generated:
             faults.append(
@@ -91,7 +91,7 @@ def choose_columns(
             )
         elif column in chosen:
             faults.append(
-                f"column {number} {column.name!r} stands in the file twice:"
+                f"column {number} {column.name!r} is in the file twice:"
                 f" leave one out with --ignore NUMBER"
             )
         else:

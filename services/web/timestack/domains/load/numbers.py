@@ -1,4 +1,4 @@
-"""Numbers as a file writes them, and as PostgreSQL is sent them."""
+"""Numbers as a file has them, and as they are sent to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from decimal import Decimal
 
 WHOLE = ("int2", "int4", "int8")
 NUMBERS = ("float4", "float8", "numeric")
-# What a float or numeric column would take, but no sum over it would survive.
+# A float or numeric column would accept these, but they would spoil every sum.
 NOT_NUMBERS = {"nan", "inf", "infinity", "+inf", "+infinity", "-inf", "-infinity"}
 
 PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?")
 DIGITS = re.compile(r"[+-]?\d+")
 COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
-# PostgreSQL reads these as its own SQL does, other readers of the file as something else.
+# PostgreSQL reads these as SQL literals, other readers of the file as something else.
 CODE = re.compile(r"[+-]?0[xXoObB][0-9a-fA-F_]+|[+-]?[\d_]*_[\d_.]*")
 
 
 def read(cell: str, decimal: str, *, whole: bool) -> str:
-    """Return how PostgreSQL is sent a number; text that it refuses itself comes back as it is.
+    """Return a number as PostgreSQL reads it; text that it refuses itself is returned as it is.
 
     ``decimal`` is the point or the comma before the fraction. Of a ``whole`` number that is written
     with one (``1.0``), the fraction must be zero. Raises ValueError for what PostgreSQL would take
@@ -37,7 +37,7 @@ def read(cell: str, decimal: str, *, whole: bool) -> str:
         text = text.replace(",", ".")
     elif COMMA.fullmatch(text):
         raise ValueError(
-            f"{cell!r} is not a number: where fractions follow a comma, say --decimal ,"
+            f"{cell!r} is not a number: where fractions follow a comma, use --decimal ,"
         )
     if whole and PLAIN.fullmatch(text) and not DIGITS.fullmatch(text):
         number = Decimal(text)

@@ -61,7 +61,7 @@ class Rows:
 
 
 def _fits(field: pa.Field) -> bool:
-    """Whether values of a column can be written as text that says what they are."""
+    """Whether values of a column can be written as text without loss."""
     type = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     if pa.types.is_nested(type) or pa.types.is_duration(type) or _is_binary(type):
         return False

@@ -1,7 +1,7 @@
 """CSV bytes cut into blocks of whole records, blocks into records, records into cells.
 
-Where PostgreSQL is sent something else than the file's own bytes, a block or a record has that
-beside them as ``sent``: what is reported and set aside is what the file says.
+Where PostgreSQL gets other bytes than the file's, a block or a record has these as ``sent``: the
+file's own bytes are reported and set aside.
 
 A line feed ends a record unless a quote is open. Quotes are counted, not parsed: whether their
 number so far is odd is all that PostgreSQL's CSV mode knows too.
@@ -22,7 +22,7 @@ from timestack.domains.load.text import LineFeeds, Unescaped
 # Large enough that a round trip per block costs nothing, small enough that the few blocks in
 # flight stay far below the loader's memory limit.
 BLOCK = 1 << 20
-# A longer record is not data but a quote left open, or no text at all.
+# A longer record is not data but has a quote left open, or is not text.
 LONGEST = 16 << 20
 
 
@@ -41,7 +41,7 @@ class Record:
 class Block:
     """Whole records, each with its line end; ``rows`` is the number of line feeds that end one.
 
-    ``kept`` holds the records where some that stood between them were taken out.
+    ``kept`` holds the records where some between them were taken out.
     """
 
     line: int
@@ -94,7 +94,7 @@ class Reader:
     """Reads a stream of CSV text in UTF-8 record by record or block by block."""
 
     def __init__(self, stream: BinaryIO, escape: str | None = None):
-        """``escape`` stands before quotes within quoted cells, where they are not doubled."""
+        """``escape`` precedes quotes within quoted cells, where they are not doubled."""
         self._stream = LineFeeds(Unescaped(stream, escape) if escape else stream)
         self._rest = b""
         self._line = 1
@@ -179,7 +179,7 @@ def quotes_are_sound(data: bytes, delimiter: str) -> bool:
 
 
 def is_misquoted(text: str, delimiter: str) -> bool:
-    """Whether a quote of this record stands in a cell that is not quoted, or the cell goes on.
+    """Whether a quote of this record is in a cell that is not quoted, or the cell goes on.
 
     Blanks around a quoted cell belong to it, as they do for PostgreSQL.
     """

@@ -1,4 +1,4 @@
-"""What PostgreSQL has against a row, as the line it stands on and a sentence about it."""
+"""Why PostgreSQL refused a row: its line in the file, and a sentence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg2 import errors
 from timestack.domains.load.errors import BadRow, Fault
 from timestack.domains.load.records import Record
 
-# What a row can do wrong; anything else is the database's trouble.
+# The errors of a row; any other is the database's.
 REFUSALS = (errors.DataError, errors.IntegrityError, errors.InternalError, errors.QueryCanceled)
 # How PostgreSQL names the values of a key.
 KEY = re.compile(r"Key \((?P<columns>.*?)\)=\((?P<values>.*)\) (?P<what>.*)", re.DOTALL)
@@ -19,7 +19,7 @@ CONFLICT = "--on-conflict skip keeps the row that is there, --on-conflict update
 
 
 class OrphanError(psycopg2.IntegrityError):
-    """A row that COPY took refers to nothing: its place in the block, from 0, and the fault."""
+    """A row that COPY accepted refers to no row: its place in the block, from 0, and the fault."""
 
     def __init__(self, place: int, fault: Fault):
         super().__init__(str(fault))
@@ -43,11 +43,11 @@ def line_of(error: psycopg2.Error, records: Sequence[Record]) -> int | None:
 
 
 def fault_of(error: psycopg2.Error) -> Fault:
-    """Return what PostgreSQL has against a row, without names that are the database's own."""
+    """Return PostgreSQL's error about a row, without names internal to the database."""
     if isinstance(error, OrphanError):
         return error.fault
     if isinstance(error, errors.QueryCanceled):
-        return Fault(None, f"its key stands on another line of the file too: {CONFLICT}")
+        return Fault(None, f"its key is on another line of the file too: {CONFLICT}")
     reason, detail = error.diag.message_primary or str(error).strip(), error.diag.message_detail
     key = KEY.match(detail or "")
     if key and isinstance(error, errors.ForeignKeyViolation):
@@ -69,5 +69,5 @@ def _check(name: str) -> str:
 
 
 def blame(record: Record, error: psycopg2.Error) -> BadRow:
-    """Return a record as refused for what PostgreSQL says about it."""
+    """Return a record as refused, with PostgreSQL's error."""
     return BadRow(record.line, record.data, (fault_of(error),))

@@ -51,7 +51,7 @@ class Options:
     ``shown`` is what messages call the file, ``size`` the bytes of standard input if known.
     ``renamed`` maps a column's name in the file to the table's; ``ignored`` are names or numbers
     of columns that fill none. Without a header, the file holds the table's columns in its order.
-    ``escape`` stands before quotes within quoted cells, where they are not doubled, and ``decimal``
+    ``escape`` precedes quotes within quoted cells, where they are not doubled, and ``decimal``
     before the fraction of a number. ``zone`` is the one that times without an offset are in,
     ``epoch`` the unit of times that are numbers, ``order`` that of dates whose year is last. Rows
     that are refused go to ``quarantine`` instead of ending the load. ``import_id`` makes the load
@@ -111,7 +111,7 @@ def load(
     """Load a file into a table, all of it or nothing.
 
     ``progress`` is called with the bytes read, the size of the file (None if unknown) and the
-    rows read so far, ``warn`` with what the user should know before it is done. The commit
+    rows read so far, ``warn`` with what the user should know before the end. The commit
     runs within ``committing()``: once that is entered, nothing must end the load. The engine's role
     must own the table, and its pool have room for ``CONNECTIONS`` and a lane's each.
 
@@ -124,7 +124,7 @@ def load(
         settled = tuple(commit.recover(control))
         commit.lock(control, key)
         table = read_table(control, options.table)
-        if _happened(control, import_id):
+        if _is_loaded(control, import_id):
             return Report(import_id, options.shown or options.file, already=True, settled=settled)
         source = open_source(options.file, stdin, options.shown, options.size)
         reader = Reader(source.stream, None if source.is_parquet else options.escape)
@@ -165,7 +165,7 @@ def load(
 
 
 def _layout(reader: Reader, source: Source, table: Table, options: Options) -> Layout:
-    """Take what stands before the rows, and return what it and the options say of them."""
+    """Read what precedes the rows, and return the layout that it and the options give."""
     first = reader.peek()
     if first is None:
         raise LoadError(f"{source.name} is empty")
@@ -198,7 +198,7 @@ def _layout(reader: Reader, source: Source, table: Table, options: Options) -> L
     return Layout(fields, dialect.delimiter, rules, table.time, options.decimal)
 
 
-def _happened(connection: Connection, import_id: str) -> bool:
+def _is_loaded(connection: Connection, import_id: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("select exists (select from imports where id = %s)", (import_id,))
         return cursor.fetchone()[0]
@@ -254,9 +254,9 @@ class _Load:
 
     def run(self) -> int:
         """Write every row that is not refused, and commit. Returns how many rows were written."""
-        return self._straight() if self.options.on_conflict == "error" else self._staged()
+        return self._copy() if self.options.on_conflict == "error" else self._copy_and_merge()
 
-    def _straight(self) -> int:
+    def _copy(self) -> int:
         """COPY into the table itself; a conflict is a bad row."""
         with (
             self._chunks(self.lanes) as chunks,
@@ -268,7 +268,7 @@ class _Load:
             self._commit(lanes, written)
         return written
 
-    def _staged(self) -> int:
+    def _copy_and_merge(self) -> int:
         """COPY into a staging table and merge; a conflict is skipped or updates the row."""
         key = commit.key_of(self.import_id)
         staging = Staging(self.control, self.table, self.layout.columns, key)

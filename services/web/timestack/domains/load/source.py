@@ -1,7 +1,7 @@
-"""Where rows come from: CSV in any of its disguises, or Parquet, as a stream of CSV text in UTF-8.
+"""The source of rows: CSV in any form, or Parquet, as a stream of CSV text in UTF-8.
 
-The format is read off the first bytes, never off the name: gzip, xz, bzip2, UTF-8 and UTF-16 with
-their byte order marks, Parquet; and what is none of them is named, with what to do.
+The format is recognized by the first bytes, never by the name: gzip, xz, bzip2, UTF-8 and UTF-16
+with their byte order marks, Parquet; any other is named, with what to do.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def open_source(
     ``shown`` is what messages call it, and ``size`` how long ``stdin`` is, where that is known.
     Of a file that grows meanwhile, what it held at the start is read.
 
-    Raises LoadError when there is no such file or it is of no use.
+    Raises LoadError when there is no such file or it cannot be loaded.
     """
     if file != "-":
         raw, size = _open(file, shown or file)
@@ -106,7 +106,7 @@ def _open(file: str, name: str) -> tuple[BinaryIO, int | None]:
 def _text(stream: io.BufferedReader, name: str, packed: str = "") -> BinaryIO:
     """Unpack, take away a byte order mark, and turn UTF-16 into UTF-8.
 
-    ``packed`` names what the stream itself was unpacked from. Raises LoadError for what is no text.
+    ``packed`` names what the stream itself was unpacked from. Raises LoadError when it is not text.
     """
     head = stream.peek(HEAD)[:HEAD]
     for magic, (format, unpacker) in PACKED.items():
@@ -131,7 +131,7 @@ def _text(stream: io.BufferedReader, name: str, packed: str = "") -> BinaryIO:
 
 
 def _other(head: bytes) -> tuple[str, str] | None:
-    """Return what a file is that begins like this and is not CSV, and what to do with it."""
+    """Return the format of a file that begins like this and is not CSV, and what to do with it."""
     if head.startswith(b"PK") and (b"[Content_Types].xml" in head or b"xl/" in head):
         return EXCEL
     if head[257:262] == b"ustar":
@@ -159,7 +159,7 @@ def _decode(stream: BinaryIO, name: str) -> Iterator[bytes]:
 def _unpack(
     stream: BinaryIO, name: str, format: str, unpacker: Callable[[BinaryIO], BinaryIO]
 ) -> Iterator[bytes]:
-    """Unpack, then look once more at the first bytes: a CSV in UTF-16 may be inside."""
+    """Unpack, then check the first bytes again: a CSV in UTF-16 may be inside."""
     unpacked = io.BufferedReader(unpacker(stream), BLOCK)
     read = 0
     try:

@@ -68,7 +68,7 @@ select setval(seqrelid::regclass, least(largest, seqmax))
 class Column:
     """``type`` is PostgreSQL's full spelling (``numeric(10,2)``), ``base`` its internal name.
 
-    A ``required`` column must stand in the file: it is not null and has no default. ``sequence``
+    A ``required`` column must be in the file: it is not null and has no default. ``sequence``
     is what numbers the rows that are inserted without a value.
     """
 
@@ -87,8 +87,7 @@ class Table:
 
     ``time`` is the column that cuts a hypertable into chunks, None for a plain table. Chunks can
     be foreseen when it is of type timestamptz and the only dimension; ``interval`` is how long one
-    is, in microseconds. ``in_columns`` tells that
-    chunks of it are in the columnstore already.
+    is, in microseconds. ``in_columns`` says that it has chunks in the columnstore already.
     """
 
     name: str

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 FIRST_END = re.compile(rb'(?:[^"\r\n]|"[^"]*")*(\r\n?|\n)')
-# Excel's first line, which says the delimiter and holds no data.
+# Excel's first line, which names the delimiter and holds no data.
 SEPARATOR = re.compile(rb'"?sep=([^"\r\n])"?\Z', re.IGNORECASE)
 
 
@@ -41,10 +41,10 @@ class LineFeeds:
 
 
 class Unescaped:
-    """Text whose quotes are doubled within quoted cells, where ``escape`` stood before them.
+    """Text whose quotes are doubled within quoted cells, where ``escape`` preceded them.
 
-    The escape also stands before itself and before a line feed. Elsewhere, and outside of quoted
-    cells, it is a character like another.
+    The escape also precedes itself and a line feed. Elsewhere, and outside quoted
+    cells, it is an ordinary character.
     """
 
     def __init__(self, stream: BinaryIO, escape: str):

@@ -1,4 +1,4 @@
-"""Time stamps: ISO 8601 with an offset, or in one named zone, and what the options say besides.
+"""Time stamps: ISO 8601 with an offset or in one named zone, and other forms by options.
 
 One cell is read here as PostgreSQL reads it. ``columnar`` checks whole blocks.
 """
@@ -45,7 +45,7 @@ YEAR_LAST = re.compile(
     r"(?P<one>\d{1,2})(?P<mark>[-/.])(?P<two>\d{1,2})(?P=mark)(?P<year>\d{4})"
     rf"(?:(?:[Tt]|,? ){CLOCK})?"
 )
-# What is sent to PostgreSQL as it is: it can mean one thing only.
+# Sent to PostgreSQL as it is: it has only one meaning.
 PLAIN = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}(?::?\d{2})?)?"
 )
@@ -56,8 +56,8 @@ FINER = re.compile(r":\d{2}[.,]\d{6}\d*[1-9]")
 class Rules:
     """What a time may be. ``zone`` is the one that times without an offset are in, or None.
 
-    With an ``epoch``, times are numbers of that unit since 1970 (UTC). ``order`` says what a date
-    begins with whose year comes last.
+    With an ``epoch``, times are numbers of that unit since 1970 (UTC). ``order`` is that of day
+    and month in dates whose year comes last.
     """
 
     zone: ZoneInfo | None
@@ -100,13 +100,13 @@ class Rules:
         text = cell.strip()
         if (found := YEAR_LAST.fullmatch(text)) and self.order is None:
             raise ValueError(
-                f"{cell!r} may begin with the day or the month: say --date-order dmy or mdy"
+                f"{cell!r} may begin with the day or the month: use --date-order dmy or mdy"
             )
         try:
             found = found or YEAR_FIRST.fullmatch(text)
             return self._assemble(found.groupdict()) if found else _iso(text)
         except (ValueError, OverflowError):
-            raise ValueError(_unreadable(cell)) from None
+            raise ValueError(_fault(cell)) from None
 
     def _assemble(self, parts: dict[str, str | None]) -> datetime:
         day, month = parts.get("day"), parts.get("month")
@@ -135,7 +135,7 @@ class Rules:
 
     def _localize(self, time: datetime, cell: str) -> datetime:
         if self.zone is None:
-            raise ValueError(f"{cell!r} has no offset from UTC: add one, or say the zone with --tz")
+            raise ValueError(f"{cell!r} has no offset from UTC: add it, or give the zone by --tz")
         first, second = (time.replace(tzinfo=self.zone, fold=fold) for fold in (0, 1))
         if first.utcoffset() == second.utcoffset():
             return first
@@ -164,11 +164,11 @@ def _offset(zone: str | None) -> timezone | None:
     return timezone(-offset if zone[0] == "-" else offset)
 
 
-def _unreadable(cell: str) -> str:
+def _fault(cell: str) -> str:
     text = cell.strip()
-    said = f"{cell!r} is not a time in ISO 8601, such as 2026-01-31T12:00:00Z"
+    fault = f"{cell!r} is not a time in ISO 8601, such as 2026-01-31T12:00:00Z"
     if not NUMBER.fullmatch(text) or len(text) < 9:
-        return said
+        return fault
     size = abs(Decimal(text))
     unit = "s" if size < 10**11 else "ms" if size < 10**14 else "us" if size < 10**17 else "ns"
-    return f"{said}; if it is a number of {UNITS[unit]} since 1970, say --epoch {unit}"
+    return f"{fault}; if it is a number of {UNITS[unit]} since 1970, use --epoch {unit}"

@@ -1,7 +1,7 @@
-"""Asking somebody else's server over HTTP, and never hanging on it nor being flooded by it.
+"""Requests to other servers over HTTP, bounded in time and in size.
 
-One kind of answer is taken: status 200, plain JSON by its content type, complete within a deadline
-for everything together and no longer than was allowed. What the JSON says is the caller's to judge.
+One kind of answer is accepted: status 200, plain JSON by its content type, complete within a total
+deadline and no longer than allowed. The caller judges the JSON's content.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import httpx
 
 
 class UpstreamError(Exception):
-    """There is no answer that can be used; str() says why, for the log.
+    """No usable answer came; str() says why, for the log.
 
     It holds no text that the server sent, which might repeat a secret of the question.
     """
@@ -31,7 +31,7 @@ class StatusError(UpstreamError):
 
     def __init__(self, status: int):
         self.status = status
-        super().__init__(f"the answer's status is {status} in place of 200")
+        super().__init__(f"the answer's status is {status} instead of 200")
 
 
 def ask(
@@ -60,7 +60,7 @@ def ask(
     except httpx.ConnectError as error:
         # Nothing had been sent, so the text can only be the system's or the TLS library's.
         raise SilentError(f"no connection: {error}") from None
-    # A group is what anyio makes of a port that is none.
+    # anyio raises a group for a port that is not valid.
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ExceptionGroup) as error:
         raise UpstreamError(f"asking failed with {type(error).__name__}") from None
 

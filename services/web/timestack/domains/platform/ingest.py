@@ -1,7 +1,7 @@
-"""Usage and companies taken in from the upstream media platform: asked for, checked, upserted.
+"""Usage and companies from the upstream media platform: fetched, checked, upserted.
 
-Nothing of an answer is believed: it is read under a deadline and a limit of size, and each row must
-be of the account and the days that were asked for. What an account's answers hold is written in one
+No answer is trusted: it is read under a deadline and a limit of size, and each row must be of the
+account and the days that were asked for. What an account's answers hold is written in one
 transaction that acts for it, or not at all; asking again for the same days is harmless.
 """
 
@@ -31,7 +31,7 @@ DEADLINE = 30.0
 LONGEST_ANSWER = 8 * 1024 * 1024
 # How many days one request asks for.
 WINDOW = timedelta(days=90)
-# Days that are there already and asked for again, since a platform corrects its figures.
+# Known days that are asked for again, since a platform corrects its figures.
 OVERLAP = timedelta(days=3)
 # How many days are caught up at most, and asked for of an account that has none yet.
 MOST_DAYS = timedelta(days=180)
@@ -50,7 +50,7 @@ class IngestError(Exception):
 
 
 class _Answer(BaseModel):
-    # Strict: "12" is no number and 1 no truth. What we do not know of is left alone.
+    # Strict: "12" is not a number and 1 not a truth value. Unknown fields are ignored.
     model_config = ConfigDict(strict=True)
 
 
@@ -120,8 +120,8 @@ def usage(
             log.warning("no usage of %s: %s", account, error)
             failures[account] = str(error)
     if failures and not done:
-        told = "; ".join(f"{account}: {why}" for account, why in failures.items())
-        raise IngestError(f"no account's usage could be taken in: {told}")
+        reasons = "; ".join(f"{account}: {why}" for account, why in failures.items())
+        raise IngestError(f"no account's usage could be taken in: {reasons}")
     return {"last": last.isoformat(), "accounts": done, "failures": failures}
 
 
@@ -140,7 +140,7 @@ def companies(base_url: str) -> dict:
     except RecursionError:
         raise IngestError(f"{path}: the answer is nested too deeply") from None
     except finance.DocumentError as error:
-        raise IngestError(f"{path}: {_told(error.faults)}") from None
+        raise IngestError(f"{path}: {summary(error.faults)}") from None
     return {"companies": number, "years": years}
 
 
@@ -154,13 +154,13 @@ def windows(first: date, last: date) -> Iterator[tuple[date, date]]:
 
 def _accounts(base_url: str, token: str) -> list[str]:
     path = "/api/accounts"
-    answer = _parsed(_Accounts, _ask(base_url, path, token), path)
+    answer = _parse(_Accounts, _ask(base_url, path, token), path)
     # An account that is listed twice is still one.
     return list(dict.fromkeys(account.id for account in answer.accounts))
 
 
 def _next_day(last: date) -> date:
-    """Return the first day to ask for, of the account that is acted for."""
+    """Return the first day to ask for, of the account of the transaction."""
     farthest = last - MOST_DAYS + timedelta(days=1)
     with db.session() as session:
         # A day that has not come would hide all that are missing.
@@ -175,20 +175,20 @@ def _rows(base_url: str, token: str, account: str, first: date, last: date) -> I
         where = f"{path} from {start} to {end}"
         days = {"from": start.isoformat(), "to": end.isoformat()}
         text = _ask(base_url, path, token, {"account": account, **days}, where)
-        answer = _parsed(_Usage, text, where)
-        faults = list(_misplaced(answer, account, start, end))
+        answer = _parse(_Usage, text, where)
+        faults = list(_mismatches(answer, account, start, end))
         if faults:
-            raise IngestError(f"{where}: {_told(faults)}")
+            raise IngestError(f"{where}: {summary(faults)}")
         yield from (row.model_dump() for row in answer.rows)
 
 
-def _misplaced(answer: _Usage, account: str, first: date, last: date) -> Iterator[str]:
+def _mismatches(answer: _Usage, account: str, first: date, last: date) -> Iterator[str]:
     if answer.account != account:
-        yield "account: another one than was asked for"
+        yield "account: not the one asked for"
     seen: dict[tuple[str, date], int] = {}
     for number, row in enumerate(answer.rows):
         if row.account != account:
-            yield f"rows.{number}.account: another one than was asked for"
+            yield f"rows.{number}.account: not the one asked for"
         if not first <= row.day <= last:
             yield f"rows.{number}.day: {row.day} was not asked for"
         before = seen.setdefault((row.project, row.day), number)
@@ -225,22 +225,22 @@ def _ask(
             headers={"Authorization": f"Bearer {token}"} if token else None,
         )
     except http.SilentError as error:
-        # Where it was looked for, since that may be what is wrong; never with a query.
+        # With the host, since that may be wrong; never with a query.
         host = urlsplit(base_url).netloc
         raise IngestError(f"{where or path}: {error}; is {host} the platform?") from None
     except http.UpstreamError as error:
         raise IngestError(f"{where or path}: {error}") from None
 
 
-def _parsed(model: type[Answer], text: bytes, where: str) -> Answer:
+def _parse(model: type[Answer], text: bytes, where: str) -> Answer:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
         faults = sentences(error, "the answer")
-        raise IngestError(f"{where}: {_told(faults)}") from None
+        raise IngestError(f"{where}: {summary(faults)}") from None
 
 
-def _told(faults: list[str] | tuple[str, ...]) -> str:
-    """Return the first three of them as one sentence, which is shown to people."""
+def summary(faults: list[str] | tuple[str, ...]) -> str:
+    """The first three faults as one sentence for a person, and how many more there are."""
     more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
     return "; ".join(faults[:3]) + more

@@ -1,8 +1,8 @@
-"""Logging in at the upstream media platform, which alone knows the password.
+"""Logging in at the upstream media platform, which keeps the passwords.
 
-Only one answer is success: status 200, JSON, an object with an explicit token, a time for which it
-is good, and the account of the very user who was asked for. Whatever else comes back, or does not
-come back in time, is a refusal with one sentence for the person and one for the log.
+Only one answer is success: status 200, JSON, an object with a token, its lifetime, and the account
+of exactly the user who was asked for. Any other answer, or none in time, is a refusal with one
+sentence for the person and one for the log.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from timestack.domains.platform import http
 from timestack.validation import sentences
 
 LONGEST_ANSWER = 64 * 1024
-# Nobody grants a token for longer; a larger number is a mistake in its unit.
+# No platform grants a token for longer; a larger number is a mistake in its unit.
 LONGEST_TOKEN = timedelta(days=366)
 
 DENIED = "The media platform does not know this e-mail address with this password."
@@ -34,7 +34,7 @@ UNUSABLE = (
 
 
 class LoginError(Exception):
-    """Nobody was logged in; str() is for the person, ``cause_text`` for the log.
+    """The log-in failed; str() is for the person, ``cause_text`` for the log.
 
     Neither holds the password, the token or any text that the platform sent: it might repeat them.
     """
@@ -49,7 +49,7 @@ class Denied(LoginError):
 
 
 class Unavailable(LoginError):
-    """The platform gave no answer, or none that may count as a log-in."""
+    """The platform gave no answer, or none that counts as a log-in."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class _Account(BaseModel):
 
 
 class _Answer(BaseModel):
-    # Strict: true is no number and "3600" neither.
+    # Strict: neither true nor "3600" is a number.
     model_config = ConfigDict(strict=True)
 
     token: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,4096}$")]
@@ -99,7 +99,7 @@ def log_in(
     """
     # Escaped to ASCII: what is typed may hold lone surrogates, which UTF-8 cannot carry.
     question = json.dumps({"user": user, "password": password}).encode("ascii")
-    # Counted from before the question: the token is never thought good when it is not.
+    # Counted from before the request: the token is never taken for valid after its end.
     asked = datetime.now(UTC)
     try:
         text = http.ask(
