@@ -20,7 +20,7 @@ from timestack.domains.load.run import Options, load
 from timestack.series import catalog, rollups
 from timestack.series.query import query
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 
 # The file as it was before there were bounds.
 UNBOUNDED = catalog.load(SCHEMA_FILE).model_copy(deep=True)

@@ -29,7 +29,7 @@ from timestack.domains.load.records import Block
 from timestack.domains.load.run import Options, Report, load
 from timestack.series import catalog, rollups
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 
 HEADER = "time,key,value,note,amount\n"
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

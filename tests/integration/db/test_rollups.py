@@ -14,7 +14,7 @@ from scripts.provision import apply as applying
 from tests.integration.db.conftest import Database
 from timestack.series import catalog, rollups
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 
 DECLARED = catalog.parse(
     """

@@ -14,7 +14,7 @@ from tests.integration.db.conftest import Database
 from timestack.series import catalog, rollups
 from timestack.series.query import Series, query
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 
 ZONES = {"paris": "Europe/Paris", "kolkata": "Asia/Kolkata"}
 TABLE = """
