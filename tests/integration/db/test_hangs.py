@@ -20,7 +20,7 @@ from tests.stack import TOKEN_FIELD, wait_until
 from timestack.app import create_app
 from timestack.domains import users
 
-pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
+pytestmark = pytest.mark.database
 
 # Seconds that a neighbour that hangs may add to a page, a job or log-in, and readiness: twice what
 # they take on a machine that has nothing else to do.

@@ -22,7 +22,7 @@ from timestack import db
 from timestack.domains import usage
 from timestack.models.usage import Usage
 
-pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
+pytestmark = pytest.mark.database
 
 DENIED = "42501"
 # Text that means something to SQL, to PostgreSQL's settings or to a driver's placeholders.

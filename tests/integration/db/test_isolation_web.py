@@ -19,7 +19,7 @@ from timestack import db
 from timestack.app import create_app
 from timestack.domains import usage, users
 
-pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
+pytestmark = pytest.mark.database
 
 ACCOUNTS = ("studio-north", "studio-south")
 PASSWORD = "correct horse battery staple"

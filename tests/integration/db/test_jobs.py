@@ -22,7 +22,7 @@ from timestack import api, db, errors, queue
 from timestack.domains import jobs
 from timestack.models.jobs import Job
 
-pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
+pytestmark = pytest.mark.database
 
 KIND = "rollups.refresh"
 

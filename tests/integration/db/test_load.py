@@ -29,7 +29,7 @@ from timestack.domains.load.records import Block
 from timestack.domains.load.run import Options, Report, load
 from timestack.series import catalog, rollups
 
-pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
+pytestmark = pytest.mark.database
 
 HEADER = "time,key,value,note,amount\n"
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -608,6 +608,7 @@ def test_two_loads_under_one_import_id_at_once_load_once(measures: Database, wri
     assert count(measures) == 60_000
 
 
+@pytest.mark.editions("apache", "timescale")
 def test_what_was_loaded_reaches_the_rollups_and_no_more_is_computed(
     provisioned: Database, write
 ) -> None:

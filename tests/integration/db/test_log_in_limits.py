@@ -26,7 +26,7 @@ from timestack.auth import browsers, limits
 from timestack.domains import users
 from timestack.settings import Settings
 
-pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
+pytestmark = pytest.mark.database
 
 OWNER, OTHER = "owner@example.org", "other@example.org"
 ADMIN = "admin@example.org"

@@ -26,7 +26,7 @@ from timestack.domains.platform import ingest
 from timestack.models.usage import Usage
 from timestack.tasks import platform as tasks
 
-pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
+pytestmark = pytest.mark.database
 
 ACCOUNTS = ("studio-north", "studio-south", "harbor-media")
 FIRST, LAST = date(2025, 3, 1), date(2025, 3, 5)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.integration.db.conftest import Database
 from timestack.shared.roles import LOGINS
 
-pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
+pytestmark = pytest.mark.database
 
 ROLES = tuple(role.short for role in LOGINS)
 
