@@ -12,7 +12,10 @@ import pytest
 # Its image cannot be pulled where no registry is in reach; every fixture cleans up by itself.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
+from tests.editions import pytest_terminal_summary
 from tests.stack import Stack, free_port
+
+__all__ = ["pytest_terminal_summary"]
 
 TESTS = Path(__file__).parent
 # Fixtures of the session that bring up a whole stack.

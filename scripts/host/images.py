@@ -24,6 +24,7 @@ IGNORED = {"__pycache__", ".ruff_cache", ".pytest_cache", "node_modules"}
 # Our two bases are one Dockerfile's targets; every other image starts from one of them.
 BASES = {"timestack/base": "base", "timestack/python": "python"}
 STAMP = "build/images.json"
+DATABASE = "timescaledb"
 
 
 def image_id(name: str) -> str:
@@ -172,6 +173,28 @@ def build(compose: Compose, phase: Phase, *, always: bool = False) -> None:
         each["id"] = image_id(name)
     _write(stamp, done)
     phase.result = f"{len(built)} built, {len(done) - len(built)} unchanged"
+
+
+def community(compose: Compose, phase: Phase) -> str:
+    """The database's image on the Community edition, for the tests; empty where none can be had.
+
+    It is what TIMESCALEDB_IMAGE names, else what compose/community.yaml builds.
+    """
+    given = os.environ.get("TIMESCALEDB_IMAGE", "")
+    if given:
+        phase.result = f"{given}, given"
+        return given
+    on_top = ("-f", str(compose.root / "compose" / "community.yaml"))
+    service = json.loads(compose.read(*on_top, "config", "--format", "json"))["services"][DATABASE]
+    name, base = service["image"], service["build"]["args"]["TIMESCALEDB_BASE"]
+    known = image_id(base) or docker("manifest", "inspect", base, timeout=PULL_SECONDS)
+    if not known:
+        phase.result = f"not run: no registry answers for {base}"
+        return ""
+    command = (*compose.command_for("timestack"), *on_top, "--progress=plain", "build", DATABASE)
+    run_build(phase, compose, "community", command)
+    phase.result = f"{name}, on {base}"
+    return name
 
 
 def commit(root: Path) -> str:

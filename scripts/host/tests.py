@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.host import lint, stack, tools
+from scripts.host import images, lint, stack, tools
 from scripts.host.console import Phase, Phases, info
 
 # Lock file -> what it is made from and the Python it is for.
@@ -50,7 +50,9 @@ def test(root: Path, arguments: list[str]) -> int:
         with phases.phase("tools") as phase:
             tools.environment(root, phase)
         with contextlib.nullcontext() if arguments else beside(root) as begun:
-            stack.build(root, phases, **PLATFORM)
+            compose = stack.build(root, phases, **PLATFORM)
+            with phases.phase("community edition") as phase:
+                community = images.community(compose, phase)
             with phases.phase("browser") as phase:
                 browser(root, phase)
             if begun:
@@ -60,7 +62,8 @@ def test(root: Path, arguments: list[str]) -> int:
                 info((root / QUICK_LOG).read_text())
             else:
                 status = lint.lint(root)
-    rest = pytest(root, *(arguments or [f"--ignore={UNIT}"]))
+    chosen = arguments or [f"--ignore={UNIT}"]
+    rest = pytest(root, *chosen, TIMESCALEDB_IMAGE=community)
     return status or rest
 
 
@@ -71,10 +74,11 @@ def quick(root: Path, arguments: list[str]) -> int:
     return max(lint.lint(root), pytest(root, UNIT, *arguments))
 
 
-def pytest(root: Path, *arguments: str) -> int:
+def pytest(root: Path, *arguments: str, **environment: str) -> int:
     """Run pytest; of its options, the last one that is given counts."""
     command = [tools.TESTS.path(root, "pytest"), *PARALLEL, *arguments]
-    return subprocess.run(command, cwd=root, check=False).returncode
+    env = {**os.environ, **environment}
+    return subprocess.run(command, cwd=root, env=env, check=False).returncode
 
 
 @contextlib.contextmanager

@@ -1,11 +1,13 @@
-"""A database image of its own for the session, and a fresh database in it for whoever asks."""
+"""A server of its own for each edition, and a fresh database in it for whoever asks."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from testcontainers.core.container import DockerContainer
 from scripts.provision import __main__ as cli
 from scripts.provision import apply as applying
 from scripts.provision import lock, migrate, roles
+from tests import editions
 from tests.stack import ROOT, free_port, make_secrets, wait_until
 from timestack import db
 from timestack.models import Base, Import
@@ -25,7 +28,6 @@ from timestack.series import catalog
 from timestack.settings import Settings
 from timestack.shared.roles import FUNCTIONS, OWNER
 
-IMAGE = os.environ.get("TIMESCALEDB_IMAGE", "timestack/timescaledb")
 SCHEMA_FILE = ROOT / "services" / "timescaledb" / "schema" / "hypertables.yaml"
 PORT = 5432
 MEASURES = """
@@ -45,12 +47,14 @@ truncate imports;
 
 
 class Server:
-    """A container of the database image, run as restricted as compose runs it."""
+    """A container of an edition's database image, run as restricted as compose runs it."""
 
-    def __init__(self, secrets: Path, **limits):
+    def __init__(self, secrets: Path, edition: str = "apache", **limits):
         self.secrets = secrets
+        self.edition = edition
+        self.databases = 0
         self.container = (
-            DockerContainer(IMAGE)
+            DockerContainer(editions.IMAGES[edition])
             .with_tmpfs_mount("/tmp")
             .with_tmpfs_mount("/run/postgresql")
             .with_kwargs(
@@ -70,7 +74,7 @@ class Server:
 
     def __enter__(self) -> Server:
         self.container.start()
-        wait_until(self.healthy, f"{IMAGE} is healthy", deadline=60)
+        wait_until(self.healthy, f"{self.container.image} is healthy", deadline=60)
         return self
 
     def __exit__(self, *_) -> None:
@@ -222,11 +226,44 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each test the servers of its editions; the name of one on Apache-2 is as it is."""
+    if "server" in metafunc.fixturenames:
+        names = editions.of(metafunc.definition)
+        ids = [pytest.HIDDEN_PARAM if name == "apache" else name for name in names]
+        metafunc.parametrize("server", names, indirect=True, ids=ids, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what has no image; the summary says so."""
+
+    def has_image(item: pytest.Item) -> bool:
+        edition = item.callspec.params.get("server") if hasattr(item, "callspec") else None
+        return edition is None or bool(editions.IMAGES[edition])
+
+    left_out = [item for item in items if not has_image(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if has_image(item)]
+
+
 @pytest.fixture(scope="session")
-def server(secrets: Path) -> Iterator[Server]:
-    # Dozens of databases, each with background workers and open connections, at one time.
-    with Server(secrets, memory="2g") as running:
-        yield running
+def servers(secrets: Path) -> Iterator[Callable[[str], Server]]:
+    """Gives the server of an edition, which runs from then on to the end."""
+    with ExitStack() as running:
+
+        @cache
+        def started(edition: str) -> Server:
+            # Dozens of databases, each with background workers and open connections, at one time.
+            return running.enter_context(Server(secrets, edition, memory="2g"))
+
+        yield started
+
+
+@pytest.fixture(scope="session")
+def server(servers: Callable[[str], Server], request: pytest.FixtureRequest) -> Server:
+    """The server of the edition that the test runs on."""
+    return servers(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -235,7 +272,8 @@ def make_database(server: Server) -> Iterator[Callable[[], Database]]:
     made: list[Database] = []
 
     def make() -> Database:
-        database = Database(server, f"test_{len(made)}")
+        server.databases += 1
+        database = Database(server, f"test_{server.databases}")
         made.append(database)
         server.sql(
             f"create database {database.name} owner {OWNER.name};"

@@ -13,7 +13,7 @@ from tests.integration.db.conftest import Database
 from timestack.domains import finance
 from timestack.models import Company, Finance
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 
 TEXT = """
 {"companies": [

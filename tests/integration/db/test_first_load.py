@@ -14,7 +14,7 @@ from scripts.provision import load
 from tests.integration.db.conftest import Database
 from timestack.dash import states
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 
 COMMAND = re.compile(r"make load FILE=(\S+) TABLE=(\S+)")
 # A cell of each column that the page names.

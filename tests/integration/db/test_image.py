@@ -9,10 +9,13 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from tests.integration.db.conftest import IMAGE, Server
+from tests.editions import IMAGES
+from tests.integration.db.conftest import Server
 from tests.stack import docker, wait_until
 
 pytestmark = pytest.mark.database
+
+IMAGE = IMAGES["apache"]
 
 
 def connect(server: Server, **changes):

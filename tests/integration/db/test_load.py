@@ -608,6 +608,7 @@ def test_two_loads_under_one_import_id_at_once_load_once(measures: Database, wri
     assert count(measures) == 60_000
 
 
+@pytest.mark.editions("apache", "timescale")
 def test_what_was_loaded_reaches_the_rollups_and_no_more_is_computed(
     provisioned: Database, write
 ) -> None:

@@ -17,7 +17,7 @@ import pytest
 from tests.integration.db.conftest import Database
 from tests.stack import ROOT
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 
 GUIDE = (ROOT / "docs" / "make-it-yours.md").read_text()
 COPIED = ("scripts", "services/web", "services/timescaledb/schema", "tests", "compose")

@@ -19,7 +19,7 @@ from tests.integration.db.conftest import SCHEMA_FILE, Database
 from timestack.series import catalog, rollups
 from timestack.series.query import query
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,15 @@ import json
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy.orm import Session
 
 from scripts.provision import apply as applying
 from scripts.provision import plan as planning
 from scripts.provision.errors import Refused, Unfinished
 from tests.integration.db.conftest import SCHEMA_FILE, Database
-from timestack.series import catalog
+from timestack.series import catalog, rollups
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 
 
 def drift(database: Database, declared: catalog.Catalog | None = None) -> list[str]:
@@ -48,6 +49,37 @@ BY_HAND = {
         "revoke insert on readings from timestack_app",
         "+ grant on readings: grant insert to timestack_app",
     ),
+    "row security switched off": (
+        "alter table usage disable row level security",
+        "~ row security of usage: enabled",
+    ),
+    "a row policy widened": (
+        "alter policy own_rows on usage using (true)",
+        "~ row policy own_rows on usage",
+    ),
+    "a row policy added": (
+        "create policy mine on usage using (true)",
+        "- row policy mine on usage: not declared",
+    ),
+    "a role made a member": (
+        "set role timestack_owner; grant pg_monitor to timestack_app",
+        "- role timestack_app: not declared: member of pg_monitor",
+    ),
+    "a role that may make roles": (
+        "alter role timestack_app createrole",
+        "~ role timestack_app: no createrole",
+    ),
+    "a role that may not log in": (
+        "alter role timestack_readonly nologin",
+        "~ role timestack_readonly: may log in",
+    ),
+    "a role's setting changed": (
+        "alter role timestack_readonly set statement_timeout = 0",
+        "~ role timestack_readonly: its settings",
+    ),
+}
+# The same of what an edition keeps rollups by.
+BY_HAND_APACHE = {
     "a rollup dropped": ("drop table readings_1d", "+ rollup readings_1d"),
     "a rollup's column dropped": (
         "alter table readings_1d drop column value_max",
@@ -79,47 +111,101 @@ BY_HAND = {
         "grant execute on function timestack.take_changes(text, timestamptz) to public",
         "~ function timestack.take_changes: may be called by public, timestack_app",
     ),
-    "row security switched off": (
-        "alter table usage disable row level security",
-        "~ row security of usage: enabled",
+}
+POLICY_OF_READINGS_1D = (
+    "select {call} from timescaledb_information.jobs j"
+    " join timescaledb_information.continuous_aggregates c on c.view_name = 'readings_1d'"
+    " and j.hypertable_name in (c.view_name, c.materialization_hypertable_name)"
+)
+BY_HAND_TIMESCALE = {
+    "a rollup dropped": ("drop materialized view readings_1d", "+ rollup readings_1d"),
+    "a rollup made in another way": (
+        "comment on view readings_1d is 'mine'",
+        "~ rollup readings_1d: 1 day from readings_1h, made again",
     ),
-    "a row policy widened": (
-        "alter policy own_rows on usage using (true)",
-        "~ row policy own_rows on usage",
+    "a rollup below made in another way": (
+        "comment on view readings_1h is 'mine'",
+        "~ rollup readings_1d: 1 day from readings_1h, made again",
     ),
-    "a row policy added": (
-        "create policy mine on usage using (true)",
-        "- row policy mine on usage: not declared",
+    "a rollup that is not materialized only": (
+        "alter materialized view readings_1d set (timescaledb.materialized_only = false)",
+        "~ rollup readings_1d: materialized only",
     ),
-    "a role made a member": (
-        "set role timestack_owner; grant pg_monitor to timestack_app",
-        "- role timestack_app: not declared: member of pg_monitor",
+    "a refresh policy dropped": (
+        "select remove_continuous_aggregate_policy('readings_1d')",
+        "+ refresh policy of readings_1d",
     ),
-    "a role that may make roles": (
-        "alter role timestack_app createrole",
-        "~ role timestack_app: no createrole",
+    "a refresh policy at another interval": (
+        POLICY_OF_READINGS_1D.format(call="alter_job(job_id, schedule_interval => '1 day')"),
+        "~ refresh policy of readings_1d",
     ),
-    "a role that may not log in": (
-        "alter role timestack_readonly nologin",
-        "~ role timestack_readonly: may log in",
+    "a refresh policy of another range": (
+        "select remove_continuous_aggregate_policy('readings_1d');"
+        "select add_continuous_aggregate_policy('readings_1d', start_offset => interval '9 days',"
+        " end_offset => interval '1 day', schedule_interval => interval '5 minutes')",
+        "~ refresh policy of readings_1d",
     ),
-    "a role's setting changed": (
-        "alter role timestack_readonly set statement_timeout = 0",
-        "~ role timestack_readonly: its settings",
+    "a columnstore policy dropped": (
+        "call remove_columnstore_policy('readings')",
+        "+ columnstore policy of readings",
+    ),
+    "a columnstore in another order": (
+        "alter table readings set (timescaledb.orderby = 'time')",
+        "~ columnstore of readings",
+    ),
+    "a retention policy added": (
+        "select add_retention_policy('readings', drop_after => interval '30 years')",
+        "- retention policy of readings: not declared",
+    ),
+    "a policy on a table that the file does not name": (
+        "create table mine (time timestamptz not null); alter table mine owner to timestack_owner;"
+        "set role timestack_owner; select create_hypertable('mine', by_range('time'));"
+        "select add_retention_policy('mine', drop_after => interval '30 years')",
+        "- policy retention of mine: not declared",
+    ),
+    "a function rewritten": (
+        "create or replace function timestack.run_refresh_policy(rollup text)"
+        " returns integer language sql security definer as 'select 0'",
+        "~ function timestack.run_refresh_policy: another body",
+    ),
+    "a function opened to everybody": (
+        "grant execute on function timestack.run_refresh_policy(text) to public",
+        "~ function timestack.run_refresh_policy: may be called by public, timestack_app",
     ),
 }
+
+
+def put_right(database: Database, statement: str, line: str) -> None:
+    assert drift(database) == []
+    database.sql(statement)
+    found = drift(database)
+    assert any(each.startswith(line) for each in found), found
+    apply(database, allow_destructive=True)
+    database.sql("drop table if exists mine")
+    assert drift(database) == []
 
 
 @pytest.mark.parametrize(("statement", "line"), BY_HAND.values(), ids=BY_HAND)
 def test_what_a_hand_changed_is_found_and_put_right(
     provisioned: Database, statement: str, line: str
 ) -> None:
-    assert drift(provisioned) == []
-    provisioned.sql(statement)
-    found = drift(provisioned)
-    assert any(each.startswith(line) for each in found), found
-    apply(provisioned, allow_destructive=True)
-    assert drift(provisioned) == []
+    put_right(provisioned, statement, line)
+
+
+@pytest.mark.editions("apache")
+@pytest.mark.parametrize(("statement", "line"), BY_HAND_APACHE.values(), ids=BY_HAND_APACHE)
+def test_what_a_hand_changed_of_our_own_rollups_is_found_and_put_right(
+    provisioned: Database, statement: str, line: str
+) -> None:
+    put_right(provisioned, statement, line)
+
+
+@pytest.mark.editions("timescale")
+@pytest.mark.parametrize(("statement", "line"), BY_HAND_TIMESCALE.values(), ids=BY_HAND_TIMESCALE)
+def test_what_a_hand_changed_of_continuous_aggregates_and_policies_is_found_and_put_right(
+    provisioned: Database, statement: str, line: str
+) -> None:
+    put_right(provisioned, statement, line)
 
 
 @pytest.mark.parametrize("attribute", ["createdb", "replication", "bypassrls", "superuser"])
@@ -155,7 +241,7 @@ def test_a_plan_for_a_program(provisioned: Database, command, capsys) -> None:
     provisioned.sql("create index extra on readings (value)")
     assert command(provisioned, "plan", "--json") == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["edition"] == "apache"
+    assert document["edition"] == provisioned.server.edition
     assert [(step["action"], step["object"]) for step in document["steps"]] == [
         ("drop", "index extra")
     ]
@@ -174,7 +260,8 @@ def test_applied_twice_the_second_plan_is_empty(database: Database) -> None:
     assert drift(database) == []
 
 
-def test_an_apply_that_fails_half_way_leaves_nothing_behind(database: Database) -> None:
+def fails_half_way(database: Database) -> None:
+    """An apply that a row stands in the way of, found when the first of its steps are done."""
     database.provision(catalog.parse("hypertables: {}"))
     database.sql(
         "insert into sensors (type, location, name, unit) values ('t', 'l', 'n', 'u');"
@@ -182,11 +269,27 @@ def test_an_apply_that_fails_half_way_leaves_nothing_behind(database: Database) 
     )
     with pytest.raises(Exception, match="could not create unique index"):
         apply(database)
-    assert database.sql("select count(*) from timescaledb_information.hypertables") == "0"
+
+
+def converges(database: Database) -> None:
     database.sql("delete from readings where value = 2")
     apply(database)
     assert drift(database) == []
     assert database.sql("select count(*) from readings") == "1"
+
+
+@pytest.mark.editions("apache")
+def test_an_apply_that_fails_half_way_leaves_nothing_behind(database: Database) -> None:
+    fails_half_way(database)
+    assert database.sql("select count(*) from timescaledb_information.hypertables") == "0"
+    converges(database)
+
+
+@pytest.mark.editions("timescale")
+def test_an_apply_that_fails_half_way_goes_on_from_there(database: Database) -> None:
+    """A continuous aggregate is computed in no transaction: what came before it stays."""
+    fails_half_way(database)
+    converges(database)
 
 
 READINGS = """
@@ -280,35 +383,58 @@ def test_a_unique_key_is_dropped_only_when_allowed(filled: Database) -> None:
     assert drift(filled, other) == []
 
 
+def expire(database: Database) -> int:
+    """Have expired chunks of `readings` dropped as the edition does it; returns how many."""
+    count = "select count(*) from show_chunks('readings')"
+    before = int(database.sql(count))
+    if database.server.edition == "apache":
+        database.sql("select timestack.drop_expired_readings()")
+    else:
+        job = database.sql(
+            "select job_id from timescaledb_information.jobs where proc_name = 'policy_retention'"
+        )
+        database.sql(f"call run_job({job})")
+    return before - int(database.sql(count))
+
+
+def refresh(database: Database, declared: catalog.Catalog, **options) -> None:
+    with Session(database.engine()) as session, session.begin():
+        rollups.refresh_all(session, declared=declared, **options)
+
+
 def test_a_retention_that_drops_rows_is_applied_only_when_allowed(filled: Database) -> None:
     apply(filled, declare())
     assert "drops 5 chunks" in refused(filled, declare("retention: 30 days"))
     apply(filled, declare("retention: 30 days"), allow_destructive=True)
-    assert filled.sql("select timestack.drop_expired_readings()") == "5"
+    assert expire(filled) == 5
     assert content(filled).startswith("0|")
 
 
 def test_a_retention_that_drops_nothing_needs_no_leave(filled: Database) -> None:
     apply(filled, declare())
     apply(filled, declare("retention: 36500 days"))
-    assert filled.sql("select timestack.drop_expired_readings()") == "0"
+    assert expire(filled) == 0
+
+
+# What leaves a rollup there and not as it was made.
+SPOIL = {
+    "apache": "alter table readings_1d drop column value_max",
+    "timescale": "comment on view readings_1d is 'timestack rollup of readings: another'",
+}
 
 
 def test_rollups_survive_the_rows_they_were_computed_from(filled: Database) -> None:
     declared = declare(ROLLUP, "retention: 30 days", "lateness: 5 days")
     apply(filled, declare(ROLLUP))
-    filled.sql(
-        "select timestack.refresh_readings_1h('{(,)}'), timestack.refresh_readings_1d('{(,)}')"
-    )
+    refresh(filled, declare(ROLLUP))
     apply(filled, declared, allow_destructive=True)
-    filled.sql("select timestack.drop_expired_readings()")
+    expire(filled)
     filled.sql("insert into readings values ('2024-01-01 12:30', 1, 1000)")
-    filled.sql(
-        "select timestack.refresh_readings_1h('{(,)}'), timestack.refresh_readings_1d('{(,)}')"
-    )
+    # On the Community edition a full refresh takes what is there for all there was.
+    refresh(filled, declared, full=filled.server.edition == "apache")
     assert filled.sql("select sum(n), max(value_max) from readings_1d") == "100|100"
     # Made again they would be lost, so that needs leave.
-    filled.sql("alter table readings_1d drop column value_max")
+    filled.sql(SPOIL[filled.server.edition])
     assert "have no rows to be computed from" in refused(filled, declared)
 
 
@@ -332,8 +458,9 @@ def test_a_hypertable_that_the_file_does_not_name_is_a_difference_that_apply_lea
     for table in ("mine", "readings"):
         [line] = [each for each in found if each.startswith(f"- hypertable {table}:")]
         assert "not in services/timescaledb/schema/hypertables.yaml: declare it there" in line
-    # Its triggers would go on writing into a list that nobody takes from.
-    assert any(each.startswith("- trigger timestack_insert on readings") for each in found)
+    if filled.server.edition == "apache":
+        # Its triggers would go on writing into a list that nobody takes from.
+        assert any(each.startswith("- trigger timestack_insert on readings") for each in found)
     apply(filled, nothing, allow_destructive=True)
     assert [line.split(":")[0] for line in drift(filled, nothing)] == [
         "- hypertable mine",

@@ -22,7 +22,7 @@ from tests.integration.db.conftest import Database
 from tests.stack import ROOT
 from timestack.models import Base
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 
 HEADER = (
     "origin,year,month,day,hour,temp,dewp,humid,wind_dir,wind_speed,wind_gust,precip,pressure,"

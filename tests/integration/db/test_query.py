@@ -15,7 +15,7 @@ from tests.integration.db.conftest import Database
 from timestack.series import catalog, rollups
 from timestack.series.query import Series, UnknownSeries, query
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 
 DECLARED = catalog.parse(
     """

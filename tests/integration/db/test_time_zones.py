@@ -14,7 +14,7 @@ from tests.integration.db.conftest import Database
 from timestack.series import catalog, rollups
 from timestack.series.query import Series, query
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 
 ZONES = {"paris": "Europe/Paris", "kolkata": "Asia/Kolkata"}
 TABLE = """
@@ -124,8 +124,17 @@ def test_a_refresh_computes_exactly_the_days_of_the_zone(metered: Database, tabl
     )
     with Session(metered.engine()) as session, session.begin():
         rollups.refresh_all(session, declared=DECLARED)
-    assert buckets(metered, table, "1d") == days(metered, table)
-    assert buckets(metered, table, "7d") == days(metered, table, "week")
+    for level, unit, width in (("1d", "day", 1), ("7d", "week", 7)):
+        found, expected = buckets(metered, table, level), days(metered, table, unit)
+        if metered.server.edition == "timescale":
+            # The bucket that is still filling is left to the query.
+            over = END - timedelta(days=width)
+            found, expected = (
+                {day: values for day, values in each.items() if day <= over}
+                for each in (found, expected)
+            )
+        assert expected
+        assert found == expected
 
 
 def test_hours_stay_those_of_utc(metered: Database) -> None:

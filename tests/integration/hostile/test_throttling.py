@@ -1,4 +1,4 @@
-"""Guesses of passwords: late, since they use up what this address may do."""
+"""Guesses of passwords, and whom the limits hold back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Behind another proxy: the last of all, since the stack is configured for it and started again."""
+"""Behind another proxy: the stack is configured for it, and afterwards is as before."""
 
 from __future__ import annotations
 
@@ -71,16 +71,26 @@ def front(hostile: Stack) -> Iterator[int]:
     port = server.server_port
     thread = Thread(target=server.serve_forever)
     thread.start()
-    with (hostile.directory / ".env").open("a") as settings:
-        settings.write(f"TRUSTED_PROXIES=127.0.0.1\nPUBLIC_PORT={port}\n")
-    done = hostile.compose("up", "-d", "--no-deps", "--wait", "traefik", "web")
+    settings = hostile.directory / ".env"
+    before = settings.read_text()
+    try:
+        settings.write_text(f"{before}TRUSTED_PROXIES=127.0.0.1\nPUBLIC_PORT={port}\n")
+        take_over_settings(hostile)
+        yield port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        settings.write_text(before)
+        take_over_settings(hostile)
+
+
+def take_over_settings(stack: Stack) -> None:
+    """Have the proxy and the web made again as `.env` says now."""
+    done = stack.compose("up", "-d", "--no-deps", "--wait", "traefik", "web")
     assert done.returncode == 0, done.stderr
-    ready = lambda: hostile.visitor.get("/health/ready").status_code == 200  # noqa: E731
+    ready = lambda: stack.visitor.get("/health/ready").status_code == 200  # noqa: E731
     wait_until(ready, "the stack serves again")
-    yield port
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_visitors_of_a_trusted_proxy_count_apart_and_links_carry_its_port(

@@ -70,7 +70,10 @@ def test_the_database_is_not_published_unless_it_is_asked_for(tmp_path: Path) ->
 
 
 def test_the_settings_that_end_a_project_ask_for_every_file() -> None:
-    every = {file.name for file in (ROOT / "compose").glob("*.yaml")} - {"test.yaml"}
+    every = {file.name for file in (ROOT / "compose").glob("*.yaml")} - {
+        "test.yaml",
+        "community.yaml",
+    }
     assert set(files(EVERY_FILE)) == every
 
 

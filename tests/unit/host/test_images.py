@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from scripts.host import images
+import pytest
+
+from scripts.host import environment, images
+from scripts.host.compose import Compose
+from scripts.host.console import Phase
 
 
 def tree(folder: Path) -> Path:
@@ -46,3 +51,29 @@ def test_the_step_of_a_build_is_told_from_its_output() -> None:
     assert images.step_of("#12 1.532 Collecting flask [extra]\n") is None
     assert images.step_of("#3 [web internal] load build definition\n") is None
     assert images.step_of("Collecting flask\n") is None
+
+
+def test_the_community_image_is_the_one_given_else_built_where_a_registry_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = Path(__file__).resolve().parents[3]
+    compose = Compose(root, environment.read(root / ".env.example"))
+    ours, base, built = "timestack/timescaledb-community", "timescale/timescaledb-ha:pg17", []
+    config = {"image": ours, "build": {"args": {"TIMESCALEDB_BASE": base}}}
+    read = json.dumps({"services": {"timescaledb": config}})
+    monkeypatch.setattr(Compose, "read", lambda *_: read)
+    registry = {"manifest": ""}
+    monkeypatch.setattr(images, "docker", lambda word, *_, **__: registry[word])
+    monkeypatch.setattr(images, "image_id", lambda name: "")
+    monkeypatch.setattr(images, "run_build", lambda *arguments: built.append(arguments[-1]))
+    monkeypatch.delenv("TIMESCALEDB_IMAGE", raising=False)
+    phase = Phase("community edition")
+    assert images.community(compose, phase) == ""
+    assert phase.result == f"not run: no registry answers for {base}"
+    assert built == []
+    registry["manifest"] = "{}"
+    assert images.community(compose, phase) == ours
+    assert [command[-2:] for command in built] == [("build", "timescaledb")]
+    monkeypatch.setenv("TIMESCALEDB_IMAGE", "mine")
+    assert images.community(compose, phase) == "mine"
+    assert len(built) == 1
