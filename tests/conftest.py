@@ -5,49 +5,62 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import NodeManager
 
 # Its image cannot be pulled where no registry is in reach; every fixture cleans up by itself.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
-from tests.editions import pytest_terminal_summary
+from tests import editions
 from tests.stack import Stack, free_port
 
-__all__ = ["pytest_terminal_summary"]
+# When asked to end, by Ctrl-C or -x, a process first stops the stacks that it has brought up.
+NodeManager.EXIT_TIMEOUT = 120
+# Files of tests/integration that bring up stacks of their own, and do not need the shared ones.
+OWN_STACK = {"test_canary.py", "test_host.py", "test_up.py"}
 
-TESTS = Path(__file__).parent
-# Fixtures of the session that bring up a whole stack.
-SHARED = {"stack", "prefixed_stack"}
+
+class Groups(LoadScopeScheduling):
+    """Give what shares something that is costly to make to one process; no test depends on it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
+    return Groups(config, log)
+
+
+def group_of(nodeid: str) -> str:
+    """`stack` for what uses the shared stacks; else the folder, or the file, that has its own."""
+    file = PurePath(nodeid.partition("::")[0])
+    kind, *folders = file.parts[1:-1]
+    if kind == "unit" or "db" in folders or file.name in OWN_STACK:
+        return str(file)
+    return str(file.parent) if folders else "stack"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group what one process is to run, since it shares what is costly to make; longest first."""
-    groups = {item: group_of(item) for item in items}
-    sizes = Counter(groups.values())
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Sort the groups: first those of whole stacks, and the largest first."""
+    sizes = Counter(group_of(item.nodeid) for item in items)
 
     def rank(item: pytest.Item) -> tuple[bool, bool, int, str]:
-        stack, unit = item.get_closest_marker("stack"), TESTS / "unit" in item.path.parents
-        return (stack is None, unit, -sizes[groups[item]], groups[item])
+        stack, group = item.get_closest_marker("stack"), group_of(item.nodeid)
+        return (stack is None, group.startswith("tests/unit/"), -sizes[group], group)
 
     items.sort(key=rank)
 
 
-def group_of(item: pytest.Item) -> str:
-    """The whole stack that the test shares with other files, else its file.
-
-    A folder of stack tests shares one by its own conftest.py.
-    """
-    file = item.path.relative_to(TESTS)
-    if SHARED & set(getattr(item, "fixturenames", ())):
-        return "stack"
-    if item.get_closest_marker("stack") and len(file.parts) > 2:
-        return str(file.parent)
-    return str(file)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Write what tests recorded as `shown`, for a person to read, and what did not run."""
+    for report in terminalreporter.getreports("passed"):
+        for text in (text for name, text in report.user_properties if name == "shown"):
+            terminalreporter.write_line(f"\n{text}\n")
+    editions.summary(terminalreporter)
 
 
 @pytest.fixture(scope="session")

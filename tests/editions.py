@@ -29,7 +29,7 @@ def of(test: pytest.Function) -> tuple[str, ...]:
     return marker.args if marker else ("apache",)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say that half of the database tests did not run, where there was no image for it."""
     reports = [each for kind in terminalreporter.stats.values() for each in kind]
     ran = any(getattr(each, "nodeid", "").startswith(FOLDER) for each in reports)

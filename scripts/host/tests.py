@@ -35,7 +35,7 @@ UNIT = "tests/unit"
 QUICK_LOG = Path("build/logs/test-quick.log")
 # Most of what a test does is wait for a container, so this does not depend on processors. Tests
 # that share a stack are one group, which one process runs: tests/conftest.py.
-PARALLEL = ("-n4", "--dist=loadgroup", "--no-loadscope-reorder", "--durations=10")
+PARALLEL = ("-n4", "--no-loadscope-reorder", "--durations=10")
 
 
 def test(root: Path, arguments: list[str]) -> int:
@@ -93,12 +93,14 @@ def beside(root: Path) -> Iterator[subprocess.Popen[bytes]]:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            # With all that it starts: a Ctrl-C ends this process, which then ends those.
+            # A group of its own, which is ended as a whole.
             start_new_session=True,
         )
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         yield process
     finally:
+        signal.signal(signal.SIGTERM, before)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait()

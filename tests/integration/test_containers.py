@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
@@ -136,7 +137,7 @@ def published_by(container: dict) -> set[str]:
 
 
 def test_the_table_of_the_containers_shows_what_each_may(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
+    stack: Stack, record_property: Callable[[str, object], None]
 ) -> None:
     rows = sorted(row_of(container) for container in stack.inspect_all())
     widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
@@ -145,8 +146,7 @@ def test_the_table_of_the_containers_shows_what_each_may(
     )
     TABLE.parent.mkdir(exist_ok=True)
     TABLE.write_text(f"{table}\n")
-    with capsys.disabled():
-        print(f"\n\n{table}\n")
+    record_property("shown", table)
     assert {row[0] for row in rows} == SERVICES
     for service, user, capabilities, root, mounts, published in rows:
         assert user.partition(":")[0] not in ("", "0", "root"), service
