@@ -121,6 +121,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory, make_database) -> Copy:
     entry = textwrap.dedent(re.search(r"```yaml\n(.+?)\n   ```", GUIDE, re.DOTALL)[1])
     copy.edit(SCHEMA, "hypertables:\n  readings:",
               f"hypertables:\n{textwrap.indent(entry, '  ')}\n\n  readings:")  # fmt: skip
+    pages = f"{package}/dash/__init__.py"
+    copy.edit(pages, "from timestack.dash import guard, sensors\n",
+              line("from timestack.dash import guard") + "\n")  # fmt: skip
+    copy.edit(pages, "PAGES = [sensors.PAGE]", line("PAGES = "))
     api = f"{package}/api/__init__.py"
     copy.edit(api, "from timestack.api import jobs\n", line("from timestack.api import") + "\n")
     copy.edit(api, "blueprint.register_blueprint(jobs.blueprint)\n",
@@ -143,10 +147,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory, make_database) -> Copy:
     return copy
 
 
-def test_the_guide_has_a_migration_a_model_a_job_and_an_endpoint() -> None:
+def test_the_guide_has_a_migration_a_model_a_page_a_job_and_an_endpoint() -> None:
     assert [file.rpartition("/")[0] for file, _, _ in WHOLE.findall(GUIDE)] == [
         VERSIONS,
-        *(f"services/web/timestack/{kind}" for kind in ("models", "tasks", "api")),
+        *(f"services/web/timestack/{kind}" for kind in ("models", "dash", "tasks", "api")),
     ]
 
 
@@ -159,7 +163,7 @@ def test_its_migration_follows_the_newest() -> None:
 
 def test_its_code_passes_the_linter(copy: Copy) -> None:
     files = [file for file, _, _ in WHOLE.findall(GUIDE)]
-    files += [f"services/web/timestack/{kind}/__init__.py" for kind in ("models", "tasks", "api")]
+    files += [f"services/web/timestack/{kind}/__init__.py" for kind in ("models", "dash", "tasks", "api")]
     copy.run("-m", "ruff", "check", *files)
     copy.run("-m", "ruff", "format", "--check", *files)
 
