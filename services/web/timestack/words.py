@@ -18,4 +18,4 @@ OUR_FAULT = Words(
     "It has been logged. If trying again does not help, give your administrator the request id"
     " below.",
 )
-EMPTY = Words("No data yet", "The database answers, but nothing is loaded for this yet.")
+EMPTY = Words("No data yet", "The database answers, but holds nothing to show here.")
