@@ -62,7 +62,7 @@ def ask(connection: HTTPConnection, method: str, path: str, body: bytes | None =
 
 @contextmanager
 def serving(log: Path, environment: Mapping[str, str], folder: Path = WEB) -> Iterator[Web]:
-    """The web in ``folder``, with these variables beside those of this process; it logs to a file."""
+    """The web in ``folder`` with these variables beside this process's; its lines go to a file."""
     port = free_port()
     command = ["-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}"]
     variables = {"SCHEMA_FILE": str(SCHEMA), "PYTHONPATH": str(folder), "WEB_THREADS": str(THREADS)}
