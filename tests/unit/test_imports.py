@@ -17,13 +17,14 @@ PACKAGE = Path(__file__).resolve().parents[2] / "services" / "web" / "timestack"
 FOUNDATION = {"settings", "logs", "progress", "validation"}
 DATA = {"db", *FOUNDATION}
 RULES = {"series", "models", "queue", *DATA}
-FACE = {"domains", "errors", *RULES}
+FACE = {"domains", "errors", "words", *RULES}
 ALLOWED = {
     "checks": set(),
     # Other services' images have a copy of it, and the host uses it as well.
     "shared": set(),
     "progress": set(),
     "validation": set(),
+    "words": set(),
     "settings": {"checks", "shared"},
     "logs": {"settings"},
     "db": FOUNDATION,
@@ -32,7 +33,7 @@ ALLOWED = {
     "queue": FOUNDATION,
     "series": {"models", *DATA},
     "domains": RULES,
-    "errors": FOUNDATION,
+    "errors": {"words", *FOUNDATION},
     "health": {"queue", *DATA},
     "assets": set(),
     "edge": FOUNDATION,
