@@ -101,6 +101,9 @@ def test_a_value_on_either_bound_is_taken(provisioned: Database) -> None:
     provisioned.sql(f"{SENSOR} on conflict do nothing")
     provisioned.sql("insert into readings values ('1900-01-01', 1, -1e12)")
     provisioned.sql("insert into readings values ('2199-12-31 23:59:59.999999', 1, 1e12)")
+    assert provisioned.sql("select min(value), max(value) from readings") == (
+        "-1000000000000|1000000000000"
+    )
 
 
 def test_a_line_out_of_bounds_is_named_to_whoever_loads_it(
