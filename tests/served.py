@@ -61,15 +61,15 @@ def ask(connection: HTTPConnection, method: str, path: str, body: bytes | None =
 
 
 @contextmanager
-def serving(log: Path, environment: Mapping[str, str]) -> Iterator[Web]:
-    """The web with these variables beside those of this process; its lines go to a file."""
+def serving(log: Path, environment: Mapping[str, str], folder: Path = WEB) -> Iterator[Web]:
+    """The web in ``folder`` with these variables beside this process's; its lines go to a file."""
     port = free_port()
     command = ["-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}"]
-    variables = {"SCHEMA_FILE": str(SCHEMA), "PYTHONPATH": str(WEB), "WEB_THREADS": str(THREADS)}
+    variables = {"SCHEMA_FILE": str(SCHEMA), "PYTHONPATH": str(folder), "WEB_THREADS": str(THREADS)}
     with log.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, *command, "timestack.wsgi:app"],
-            cwd=WEB,
+            cwd=folder,
             env={**os.environ, **variables, **environment},
             stdout=out,
             stderr=subprocess.STDOUT,

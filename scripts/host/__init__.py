@@ -3,5 +3,5 @@
 import sys
 from pathlib import Path
 
-# The web's package: the host uses what needs only the standard library, checks.py and shared/.
+# The web's package: its folder shared/ needs only the standard library.
 sys.path.append(str(Path(__file__).resolve().parents[2] / "services" / "web"))

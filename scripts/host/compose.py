@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from timestack.checks import size
+from timestack.shared.allowed import size
 
 CA_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",

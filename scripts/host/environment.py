@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from scripts.host.faults import Fault, Refused
-from timestack.checks import BY_NAME, problem
+from timestack.shared.allowed import BY_NAME, problem
 
 EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from scripts.host.faults import Fault
-from timestack.checks import MEBIBYTE, size
+from timestack.shared.allowed import MEBIBYTE, size
 
 # The oldest releases that the stack's files are written for: `start_interval` of a health check is
 # an engine's since 25.0 and Compose's since 2.20.2.

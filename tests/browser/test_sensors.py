@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.browser.conftest import cookies, unfold_to
-from tests.stack import Stack
+from tests.stack import ADMIN_EMAIL, Stack
+from timestack.words import EMPTY
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
@@ -118,14 +119,31 @@ def test_a_sensor_that_does_not_exist_is_said_so(stack: Stack, page: Page) -> No
     assert "no-such-sensor" in page.get_by_role("alert").inner_text()
 
 
-def test_the_links_menu_leads_everywhere(stack: Stack, page: Page) -> None:
-    page.goto(f"{stack.url}/dash/sensors")
-    page.get_by_text("Links", exact=True).click()
-    shown = page.locator(".dropdown-menu.show")
-    shown.wait_for()
-    targets = [link.get_attribute("href") for link in shown.locator("a").all()]
-    assert any("/pgadmin/" in str(target) for target in targets)
-    assert any("/health" in str(target) for target in targets)
+def test_the_bar_leads_everywhere_and_back(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/dash/sensors?type=wind&location=JFK&sensor=speed&range=7d")
+    page.wait_for_function(SPANS, arg=7)
+    bar = page.get_by_role("navigation", name="Main")
+    targets = {str(link.get_attribute("href")) for link in bar.get_by_role("link").all()}
+    places = {"/", "/dash/sensors", "/account", "/pgadmin/", "/flower/", "/traefik/"}
+    assert targets == places
+    expect(bar.get_by_role("link", name=ADMIN_EMAIL)).to_be_visible()
+    bar.get_by_role("link", name="Timestack").click()
+    assert page.locator("a[href*='/health/']").count() > 0
+    page.go_back()
+    page.wait_for_function(SPANS, arg=7)
+    assert "sensor=speed&range=7d" in page.url
+
+
+def test_the_skip_link_leads_past_the_bar_and_leaves_the_chart(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/dash/sensors?type=wind&location=JFK&sensor=speed&range=7d")
+    page.wait_for_function(SPANS, arg=7)
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator("#sensor-type")).to_be_focused()
+    page.wait_for_function(SPANS, arg=7)
 
 
 @pytest.mark.parametrize("path", ["/", "/dash/sensors"])
@@ -140,17 +158,31 @@ def test_a_phone_scrolls_in_one_direction_only(
     phone.screenshot(path=screenshots / f"{name}-phone.png", full_page=True)
 
 
-def test_the_landing_page_looks_as_shown_in_the_readme(
+def test_the_landing_page_draws_the_last_year_and_leads_to_that_view(
     stack: Stack, page: Page, screenshots: Path
 ) -> None:
     page.goto(stack.url)
-    page.get_by_role("link", name=re.compile("Sensors")).first.wait_for()
+    card = page.locator(".ts-card-picture")
+    expect(card.locator("figcaption")).to_have_text(
+        re.compile(r"at \w+, the last year of readings: .+°F$")
+    )
+    line = card.locator("polyline").get_attribute("points").split()
+    assert len(line) > 100
+    # From the left end of its box to the right one, and drawn as large as it is to be seen.
+    assert (line[0].split(",")[0], line[-1].split(",")[0]) == ("0.0", "400.0")
+    box = card.locator("svg").last.bounding_box()
+    assert box["width"] > 300
+    assert box["height"] > 60
     page.screenshot(path=screenshots / "landing-desktop.png", full_page=True)
+    card.get_by_role("link", name="Sensors").click()
+    drawn(page, "detail-chart")
+    assert "temperature" in page.locator("#sensor-type").inner_text()
 
 
 def test_an_empty_database_shows_an_empty_state(prefixed_stack: Stack, page: Page) -> None:
     page.goto(f"{prefixed_stack.url}/dash/sensors")
-    page.get_by_text(re.compile("no sensors", re.IGNORECASE)).first.wait_for()
+    expect(page.get_by_role("heading", name=EMPTY.heading)).to_be_visible()
+    expect(page.get_by_text("make load FILE=sensors.csv TABLE=sensors")).to_be_visible()
     assert page.locator(".js-plotly-plot").count() == 0
 
 

@@ -230,7 +230,9 @@ def test_each_service_mounts_only_the_secrets_it_needs(stack: Stack) -> None:
 
 def test_the_database_and_the_broker_have_no_way_out(stack: Stack) -> None:
     for service in ("timescaledb", "redis", "web", "pgadmin"):
-        for network in stack.inspect(service)["NetworkSettings"]["Networks"]:
+        networks = stack.inspect(service)["NetworkSettings"]["Networks"]
+        assert networks, service
+        for network in networks:
             assert json.loads(docker("network", "inspect", network))[0]["Internal"], service
 
 

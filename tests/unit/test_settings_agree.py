@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from scripts.host import environment
 from scripts.host.faults import Refused
 from tests.stack import ROOT
-from timestack.checks import BY_NAME
 from timestack.settings import Settings
+from timestack.shared.allowed import BY_NAME
 
 DEFAULTS = environment.defaults()
 # Those of `.env` that a container gets.
@@ -89,4 +89,4 @@ def test_compose_s_default_is_the_documented_one(file: Path) -> None:
 
 
 def test_every_compose_file_reads_settings() -> None:
-    assert len(COMPOSE) == 4
+    assert len(COMPOSE) == 5

@@ -27,6 +27,7 @@ from werkzeug.exceptions import (
 )
 
 from timestack import logs
+from timestack.words import OUR_FAULT, OUTAGE
 
 log = logging.getLogger(__name__)
 
@@ -54,16 +55,8 @@ WORDS = {
     415: ("This kind of content is not read here", "The body must be JSON."),
     429: ("Too many requests", "Wait a moment, then try again."),
     431: ("This request's head is too large", "Delete the cookies of this site and try again."),
-    503: (
-        "The database does not answer",
-        "It may be starting. Try again in a few seconds.",
-    ),
+    503: OUTAGE,
 }
-OUR_FAULT = (
-    "Something went wrong on our side",
-    "It has been logged. Trying again may help; if it does not, tell your administrator the"
-    " request id below.",
-)
 
 
 class ExplainingRequest(Request):
@@ -143,8 +136,8 @@ def _forget(_: BaseException | None) -> None:
 
 def _database_away(error: Exception) -> Response:
     log.error("the database does not answer: %s", error)
-    away = ServiceUnavailable("The database does not answer.", retry_after=RETRY_AFTER)
-    return _answer(away)
+    detail = f"{OUTAGE.heading}. {OUTAGE.advice}" if _wants_problem() else OUTAGE.advice
+    return _answer(ServiceUnavailable(detail, retry_after=RETRY_AFTER))
 
 
 def _stale_page(error: CSRFError) -> Response:

@@ -26,8 +26,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from timestack.checks import BY_NAME as CHECKED
-from timestack.checks import problem
+from timestack.shared.allowed import BY_NAME as CHECKED
+from timestack.shared.allowed import problem
 from timestack.shared.roles import APP, BY_NAME
 
 SECRETS_DIR = "/run/secrets"
@@ -105,7 +105,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 class Settings(BaseSettings):
     """The settings of a container. A field's name is the variable's, in lower case.
 
-    Settings of ``.env`` are checked by ``checks``, with the defaults of ``.env.example``.
+    Settings of ``.env`` are checked by ``shared.allowed``, with the defaults of ``.env.example``.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 from scripts.provision import apply as applying
 from scripts.provision import plan as planning
 from tests.integration.db.conftest import SCHEMA_FILE, Database
-from timestack.domains import overview, sensors
+from timestack.domains import overview
 from timestack.domains.load.errors import BadRowsError
 from timestack.domains.load.run import Options, load
 from timestack.series import catalog, rollups
+from timestack.series.extent import extent
 from timestack.series.query import query
 
 pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
@@ -100,6 +101,9 @@ def test_a_value_on_either_bound_is_taken(provisioned: Database) -> None:
     provisioned.sql(f"{SENSOR} on conflict do nothing")
     provisioned.sql("insert into readings values ('1900-01-01', 1, -1e12)")
     provisioned.sql("insert into readings values ('2199-12-31 23:59:59.999999', 1, 1e12)")
+    assert provisioned.sql("select min(value), max(value) from readings") == (
+        "-1000000000000|1000000000000"
+    )
 
 
 def test_a_line_out_of_bounds_is_named_to_whoever_loads_it(
@@ -193,15 +197,15 @@ def test_every_reader_survives_rows_and_chunks_that_python_has_no_times_for(
         code = command(filled, verb)
         assert code in ((0, 2) if verb == "drift" else (0,)), verb
     with Session(filled.engine("app")) as session:
-        extent = sensors.extent(session, 1)
-        assert extent.first == datetime(2024, 3, 1, tzinfo=UTC)
-        assert extent.last == datetime(2024, 3, 2, 21, tzinfo=UTC)
+        found = extent(session, "readings", {"sensor_id": 1})
+        assert found.first == datetime(2024, 3, 1, tzinfo=UTC)
+        assert found.last == datetime(2024, 3, 2, 21, tzinfo=UTC)
         shown = overview.read(session)
-        assert (shown.first, shown.last) == (extent.first, extent.last)
+        assert (shown.first, shown.last) == (found.first, found.last)
         assert len(shown.trend.series) > 0
         for points in (1, 2, 1000):
-            end = extent.last + timedelta(microseconds=1)
-            [series] = query(session, "readings", {"sensor_id": 1}, extent.first, end, points)
+            end = found.last + timedelta(microseconds=1)
+            [series] = query(session, "readings", {"sensor_id": 1}, found.first, end, points)
             known = ~np.isnan(series.mean)
             assert known.any()
             for aggregate in (series.min, series.mean, series.max, series.first, series.last):

@@ -12,7 +12,7 @@ from dash.development.base_component import Component
 
 from scripts.provision import load
 from tests.integration.db.conftest import Database
-from timestack.dash import states
+from timestack.dash import sensors
 
 pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 
@@ -43,7 +43,7 @@ def test_the_advice_of_the_empty_page_ends_with_a_reading(
     database.provision()
     for name, value in database.environment.items():
         monkeypatch.setenv(name, value)
-    shown = list(codes(states.no_sensors()))
+    shown = list(codes(sensors.EMPTY))
     for text, columns in itertools.pairwise(shown):
         if step := COMMAND.match(text):
             names = columns.split(", ")

@@ -122,11 +122,14 @@ def test_a_new_secret_is_taken_over_at_the_next_start(secrets: Path, tmp_path: P
     subprocess.run(["cp", "-r", str(secrets), str(copied)], check=True)
     with Server(copied) as server:
         password = copied / "db_owner_password"
+        before = password.read_text().strip()
         password.chmod(0o644)
         password.write_text("another-password\n")
         server.container.get_wrapped_container().restart(timeout=20)
         wait_until(server.healthy, "it is healthy with the new secret")
         connect(server, password="another-password").close()
+        with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+            connect(server, password=before)
 
 
 def test_a_missing_secret_is_named() -> None:

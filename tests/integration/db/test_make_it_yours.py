@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
 
-from tests.integration.db.conftest import Database
-from tests.stack import ROOT
+from tests.guide import GUIDE, ROOT, VERSIONS, WHOLE, Copy, follow, line
 
 pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 
-GUIDE = (ROOT / "docs" / "make-it-yours.md").read_text()
-COPIED = ("scripts", "services/web", "services/timescaledb/schema", "tests", "compose")
-VERSIONS = "services/web/migrations/versions"
-SCHEMA = "services/timescaledb/schema/hypertables.yaml"
-# A file that the guide names, and then the whole of it.
-WHOLE = re.compile(r"`(services/\S+\.py)`:\n\n( *)```python\n(\2\"\"\".+?)\2```", re.DOTALL)
 # What the guide says of the endpoint, the job and the model, asked of its code on a database.
 ASK = """
 from tests.unit.web.conftest import signed_in
@@ -56,97 +44,15 @@ with db.session() as session:
 """
 
 
-class Copy:
-    """The tree as somebody has it who did what the guide says."""
-
-    def __init__(self, folder: Path, database: Database) -> None:
-        self.folder = folder
-        self.database = database
-        # How to reach the database; the unit tests bring what they need themselves.
-        self.reach = {
-            **database.environment,
-            "SCHEMA_FILE": str(folder / SCHEMA),
-            "REDIS_HOST": "127.0.0.1",
-            "REDIS_PORT": "1",
-        }
-        for each in COPIED:
-            shutil.copytree(
-                ROOT / each, folder / each, ignore=shutil.ignore_patterns("__pycache__")
-            )
-        for each in ("pyproject.toml", ".env.example"):
-            shutil.copy(ROOT / each, folder)
-
-    def edit(self, file: str, old: str, new: str) -> None:
-        path = self.folder / file
-        text = path.read_text()
-        assert text.count(old) == 1, (file, old)
-        path.write_text(text.replace(old, new))
-
-    def provision(self, verb: str) -> str:
-        return self.run("-m", "scripts.provision", verb, **self.reach)
-
-    def run(self, *command: str, **changes: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *command],
-            cwd=self.folder,
-            env={
-                # Options of the suite's own pytest are not those of the one that is run here.
-                **{name: text for name, text in os.environ.items() if name != "PYTEST_ADDOPTS"},
-                "PYTHONPATH": f"{self.folder}:{self.folder / 'services/web'}",
-                **changes,
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-
-def line(start: str) -> str:
-    """The one line of the guide's code that begins like this."""
-    [found] = set(re.findall(rf"^ *({re.escape(start)}.*)$", GUIDE, re.MULTILINE))
-    return found
-
-
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory, make_database) -> Copy:
-    copy = Copy(tmp_path_factory.mktemp("yours"), make_database())
-    for file, indent, text in WHOLE.findall(GUIDE):
-        (copy.folder / file).write_text(textwrap.dedent(indent + text.removeprefix(indent)))
-    package = "services/web/timestack"
-    copy.edit(f"{package}/models/__init__.py", "from timestack.models.sensors",
-              line("from timestack.models.power") + "\nfrom timestack.models.sensors")  # fmt: skip
-    copy.edit(f"{package}/models/__init__.py", '    "Reading",', '    "Power",\n    "Reading",')
-    entry = textwrap.dedent(re.search(r"```yaml\n(.+?)\n   ```", GUIDE, re.DOTALL)[1])
-    copy.edit(SCHEMA, "hypertables:\n  readings:",
-              f"hypertables:\n{textwrap.indent(entry, '  ')}\n\n  readings:")  # fmt: skip
-    api = f"{package}/api/__init__.py"
-    copy.edit(api, "from timestack.api import jobs\n", line("from timestack.api import") + "\n")
-    copy.edit(api, "blueprint.register_blueprint(jobs.blueprint)\n",
-              "blueprint.register_blueprint(jobs.blueprint)\n"
-              + line("blueprint.register_blueprint") + "\n")  # fmt: skip
-    tasks = f"{package}/tasks/__init__.py"
-    copy.edit(tasks, "platform, rollups, sweep\n", "platform, power, rollups, sweep\n")
-    copy.edit(tasks, '"platform", ', '"platform", "power", ')
-    copy.edit(f"{package}/domains/jobs.py", "KINDS = {\n",
-              'KINDS = {\n    "power.audit": "Count the meters",\n')  # fmt: skip
-    copy.edit(f"{package}/shared/roles.py", "    BACKUP,\n)",
-              f"    BACKUP,\n    {line('Role(')}\n)")  # fmt: skip
-    compose = "compose/compose.yaml"
-    copy.edit(compose, "      - db_backup_password\n",
-              f"      - db_backup_password\n      {line('- db_bi_password')}\n")  # fmt: skip
-    with (copy.folder / compose).open("a") as file:
-        file.write(f"  {line('db_bi_password: ')}\n")
-    copy.edit(SCHEMA, "\n\n  readings:", f"\n      {line('timestack_bi: ')}\n\n  readings:")
-    copy.run("-m", "scripts.host", "secrets", SECRETS_PATH=str(copy.database.server.secrets))
-    return copy
+    return follow(tmp_path_factory.mktemp("yours"), make_database())
 
 
-def test_the_guide_has_a_migration_a_model_a_job_and_an_endpoint() -> None:
+def test_the_guide_has_a_migration_a_model_a_page_a_job_and_an_endpoint() -> None:
     assert [file.rpartition("/")[0] for file, _, _ in WHOLE.findall(GUIDE)] == [
         VERSIONS,
-        *(f"services/web/timestack/{kind}" for kind in ("models", "tasks", "api")),
+        *(f"services/web/timestack/{kind}" for kind in ("models", "dash", "tasks", "api")),
     ]
 
 
@@ -159,7 +65,9 @@ def test_its_migration_follows_the_newest() -> None:
 
 def test_its_code_passes_the_linter(copy: Copy) -> None:
     files = [file for file, _, _ in WHOLE.findall(GUIDE)]
-    files += [f"services/web/timestack/{kind}/__init__.py" for kind in ("models", "tasks", "api")]
+    files += [
+        f"services/web/timestack/{kind}/__init__.py" for kind in ("models", "dash", "tasks", "api")
+    ]
     copy.run("-m", "ruff", "check", *files)
     copy.run("-m", "ruff", "format", "--check", *files)
 

@@ -102,7 +102,8 @@ def test_the_backup_role_reads_no_table(shop: Database) -> None:
 
 
 def test_the_backup_role_may_take_a_backup(shop: Database) -> None:
-    attempt(shop, "backup", "select pg_switch_wal()", "checkpoint", "show data_directory")
+    answer = attempt(shop, "backup", "select pg_switch_wal()", "checkpoint", "show data_directory")
+    assert answer == [("/var/lib/postgresql/data",)]
 
 
 @pytest.mark.parametrize("role", ["app", "pgadmin"])

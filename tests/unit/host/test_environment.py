@@ -12,7 +12,7 @@ import pytest
 from scripts.host import environment
 from scripts.host.faults import Fault, Refused
 from tests.unit.host.conftest import without_root
-from timestack.checks import BY_NAME, SETTINGS, size
+from timestack.shared.allowed import BY_NAME, SETTINGS, size
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -71,7 +71,7 @@ def test_what_runs_beside_a_build_that_fails_is_ended_with_all_that_it_started(
     (root / "scripts" / "host" / "__main__.py").write_text(AT_WORK)
     pids = root / "pids"
 
-    def build(*_: object) -> None:
+    def build(*_: object, **__: str) -> None:
         wait_until(lambda: pids.exists() and pids.read_text().endswith("\n"), "it is at work")
         raise Refused([Fault("web", "does not build", "read on")])
 

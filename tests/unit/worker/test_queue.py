@@ -61,6 +61,7 @@ def test_each_queue_takes_only_its_own_messages(app: Celery) -> None:
 
 
 def test_a_periodic_message_is_worthless_once_the_next_is_due(app: Celery) -> None:
+    assert len(app.conf.beat_schedule) >= 3
     for entry in app.conf.beat_schedule.values():
         daily = not isinstance(entry["schedule"], float)
         assert entry["options"]["expires"] == (24 * 60 * 60 if daily else entry["schedule"])

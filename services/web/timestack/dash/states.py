@@ -2,83 +2,79 @@
 
 from __future__ import annotations
 
+import logging
+
 import dash_bootstrap_components as dbc
 from dash import html
+from dash.development.base_component import Component
 from flask import g
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
 
-# Table -> the columns of a file for it, and what a line is.
-FILES = [
-    ("sensors", "id, type, location, name, unit", "a line for each sensor"),
-    ("readings", "time, sensor_id, value", "a line for each reading, of the sensor with that id"),
-]
+from timestack.words import EMPTY, OUR_FAULT, OUTAGE
+
+log = logging.getLogger(__name__)
 
 
-def no_sensors() -> html.Section:
-    """The database has no sensor yet."""
+def empty(*ways: Component) -> html.Section:
+    """There is nothing to choose from yet; ``ways`` are list items, each a way to load some."""
+    how = [html.P("On the host, in the folder of the project:"), html.Ul(list(ways))]
     return html.Section(
         [
-            html.P("Nothing to draw yet", className="ts-eyebrow"),
-            html.H1("No sensors yet", className="h4"),
-            html.P("The database is there and answers, but nothing has been loaded into it."),
-            html.P("On the host, in the folder of the project, do one of these:"),
-            html.Ul(
-                [
-                    html.Li(
-                        [
-                            html.Code("SEED=yes"),
-                            " in ",
-                            html.Code(".env"),
-                            ", then ",
-                            html.Code("make up"),
-                            ": a year of real weather at three airports.",
-                        ]
-                    ),
-                    html.Li(
-                        [
-                            "Files of your own, the sensors before their readings:",
-                            html.Ol([_file(*each) for each in FILES]),
-                        ]
-                    ),
-                ]
-            ),
+            html.H1(EMPTY.heading, className="h4"),
+            html.P(EMPTY.advice),
+            *(how if ways else []),
             html.P("Then reload this page.", className="text-body-secondary"),
         ],
         className="ts-state",
     )
 
 
-def _file(table: str, columns: str, line: str) -> html.Li:
+def file(table: str, columns: str, row: str = "row") -> html.Li:
+    """The command that loads a table from a file with these columns; ``row`` says what a row is."""
     return html.Li(
         [
             html.Code(f"make load FILE={table}.csv TABLE={table}"),
             ", with the columns ",
             html.Code(columns),
-            f": {line}.",
+            f": a line for each {row}.",
         ]
     )
 
 
-def unknown_sensor(sentence: str, href: str) -> html.Section:
-    """The address names a sensor that is not there; ``href`` leads to one that is."""
-    return _alert("Unknown sensor", sentence, "Show the sensors there are", href)
+def unknown(noun: str, sentence: str) -> html.Section:
+    """The address names what is not there; the link leads to the page without any choice."""
+    return _alert(f"Unknown {noun}", sentence, f"Show the {noun}s there are", "?")
 
 
-def no_such_page(path: str, href: str) -> html.Section:
-    """No page has this address."""
+def no_such_page(path: str, title: str, href: str) -> html.Section:
+    """No page has this address; ``href`` leads to the one with a title."""
     return _alert(
         "There is no such page",
         f"Nothing is kept at “{path}”: the address may be mistyped, or the page has moved.",
-        "Go to Sensors",
+        f"Go to {title}",
         href,
     )
 
 
-def failed(heading: str, advice: str) -> dbc.Alert:
-    """Something did not work; Retry asks for the same address again."""
+def failure(error: Exception) -> dbc.Alert:
+    """Log what went wrong and return what the reader sees of it; Retry asks for the same address.
+
+    A refusal (an HTTP exception) stays one: it is raised again, and answered with its status.
+    """
+    if isinstance(error, HTTPException):
+        raise error
+    if isinstance(error, OperationalError | PoolTimeout):
+        log.error("the database does not answer: %s", error)
+        words = OUTAGE
+    else:
+        log.error("a callback failed", exc_info=error)
+        words = OUR_FAULT
     return dbc.Alert(
         [
-            html.H2(heading, className="h5 alert-heading"),
-            html.P(advice, className="mb-2"),
+            html.H2(words.heading, className="h5 alert-heading"),
+            html.P(words.advice, className="mb-2"),
             html.P(
                 ["Request id: ", html.Code(g.get("request_id", "none"))],
                 className="small mb-3",

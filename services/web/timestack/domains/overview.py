@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from timestack.domains import sensors
 from timestack.domains.sensors import Sensor
 from timestack.series import catalog
+from timestack.series.extent import extent
 from timestack.series.query import MICROSECOND, Series, UnknownSeries, query
 
 # The row count is the planner's estimate, chunk by chunk. First and last time are looked up per
@@ -73,13 +74,15 @@ def read(session: Session) -> Overview:
 
 
 def _trend(session: Session) -> Trend | None:
-    sensor = sensors.catalogue(session).nearest(SHOWN)
-    extent = sensors.extent(session, sensor.id)
-    if extent is None:
+    known = sensors.catalogue(session)
+    sensor = next((each for each in known if each.type == SHOWN), known[0])
+    keys = {"sensor_id": sensor.id}
+    found = extent(session, "readings", keys)
+    if found is None:
         return None
-    end = extent.last + MICROSECOND
+    end = found.last + MICROSECOND
     try:
-        (series,) = query(session, "readings", {"sensor_id": sensor.id}, end - SPAN, end, POINTS)
+        (series,) = query(session, "readings", keys, end - SPAN, end, POINTS)
     except UnknownSeries:
         # hypertables.yaml may not declare what this page draws.
         return None

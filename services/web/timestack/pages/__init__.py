@@ -4,7 +4,7 @@ from flask import Blueprint
 
 from timestack.pages import landing
 
-blueprint = Blueprint("pages", __name__, template_folder="templates")
+blueprint = Blueprint("pages", __name__)
 blueprint.add_url_rule("/", view_func=landing.index)
 
 __all__ = ["blueprint"]

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from timestack import db
 from timestack.domains import certificates, overview
 from timestack.series.query import Series
+from timestack.words import EMPTY, OUTAGE
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ def index() -> str:
     return render_template(
         "pages/landing.html",
         figures=figures,
+        outage=OUTAGE,
+        empty=EMPTY,
         sensor=trend.sensor if trend else None,
         chart=draw(trend.series) if trend else None,
         size=(WIDTH, HEIGHT),

@@ -4,10 +4,11 @@
   // Dragging is a stream of events; the server hears of it when the hand rests.
   const REST_MS = 150;
 
-  // The address and the sensor in it, as this page wrote them last.
+  // The address and the choice in it, as this page wrote them last.
   let written = null;
-  let sensor = null;
-  let resting = 0;
+  let chosen = null;
+  // By chart.
+  const resting = {};
 
   // Dash's renderer is loaded after this file and adds no_update and set_props to the same object.
   const dash = (window.dash_clientside ??= {});
@@ -47,36 +48,39 @@
     }
   }).observe(document, { childList: true, subtree: true });
 
-  dash.timestack = {
+  Object.assign((dash.timestack ??= {}), {
     // The address changed: render it, unless this page wrote it to say what it already shows.
     route(path, search) {
       if (!path || path + search === written) return dash.no_update;
       written = path + search;
-      sensor = null;
+      chosen = null;
       return { path, search: search ?? "", width: window.innerWidth };
     },
 
     // A drop-down was changed: those to its right offer what there is, and keep what they can.
-    cascade(type, location, name, catalogue) {
-      const offer = (rows, part, wanted) => {
+    cascade(...given) {
+      let rows = given.pop();
+      const answer = given.map((wanted, part) => {
         const values = [...new Set(rows.map((row) => row[part]))];
-        return [values, values.includes(wanted) ? wanted : values[0]];
-      };
-      const ofType = catalogue.filter((row) => row[0] === type);
-      const [locations, place] = offer(ofType, 1, location);
-      const there = ofType.filter((row) => row[1] === place);
-      return [locations, place, ...offer(there, 2, name)];
+        const value = values.includes(wanted) ? wanted : values[0];
+        rows = rows.filter((row) => row[part] === value);
+        return [values, value];
+      });
+      return answer.slice(1).flat();
     },
 
-    // A choice was made: write it into the address. Another sensor is a step that Back undoes.
-    remember(type, location, name, range) {
-      if (!name) return dash.no_update;
-      const query = new URLSearchParams({ type, location, sensor: name, range });
+    // A choice was made: write it into the address. Another one is a step that Back undoes, another
+    // range is not.
+    remember(...given) {
+      const { choice, ranges } = given.pop();
+      if (given.some((value) => !value)) return dash.no_update;
+      const names = [...choice, ...ranges];
+      const query = new URLSearchParams(names.map((name, index) => [name, given[index]]));
       const search = `?${query}`.replaceAll("%3A", ":").replaceAll("%2F", "/");
       const path = window.location.pathname;
-      const chosen = [type, location, name].join("\n");
-      const step = sensor !== null && sensor !== chosen && path + search !== written;
-      sensor = chosen;
+      const now = given.slice(0, choice.length).join("\n");
+      const step = chosen !== null && chosen !== now && path + search !== written;
+      chosen = now;
       written = path + search;
       window.history[step ? "pushState" : "replaceState"](window.history.state, "", written);
       // dcc.Location listens to this and takes the address over.
@@ -89,17 +93,20 @@
       return range ?? dash.no_update;
     },
 
-    // The chart was zoomed, dragged, or moved by its slider.
+    // A chart was zoomed, dragged, or moved by its slider.
     zoom(relayout) {
       const range = rangeOf(relayout);
       if (range === null) return;
-      clearTimeout(resting);
-      resting = setTimeout(() => {
-        const axis = document.querySelector("#detail-graph .js-plotly-plot")?._fullLayout?.xaxis;
-        if (axis) dash.set_props("detail-points", { data: Math.round(axis._length) });
-        dash.set_props("range-preset", { value: range === "all" ? "all" : null });
-        dash.set_props("sensor-range", { data: range });
+      // "detail-graph" -> "detail"
+      const [{ id }] = dash.callback_context.inputs_list;
+      const name = id.slice(0, id.lastIndexOf("-"));
+      clearTimeout(resting[name]);
+      resting[name] = setTimeout(() => {
+        const axis = document.querySelector(`#${id} .js-plotly-plot`)?._fullLayout?.xaxis;
+        if (axis) dash.set_props(`${name}-points`, { data: Math.round(axis._length) });
+        dash.set_props(`${name}-preset`, { value: range === "all" ? "all" : null });
+        dash.set_props(`${name}-range`, { data: range });
       }, REST_MS);
     },
-  };
+  });
 })();

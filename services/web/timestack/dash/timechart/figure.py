@@ -1,46 +1,35 @@
-"""The two charts of a sensor as Plotly figures, in one template.
+"""Series as Plotly figures without a colour: assets/colours.js gives them those of the look.
 
-Colours here are those of the light look; assets/timestack-dash.css sets every one of them from the
-tokens of timestack.css, so that a chart follows the reader from light to dark without a redraw.
-Times are UTC throughout: Plotly shows a time without zone as it stands.
+Nothing here reads data; see line.py. Times are UTC throughout: Plotly shows a time without zone as
+it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 import plotly.graph_objects as go
 
-from timestack.domains.sensors import Extent, Sensor
+from timestack.dash.timechart.line import Line
+from timestack.dash.timechart.ranges import Window
 from timestack.series.query import Series
-
-FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
-INK, MUTED, GRID, SURFACE = "#16212b", "#4d5c69", "#e3e8ed", "#ffffff"
-LINE, BAND = "#0a6083", "rgba(10, 96, 131, 0.18)"
-CLEAR = "rgba(0, 0, 0, 0)"
 
 AXIS = {
     "showline": False,
     "zeroline": False,
-    "gridcolor": GRID,
-    "tickfont": {"color": MUTED, "size": 12},
-    "title": {"font": {"color": MUTED, "size": 12}, "standoff": 8},
+    "tickfont": {"size": 12},
+    "title": {"font": {"size": 12}, "standoff": 8},
     "automargin": True,
 }
 TEMPLATE = go.layout.Template(
     layout={
-        "font": {"family": FONT, "size": 13, "color": INK},
-        "colorway": [LINE],
-        "paper_bgcolor": CLEAR,
-        "plot_bgcolor": CLEAR,
+        "font": {"size": 13},
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "showlegend": False,
         "hovermode": "x unified",
-        "hoverlabel": {"bgcolor": SURFACE, "font": {"size": 13, "color": INK}},
-        "modebar": {"bgcolor": CLEAR, "color": MUTED, "activecolor": LINE},
+        "hoverlabel": {"font": {"size": 13}},
         "dragmode": "pan",
         "xaxis": {
             **AXIS,
@@ -48,13 +37,11 @@ TEMPLATE = go.layout.Template(
             "showgrid": False,
             "ticks": "outside",
             "ticklen": 4,
-            "tickcolor": GRID,
             "hoverformat": "%a %d %b %Y, %H:%M UTC",
             "showspikes": True,
             "spikemode": "across",
             "spikethickness": 1,
             "spikedash": "solid",
-            "spikecolor": MUTED,
         },
         "yaxis": {**AXIS, "fixedrange": True, "nticks": 6},
     }
@@ -76,25 +63,16 @@ DENSE = 600
 HEADROOM = 0.06
 
 
-@dataclass(frozen=True)
-class Window:
-    """What part of time is in view, both ends inclusive and in UTC."""
-
-    start: datetime
-    end: datetime
-
-
-def detail(
-    sensor: Sensor, series: Series, days: Series, window: Window, extent: Extent, revision: str
-) -> go.Figure:
+def detail(line: Line, series: Series, days: Series, window: Window, revision: str) -> go.Figure:
     """Return the chart of the range in view, over a slider of the whole history.
 
-    ``series`` is what is in view; ``days`` stands to its left and right, so that moving shows
+    ``series`` is what is in view; ``days`` is drawn to its left and right, so that moving shows
     something until the finer answer is there. While ``revision`` stays the same, Plotly keeps the
     range that the reader has moved to meanwhile.
     """
-    figure = _figure(sensor, _around(days, series, window))
+    figure = _figure(line, _around(days, series, window))
     low, high = _span(series, window)
+    extent = line.extent
     figure.update_layout(
         uirevision=revision,
         xaxis={
@@ -115,9 +93,10 @@ def detail(
     return figure
 
 
-def daily(sensor: Sensor, days: Series, extent: Extent) -> go.Figure:
+def daily(line: Line, days: Series) -> go.Figure:
     """Return the whole history as one mean with minimum and maximum per day."""
-    figure = _figure(sensor, [days])
+    figure = _figure(line, [days])
+    extent = line.extent
     figure.update_layout(dragmode=False)
     figure.update_xaxes(
         fixedrange=True,
@@ -133,18 +112,16 @@ def blank(message: str) -> go.Figure:
     figure = go.Figure(layout={"template": TEMPLATE})
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
-    figure.add_annotation(
-        text=message, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5, font_color=MUTED
-    )
+    figure.add_annotation(text=message, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5)
     return figure
 
 
-def _figure(sensor: Sensor, parts: Iterable[Series]) -> go.Figure:
+def _figure(line: Line, parts: Iterable[Series]) -> go.Figure:
     parts = [part for part in parts if len(part)]
     figure = go.Figure(layout={"template": TEMPLATE})
     figure.add_trace(_band(part for part in parts if part.bucket))
-    figure.add_trace(_line(parts, sensor.unit))
-    figure.update_yaxes(title_text=f"{sensor.heading} ({sensor.unit})")
+    figure.add_trace(_line(parts, line.unit))
+    figure.update_yaxes(title_text=line.axis)
     return figure
 
 
@@ -154,7 +131,7 @@ def _line(parts: Iterable[Series], unit: str) -> go.Scatter:
         # One part does not run on into the next, which is of another resolution.
         x += [*_texts(time), None]
         y += [*_numbers(mean), None]
-        text += [_said(*each, unit, bucket) for each in zip(low, mean, high, strict=True)] + [None]
+        text += [_label(*each, unit, bucket) for each in zip(low, mean, high, strict=True)] + [None]
     gap = [None, *y, None]
     alone = [gap[i] is None and gap[i + 2] is None for i in range(len(y))]
     return go.Scatter(
@@ -164,9 +141,9 @@ def _line(parts: Iterable[Series], unit: str) -> go.Scatter:
         text=text,
         hovertemplate="%{text}<extra></extra>",
         mode="lines+markers",
-        line={"width": 1.25 if len(x) > DENSE else 1.75, "color": LINE},
+        line={"width": 1.25 if len(x) > DENSE else 1.75},
         # A reading between two holes has no line to either side: it is a dot.
-        marker={"size": [5 if each else 0 for each in alone], "color": LINE, "opacity": 1},
+        marker={"size": [5 if each else 0 for each in alone], "opacity": 1},
     )
 
 
@@ -185,9 +162,8 @@ def _band(parts: Iterable[Series]) -> go.Scatter:
         x=x,
         y=y,
         mode="lines",
-        line={"width": 0, "color": LINE},
+        line={"width": 0},
         fill="toself",
-        fillcolor=BAND,
         hoverinfo="skip",
     )
 
@@ -245,15 +221,15 @@ def _span(series: Series, window: Window) -> tuple[float, float]:
     return (low - room if low < 0 or low >= room else 0.0), high + room
 
 
-def _said(low: float, mean: float, high: float, unit: str, bucket: timedelta | None) -> str:
+def _label(low: float, mean: float, high: float, unit: str, bucket: timedelta | None) -> str:
     if np.isnan(mean):
         return ""
     if bucket is None:
-        return f"<b>{_short(mean)} {unit}</b>"
-    return f"<b>{_short(mean)} {unit}</b> mean, {_short(low)} to {_short(high)}"
+        return f"<b>{_number(mean)} {unit}</b>"
+    return f"<b>{_number(mean)} {unit}</b> mean, {_number(low)} to {_number(high)}"
 
 
-def _short(value: float) -> str:
+def _number(value: float) -> str:
     """Two decimals at most, and four digits of what is smaller than 1."""
     return f"{value:.4g}" if abs(value) < 1 else f"{value:,.2f}".rstrip("0").rstrip(".")
 

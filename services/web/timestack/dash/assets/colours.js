@@ -1,0 +1,68 @@
+// The colours of charts: the tokens of static/colours.css, in Plotly's words. It cannot read CSS, so
+// each drawing of the server, which has no colour, is given those of the reader's look here.
+(() => {
+  // Dash's renderer is loaded after this file and adds no_update and set_props to the same object.
+  const dash = (window.dash_clientside ??= {});
+
+  const token = (name) =>
+    getComputedStyle(document.documentElement).getPropertyValue(`--ts-${name}`).trim();
+
+  // A token is "#rrggbb"; Plotly takes "#rrggbbaa" as well.
+  const faint = (colour) => `${colour}33`;
+  const CLEAR = "#00000000";
+
+  function colours() {
+    const muted = token("text-muted");
+    const axis = {
+      gridcolor: token("grid"),
+      tickcolor: token("grid"),
+      tickfont: { color: muted },
+      title: { font: { color: muted } },
+      spikecolor: token("border-strong"),
+    };
+    return {
+      paper_bgcolor: CLEAR,
+      plot_bgcolor: CLEAR,
+      font: { family: token("font"), color: token("text") },
+      colorway: [1, 2, 3, 4, 5, 6].map((number) => token(`chart-${number}`)),
+      hoverlabel: {
+        bgcolor: token("surface"),
+        bordercolor: token("border-strong"),
+        font: { color: token("text") },
+      },
+      modebar: { bgcolor: CLEAR, color: muted, activecolor: token("accent") },
+      annotationdefaults: { font: { color: muted } },
+      xaxis: { ...axis, rangeslider: { bgcolor: token("surface-2") } },
+      yaxis: axis,
+    };
+  }
+
+  const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+  function merge(one, other) {
+    const merged = { ...one };
+    for (const [name, value] of Object.entries(other)) {
+      merged[name] = isObject(value) && isObject(one[name]) ? merge(one[name], value) : value;
+    }
+    return merged;
+  }
+
+  // Dash calls this by name, with a drawing (timechart/figure.py) and whenever the look changes.
+  (dash.timestack ??= {}).paint = (drawing) => {
+    if (!drawing) return dash.no_update;
+    // Plotly writes into what it draws.
+    const { data, layout } = structuredClone(drawing);
+    const chosen = colours();
+    // Of one line, whose mean and band are two traces.
+    const [colour] = chosen.colorway;
+    const own = { line: { color: colour }, marker: { color: colour }, fillcolor: faint(colour) };
+    return {
+      data: data.map((each) => merge(each, own)),
+      layout: { ...layout, template: { layout: merge(layout.template?.layout ?? {}, chosen) } },
+    };
+  };
+
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => {
+    dash.set_props?.("look", { data: event.matches ? "dark" : "light" });
+  });
+})();

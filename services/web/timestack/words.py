@@ -1,0 +1,21 @@
+"""The sentences of an outage, of a fault of ours and of an empty database, for every face."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Words(NamedTuple):
+    """A heading, and what is so or what to do now."""
+
+    heading: str
+    advice: str
+
+
+OUTAGE = Words("The database does not answer", "It may be starting. Try again in a few seconds.")
+OUR_FAULT = Words(
+    "Something went wrong on our side",
+    "It has been logged. If trying again does not help, give your administrator the request id"
+    " below.",
+)
+EMPTY = Words("No data yet", "The database answers, but holds nothing to show here.")

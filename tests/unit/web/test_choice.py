@@ -1,0 +1,66 @@
+"""Choosing by drop-downs, before any database is asked."""
+
+from __future__ import annotations
+
+import pytest
+from werkzeug.exceptions import BadRequest
+
+from timestack.dash.choice import Choice, DropDown, nearest, options
+from timestack.domains.sensors import Sensor
+
+ROWS = [
+    ("humidity", "LGA", "relative humidity"),
+    ("wind", "EWR", "speed"),
+    ("wind", "JFK", "gust"),
+    ("wind", "JFK", "speed"),
+]
+CHOICE = Choice(
+    "sensor",
+    [DropDown(f"sensor-{each}", each.title(), each) for each in ("type", "location", "name")],
+    lambda _: {row: number for number, row in enumerate(ROWS)},
+)
+
+
+def test_choices_are_distinct_and_in_order() -> None:
+    assert options(ROWS, ()) == ["humidity", "wind"]
+    assert options(ROWS, ("wind",)) == ["EWR", "JFK"]
+    assert options(ROWS, ("wind", "JFK")) == ["gust", "speed"]
+
+
+def test_what_does_not_occur_has_no_choices() -> None:
+    assert options(ROWS, ("tide",)) == []
+    assert options(ROWS, ("humidity", "JFK")) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "got"),
+    [
+        ((None, None, None), ("humidity", "LGA", "relative humidity")),
+        (("wind", None, None), ("wind", "EWR", "speed")),
+        (("wind", "JFK", None), ("wind", "JFK", "gust")),
+        (("wind", "JFK", "speed"), ("wind", "JFK", "speed")),
+        (("wind", "LGA", "relative humidity"), ("wind", "EWR", "speed")),
+        (("wind", "EWR", "gust"), ("wind", "EWR", "speed")),
+        (("tide", "JFK", "speed"), ("humidity", "LGA", "relative humidity")),
+    ],
+)
+def test_the_nearest_row_keeps_what_exists_of_the_choice(asked: tuple, got: tuple) -> None:
+    assert nearest(ROWS, asked) == got
+
+
+def test_a_row_is_found_by_all_of_its_parts_only() -> None:
+    assert CHOICE.find(None, ("wind", "EWR", "speed")) == 1
+    with pytest.raises(BadRequest, match="no sensor “wind, EWR, gust”"):
+        CHOICE.find(None, ("wind", "EWR", "gust"))
+
+
+def test_an_address_that_asks_for_what_is_not_there_is_named_as_it_was_asked() -> None:
+    wanted = CHOICE.wanted({"type": "wind", "name": "tide", "range": "7d"})
+    assert wanted == ("wind", None, "tide")
+    assert "asks for type “wind”, name “tide”, and there is no such sensor" in CHOICE.unknown(
+        wanted
+    )
+
+
+def test_a_heading_keeps_the_capitals_of_the_name() -> None:
+    assert Sensor(1, "air", "JFK", "indoor CO2", "ppm").heading == "Indoor CO2"
