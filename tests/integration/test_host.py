@@ -61,7 +61,11 @@ def test_an_image_built_under_a_closed_umask_is_readable_to_its_user(
 ) -> None:
     folder, user, places = IMAGES[name]
     tag = f"timestack-test/{name}-{uuid.uuid4().hex[:8]}"
-    contexts = {"provision": "scripts/provision", "schema": "services/timescaledb/schema"}
+    contexts = {
+        "provision": "scripts/provision",
+        "schema": "services/timescaledb/schema",
+        "shared": "services/web/timestack/shared",
+    }
     more = [f"--build-context={key}={closed / path}" for key, path in contexts.items()]
     build = ["docker", "build", "--quiet", "-t", tag, *more, str(closed / folder)]
     done = subprocess.run(
