@@ -57,7 +57,7 @@ def accepted_by_web(name: str, value: str, environ: pytest.MonkeyPatch) -> bool:
 
 
 @pytest.mark.parametrize("name", SHARED)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @example(value="/_x")
 @example(value="/-a")
 @example(value="/tools/time.stack")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.host import lint, stack, tests, tools
+from scripts.host import images, lint, stack, tests, tools
 from scripts.host.faults import Fault, Refused
 from tests.stack import wait_until
 
@@ -33,6 +33,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         *((stack, "ready_engine"), (stack, "build"), (tools, "environment"), (tests, "browser")),
     ):
         monkeypatch.setattr(where, name, lambda *_, **__: None)
+    monkeypatch.setattr(images, "community", lambda *_: "")
     monkeypatch.setattr(lint, "lint", lambda _: 0)
     return tmp_path
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from timestack.domains.load.columnar import Columnar
@@ -38,7 +38,6 @@ OFFSETS = st.builds(
 )
 
 
-@settings(deadline=None)  # Arrow is loaded with the first example.
 @given(st.datetimes(datetime(1890, 1, 1), datetime(2040, 1, 1), timezones=OFFSETS))  # noqa: DTZ001
 def test_a_time_with_an_offset_means_the_same_to_both(time: datetime) -> None:
     cell = time.isoformat()
@@ -51,7 +50,6 @@ def test_a_time_with_an_offset_means_the_same_to_both(time: datetime) -> None:
         assert found == [(read - EPOCH) // timedelta(microseconds=1)]
 
 
-@settings(deadline=None)
 @given(st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)))  # noqa: DTZ001
 def test_a_local_time_means_the_same_to_both(time: datetime) -> None:
     cell = time.isoformat(" ")
@@ -96,7 +94,6 @@ def test_a_zone_serves_times_with_and_without_offset_block_by_block() -> None:
 
 
 @given(st.integers(0, 2**62), st.sampled_from(["s", "ms", "us", "ns"]))
-@settings(deadline=None)
 def test_a_number_of_a_unit_means_the_same_to_both(count: int, unit: str) -> None:
     rules = Rules(None, EARLIEST, LATEST, epoch=unit)
     found = Columnar(Layout(COLUMNS, ",", rules, "time")).check(
@@ -112,7 +109,6 @@ def test_a_number_of_a_unit_means_the_same_to_both(count: int, unit: str) -> Non
 
 
 @given(st.integers(-(10**18), 10**18))
-@settings(deadline=None)
 def test_nanoseconds_are_rounded_alike(nanoseconds: int) -> None:
     whole, part = divmod(nanoseconds, 10**9)
     cell = f"{(EPOCH + timedelta(seconds=whole)).isoformat()[:19]}.{part:09}Z"
