@@ -13,15 +13,15 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import NodeManager
 
-# An example is right or wrong, however busy the machine is.
-hypothesis.settings.register_profile("timestack", deadline=None)
-hypothesis.settings.load_profile("timestack")
 # Its image cannot be pulled where no registry is in reach; every fixture cleans up by itself.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 from tests import editions
 from tests.stack import Stack, free_port
 
+# An example is right or wrong, however busy the machine is.
+hypothesis.settings.register_profile("timestack", deadline=None)
+hypothesis.settings.load_profile("timestack")
 # When asked to end, by Ctrl-C or -x, a process first stops the stacks that it has brought up.
 NodeManager.EXIT_TIMEOUT = 120
 # Files of tests/integration that bring up stacks of their own, and do not need the shared ones.
