@@ -30,7 +30,7 @@ pytestmark = pytest.mark.stack
         ("GET https://evil.example/ HTTP/1.1\r\nHost: localhost\r\n", 404),
         ("GET http://web:8000/health/live HTTP/1.1\r\nHost: localhost\r\n", 404),
         ("GET ftp://localhost/ HTTP/1.1\r\nHost: evil.example\r\n", None),
-        ("CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\n", None),
+        ("CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\n", 501),
     ],
 )
 @pytest.mark.parametrize("tls", [True, False])
@@ -41,9 +41,9 @@ def test_a_host_that_is_not_ours_or_not_one_is_refused(
     got = statuses(answer)
     assert len(got) == 1
     if status is None:
+        # Its address names our own host, which counts more than the header beside it.
+        assert got == [200 if tls else 301], answer[:300]
         assert b"evil" not in answer
-        assert "evil" not in location(answer)
-        assert got[0] < 600
     else:
         assert got == [status], answer[:300]
     assert not location(answer) or location(answer).startswith(hostile.url)
