@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -11,7 +12,6 @@ import hypothesis
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
-from xdist.workermanage import NodeManager
 
 # Its image cannot be pulled where no registry is in reach; every fixture cleans up by itself.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
@@ -22,8 +22,6 @@ from tests.stack import Stack, free_port
 # An example is right or wrong, however busy the machine is.
 hypothesis.settings.register_profile("timestack", deadline=None)
 hypothesis.settings.load_profile("timestack")
-# When asked to end, by Ctrl-C or -x, a process first stops the stacks that it has brought up.
-NodeManager.EXIT_TIMEOUT = 120
 # Files of tests/integration that bring up stacks of their own, and do not need the shared ones.
 OWN_STACK = {"test_canary.py", "test_host.py", "test_up.py"}
 
@@ -36,6 +34,14 @@ class Groups(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
+    distributed = config.pluginmanager.getplugin("dsession")
+
+    def stop(*_: object) -> None:
+        """End the processes as -x does: each stops what it brought up. The second time, at once."""
+        distributed.shouldstop = "Ctrl-C"
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, stop)
     return Groups(config, log)
 
 

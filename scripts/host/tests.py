@@ -77,8 +77,12 @@ def quick(root: Path, arguments: list[str]) -> int:
 def pytest(root: Path, *arguments: str, **environment: str) -> int:
     """Run pytest; of its options, the last one that is given counts."""
     command = [tools.TESTS.path(root, "pytest"), *PARALLEL, *arguments]
-    env = {**os.environ, **environment}
-    return subprocess.run(command, cwd=root, env=env, check=False).returncode
+    with subprocess.Popen(command, cwd=root, env={**os.environ, **environment}) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # It was told as well, and stops the stacks that it brought up.
+            return process.wait()
 
 
 @contextlib.contextmanager
