@@ -119,7 +119,7 @@ def openssl(*arguments: str, stdin: str = "", within: Path | None = None) -> str
 
 
 def check(directory: Path) -> list[Fault]:
-    """Faults that ``ensure`` will not repair by itself. A half-made set is no fault."""
+    """Faults that ``ensure`` will not repair by itself. A half-made set is not a fault."""
     faults = _tool()
     if barred(directory):
         # One fault rather than one for each file; the folder is judged with the other secrets.

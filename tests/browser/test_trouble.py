@@ -1,4 +1,4 @@
-"""What a dashboard says when the log-in is over, or when a part of it does not arrive."""
+"""What a dashboard shows when the log-in has ended, or when a part of it does not arrive."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DRAWN = "() => document.querySelector('#detail-chart .js-plotly-plot')?.data?.le
 
 @pytest.fixture
 def page(browser: Browser, stack: Stack) -> Iterator[Page]:
-    """The administrator's; what goes wrong in it is wanted."""
+    """The administrator's page; the tests make it fail on purpose."""
     context = browser.new_context(
         ignore_https_errors=True, viewport={"width": 1440, "height": 1000}
     )
@@ -36,14 +36,14 @@ def abort(route: Route) -> None:
     route.abort()
 
 
-def told(page: Page, heading: str) -> None:
-    """The panel says so, and nothing looks as if it were still on its way."""
+def expect_message(page: Page, heading: str) -> None:
+    """Wait for the panel to show it, and for every sign of loading to go away."""
     expect(page.get_by_role("alert").filter(has_text=heading)).to_be_visible(timeout=DEADLINE)
     for waiting in (".spinner-border", ".ts-bone", "._dash-loading", "._dash-error"):
         expect(page.locator(waiting).filter(visible=True)).to_have_count(0, timeout=DEADLINE)
 
 
-def test_a_session_that_ended_elsewhere_is_told_and_the_log_in_leads_back_to_the_view(
+def test_a_session_that_ended_elsewhere_is_shown_and_the_log_in_leads_back_to_the_view(
     stack: Stack, page: Page
 ) -> None:
     client = stack.user("elsewhere@example.org", "viewer")
@@ -54,7 +54,7 @@ def test_a_session_that_ended_elsewhere_is_told_and_the_log_in_leads_back_to_the
     token = TOKEN_FIELD.search(client.get("/account").text)[1]
     assert client.post("/logout", data={"csrf_token": token}).status_code == 302
     page.get_by_text("7 d", exact=True).click()
-    told(page, "You are logged out")
+    expect_message(page, "You are logged out")
     page.get_by_role("link", name="Log in").click()
     page.get_by_label("E-mail").fill("elsewhere@example.org")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -75,12 +75,12 @@ def test_a_session_that_ended_elsewhere_is_told_and_the_log_in_leads_back_to_the
         ("**/_dash-dependencies*", "The server does not answer"),
     ],
 )
-def test_a_part_that_does_not_arrive_is_told_with_a_way_to_load_it_again(
+def test_a_part_that_does_not_arrive_is_shown_with_a_way_to_load_it_again(
     stack: Stack, page: Page, file: str, heading: str
 ) -> None:
     page.route(file, abort)
     page.goto(stack.url + VIEW)
-    told(page, heading)
+    expect_message(page, heading)
     page.unroute(file)
     page.get_by_role("alert").get_by_role("link").click()
     page.wait_for_function(DRAWN)
@@ -108,14 +108,14 @@ def test_where_no_script_arrives_the_page_does_not_promise_one_forever(
         (None, "The server does not answer"),
     ],
 )
-def test_a_choice_that_is_not_answered_is_told_until_one_is(
+def test_a_choice_that_is_not_answered_is_shown_until_one_is(
     stack: Stack, page: Page, status: int | None, heading: str
 ) -> None:
     page.goto(stack.url + VIEW)
     page.wait_for_function(DRAWN)
     page.route(CALLBACKS, lambda route: route.fulfill(status=status) if status else route.abort())
     page.get_by_text("7 d", exact=True).click()
-    told(page, heading)
+    expect_message(page, heading)
     page.unroute(CALLBACKS)
     page.get_by_text("1 d", exact=True).click()
     expect(page.locator("#trouble")).to_be_hidden(timeout=DEADLINE)

@@ -166,7 +166,7 @@ def test_nothing_of_the_host_is_in_the_container_but_its_secrets(
     container = stack.inspect(service)
     for mount in binds_of(container):
         source = Path(mount["Source"])
-        # The engine's socket, by whatever name, is no file; nor is a folder that it lies in.
+        # Neither the engine's socket, under any name, nor a folder that holds it is a regular file.
         assert source.is_file(), source
         assert source.parent == stack.secrets, source
         assert mount["RW"] is False, source

@@ -59,8 +59,8 @@ def test_the_log_in_ends_when_the_platforms_token_does(
         ),
         *((user, "an answer that cannot be used") for user in ("malformed", "huge", "list")),
         *((user, "an answer that cannot be used") for user in ("expired", "other")),
-        ("north", "do not go together"),
-        ("unknown", "do not go together"),
+        ("north", "password is wrong"),
+        ("unknown", "password is wrong"),
     ],
 )
 def test_what_is_not_an_explicit_token_is_a_refusal_with_a_sentence(
@@ -74,7 +74,7 @@ def test_what_is_not_an_explicit_token_is_a_refusal_with_a_sentence(
     assert client.get("/account").status_code == 302
 
 
-def test_a_platform_that_is_away_is_said_to_be_away_and_the_administrator_gets_in(
+def test_while_the_platform_is_away_the_page_says_so_and_the_administrator_can_log_in(
     prefixed_stack: Stack, password: str
 ) -> None:
     assert prefixed_stack.http.get("/account").status_code == 200, "a password of this stack"
@@ -84,7 +84,7 @@ def test_a_platform_that_is_away_is_said_to_be_away_and_the_administrator_gets_i
         assert answer.status_code == 200
         assert "does not answer" in answer.text
         wrong = prefixed_stack.log_in(prefixed_stack.client(), ADMIN_EMAIL, "wrong")
-        assert "do not go together" in wrong.text
+        assert "password is wrong" in wrong.text
     finally:
         assert prefixed_stack.compose("start", "platform").returncode == 0
     wait_until(prefixed_stack.all_healthy, "the platform is back")
@@ -97,11 +97,11 @@ def test_the_platform_cannot_take_over_a_user_of_this_stack(
     prefixed_stack.provision("user", email, "--role", "editor")
     answer = prefixed_stack.log_in(prefixed_stack.client(), email, password)
     assert answer.status_code == 200
-    assert "do not go together" in answer.text
+    assert "password is wrong" in answer.text
     prefixed_stack.provision("user", email, "--disable")
 
 
-def test_whose_password_the_platform_keeps_changes_it_there(
+def test_a_user_of_the_platform_is_sent_there_to_change_the_password(
     prefixed_stack: Stack, password: str
 ) -> None:
     client = prefixed_stack.client()

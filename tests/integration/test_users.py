@@ -65,7 +65,7 @@ def test_the_administrator_passes_every_door_with_one_log_in(stack: Stack) -> No
 
 
 @pytest.mark.parametrize("path", DOORS)
-def test_a_viewer_is_told_why_a_door_stays_shut(stack: Stack, path: str) -> None:
+def test_a_viewer_sees_why_a_door_stays_shut(stack: Stack, path: str) -> None:
     answer = stack.viewer.get(path, headers={"Accept": "text/html"})
     assert answer.status_code == 403
     assert "role admin" in answer.text
@@ -123,12 +123,12 @@ def test_a_log_in_leads_where_the_person_wanted_to_go(stack: Stack) -> None:
     [(ADMIN_EMAIL, "wrong"), ("nobody@example.org", PASSWORD)],
     ids=["wrong password", "unknown address"],
 )
-def test_a_wrong_log_in_does_not_tell_what_was_wrong(
+def test_a_failed_log_in_does_not_show_what_was_wrong(
     stack: Stack, email: str, password: str
 ) -> None:
     answer = stack.log_in(stack.client(), email, password)
     assert answer.status_code == 200
-    assert "This e-mail address and password do not go together." in answer.text
+    assert "The e-mail address or the password is wrong." in answer.text
     assert "does not exist" not in answer.text
 
 
@@ -202,7 +202,7 @@ def test_a_password_of_the_wrong_length_is_refused_as_such(
     assert message in answer.text
 
 
-def test_whoever_registers_is_a_viewer(stack: Stack) -> None:
+def test_a_user_who_registers_is_a_viewer(stack: Stack) -> None:
     client = stack.client()
     email = "Registered@Example.org"
     words = {"email": email, "password": PASSWORD, "password_confirm": PASSWORD}
@@ -211,7 +211,7 @@ def test_whoever_registers_is_a_viewer(stack: Stack) -> None:
     assert client.get("/traefik/", headers={"Accept": "text/html"}).status_code == 403
     again = stack.submit(stack.client(), "/register", {**words, "email": email.lower()})
     assert again.status_code == 200
-    assert "There is a user of this address" in again.text
+    assert "This address is already registered" in again.text
 
 
 def test_a_forgotten_password_is_replaced_by_way_of_a_mail(stack: Stack) -> None:

@@ -24,7 +24,7 @@ class Requests(WSGIRequestHandler):
     """Answers in HTTP/1.1 and logs one line each, without the query and the probes."""
 
     protocol_version = "HTTP/1.1"
-    # Longer than any fault that is ordered; a client that says nothing is gone after it.
+    # Longer than any fault that is ordered; a client that is silent for longer is cut off.
     timeout = 90
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
@@ -34,7 +34,7 @@ class Requests(WSGIRequestHandler):
             logger.info("%s %s %s", self.command, path, code)
 
     def log(self, type: str, message: str, *args: object) -> None:
-        """Log what the server itself has to say."""
+        """Log a message of the server itself."""
         logger.log(logging.getLevelNamesMapping().get(type.upper(), logging.INFO), message, *args)
 
 

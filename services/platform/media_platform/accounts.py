@@ -1,4 +1,4 @@
-"""The simulated accounts, the tokens that were given out, and who a request comes from."""
+"""The simulated accounts, the tokens that were issued, and who a request comes from."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class Tokens:
         return hmac.compare_digest(text.encode("utf-8", "surrogatepass"), self._password)
 
     def give(self, account: str, seconds: float) -> str:
-        """Return a new token of ``account``, good for ``seconds``."""
+        """Return a new token of ``account``, valid for ``seconds``."""
         token = secrets.token_urlsafe(32)
         now = time.monotonic()
         with self._lock:
             if len(self._given) >= MOST_TOKENS:
                 kept = {key: each for key, each in self._given.items() if each[1] > now}
-                # When all of them are still good, the oldest half goes.
+                # When all of them are still valid, the oldest half goes.
                 self._given = dict(list(kept.items())[-MOST_TOKENS // 2 :])
             self._given[token] = (account, now + seconds)
         return token
@@ -78,4 +78,4 @@ def asking() -> str | None:
         account = tokens().account_of(token)
         if account:
             return account
-    return abort(401, "Send a good token: Authorization: Bearer <token>.")
+    return abort(401, "Send a valid token: Authorization: Bearer <token>.")

@@ -39,7 +39,7 @@ def health() -> Response:
 def accounts() -> Response:
     """Answer with every account, to the service alone."""
     if asking() is not None:
-        abort(403, "Only the service token sees all accounts.")
+        abort(403, "Only the service token gives access to all accounts.")
     listed = [{"id": each.id, "name": each.name, "email": each.email} for each in ACCOUNTS]
     return jsonify(simulated=True, accounts=listed)
 

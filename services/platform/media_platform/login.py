@@ -1,7 +1,7 @@
 """Log-in, and every way in which a platform's log-in fails.
 
 ``north@``, ``south@`` and ``harbor@platform.example`` log in with the password of the platform; 401
-for anything else. Users of the same domain whose name orders what happens, whatever the password:
+for anything else. These users of the same domain order a failure, whatever the password:
 
 =============== ================================================================================
 ``timeout@``    no byte until the client leaves, 60 s at most

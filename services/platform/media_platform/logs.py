@@ -37,5 +37,5 @@ def configure(password: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(password))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # aiosmtpd tells each command of each client at this level.
+    # aiosmtpd logs each command of each client at INFO.
     logging.getLogger("mail.log").setLevel(logging.WARNING)

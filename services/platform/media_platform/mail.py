@@ -30,14 +30,14 @@ class Mailbox:
                 "from": envelope.mail_from,
                 "to": list(envelope.rcpt_tos),
                 "subject": str(message["Subject"] or ""),
-                "text": _text(message),
+                "text": _body(message),
             }
         )
-        return "250 Kept, and delivered to nobody"
+        return "250 Kept, not delivered"
 
 
-def _text(message: EmailMessage) -> str:
-    """Return the plain part, without one the HTML, without either nothing."""
+def _body(message: EmailMessage) -> str:
+    """Return the plain text; the HTML if there is none; empty without either."""
     part = message.get_body(preferencelist=("plain", "html"))
     if part is None:
         return ""
@@ -50,7 +50,7 @@ def _text(message: EmailMessage) -> str:
 def serve(mailbox: Mailbox, host: str, port: int) -> Controller:
     """Take mail at ``host:port`` from now on, in a thread that ends with the process.
 
-    Raises OSError when the port cannot be had.
+    Raises OSError when the port cannot be opened.
     """
     controller = Controller(mailbox, host, port, data_size_limit=LONGEST_MESSAGE)
     controller.start()

@@ -51,7 +51,7 @@ def document(version: int) -> bytes:
 
 
 def title(number: int, version: int) -> dict:
-    """Return one medium as that version tells it; one in fifty gets a new edition each time."""
+    """Return one medium as that version has it; one in fifty gets a new edition each time."""
     changes = sum(unit("edition", number, each) < 0.02 for each in range(2, version + 1))
     word = pick(WORDS, "word", number)
     return {

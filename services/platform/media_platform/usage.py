@@ -165,7 +165,7 @@ def usage() -> Response:
     own = asking()
     account = request.args.get("account", "")
     if own is not None and account != own:
-        abort(403, "This token sees the usage of its own account alone.")
+        abort(403, "This token only gives access to the usage of its own account.")
     if account not in BY_ID:
         abort(404, "There is no such account: GET /api/accounts lists them.")
     first, last = _day("from"), _day("to")
@@ -194,4 +194,4 @@ def _day(name: str) -> date:
             return date.fromisoformat(text)
         except ValueError:
             pass
-    return abort(400, f"{name} is to be a day such as 2025-01-31, not {text[:40]!r}.")
+    return abort(400, f"{name} must be a day such as 2025-01-31, not {text[:40]!r}.")

@@ -96,7 +96,7 @@ def init(settings: Settings, **options) -> Engine:
 
 
 def act_for(account: str | None) -> None:
-    """From here on, begin every transaction of this thread for an account; None is no account.
+    """From here on, begin every transaction of this thread for an account, or for none.
 
     For requests: called when each begins, anonymous ones too, and with None when it is torn
     down. The threads of a server live on, and would take a name left behind to the next request.

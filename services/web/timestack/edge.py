@@ -27,7 +27,7 @@ def elsewhere() -> Response:
     text = (
         f"Nothing is served here under the name or address you asked for. The name is {name}:\n"
         f"{settings.public_origin}{settings.url_prefix}/\n\n"
-        "If it is yours to change: set TIMESTACK_DOMAIN in .env to the name that people type,"
+        "If you run this stack: set TIMESTACK_DOMAIN in .env to the name that people type,"
         " then run make up.\n"
     )
     return Response(text, status=404, mimetype="text/plain")

@@ -1,7 +1,7 @@
 """Errors and the request id: one handler for every failure of a request.
 
 The API, and any client that wants JSON, gets a problem document (RFC 9457); a browser gets a page
-in our own look. Both name the request id that is in the log beside the traceback, which alone
+with our own design. Both name the request id that is in the log beside the traceback, which alone
 shows the cause.
 """
 
@@ -44,17 +44,20 @@ MOST_HEADERS = 100
 WORDS = {
     400: ("This request cannot be read", "Go back and try again; if a link led here, it is wrong."),
     401: ("Please log in", "This page is for people who are logged in."),
-    403: ("This is not yours to see", "Your role may not open this page."),
+    403: ("You may not see this page", "Your role does not give access to it."),
     404: (
         "There is no such page",
         "The address may be mistyped, or what it named has moved or been deleted.",
     ),
-    405: ("This cannot be done here", "The page exists, but not for this kind of request."),
+    405: ("This cannot be done here", "The page exists, but does not take this kind of request."),
     413: ("This is too large", "Send less at a time."),
-    414: ("This address is too long", "Shorten it: choose less, or open the page anew."),
-    415: ("This kind of content is not read here", "The body must be JSON."),
+    414: ("This address is too long", "Shorten it: choose less, or open the page again."),
+    415: ("This kind of content is not accepted here", "The body must be JSON."),
     429: ("Too many requests", "Wait a moment, then try again."),
-    431: ("This request's head is too large", "Delete the cookies of this site and try again."),
+    431: (
+        "The headers of this request are too large",
+        "Delete the cookies of this site and try again.",
+    ),
     503: OUTAGE,
 }
 
@@ -141,9 +144,9 @@ def _database_away(error: Exception) -> Response:
 
 
 def _stale_page(error: CSRFError) -> Response:
-    """The CSRF token is missing, of another log-in or wrong: for people, the page is too old."""
+    """The CSRF token is missing, wrong or from another log-in: for people, the page is too old."""
     reason = f"{error.description} " if _wants_problem() else ""
-    todo = "This page is of another log-in or was open too long: reload it and try again."
+    todo = "This page belongs to another log-in or was open too long: reload it and try again."
     return _answer(BadRequest(reason + todo))
 
 

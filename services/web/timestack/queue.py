@@ -118,7 +118,7 @@ _away_until = 0.0
 
 
 def be_brief() -> None:
-    """From here on, wait for Redis no longer than a request may; workers have more patience."""
+    """From here on, wait for Redis no longer than a request may take; workers wait longer."""
     global _brief
     _brief = True
     transport = {"socket_timeout": BRIEF, "socket_connect_timeout": BRIEF, "max_retries": 0}

@@ -91,7 +91,7 @@ def test_a_user_who_is_new_is_let_in_at_once_and_one_who_exists_is_not_given_awa
         taken = {"email": spelt, **words}
         send = lambda o=other, t=taken: hostile.submit(o, "/register", t)  # noqa: E731
         answer = in_place(patient(send), 200)
-        assert "There is a user of this address" in answer.text
+        assert "This address is already registered" in answer.text
         assert other.get("/account", headers=HTML).status_code == 302
     forget_failures(hostile)
 
@@ -102,7 +102,7 @@ def test_a_password_of_ten_thousand_characters_is_refused(hostile: Stack, letter
     for address in ("viewer@example.org", "nobody@example.org"):
         words = {"email": address, "password": long}
         answer = in_place(patient(lambda w=words: hostile.submit(client, "/login", w)), 200)
-        assert "do not go together" in answer.text
+        assert "password is wrong" in answer.text
     words = {"email": "long@example.org", "password": long, "password_confirm": long}
     answer = in_place(patient(lambda: hostile.submit(client, "/register", words)), 200)
     assert "12 to 128 characters" in answer.text

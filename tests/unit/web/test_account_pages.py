@@ -132,7 +132,7 @@ def test_the_bar_leads_on_when_nobody_was_asked_who_it_is(stranger: FlaskClient)
 
 
 @pytest.mark.parametrize(("template", "name"), FORMS)
-def test_a_form_tells_eyes_readers_and_password_managers_the_same(
+def test_a_form_is_the_same_for_eyes_screen_readers_and_password_managers(
     app: Flask, template: str, name: str
 ) -> None:
     page = Elements(form_page(app, template, name))
@@ -184,10 +184,10 @@ def test_no_template_asks_the_database_who_it_is() -> None:
         assert "current_user" not in code, path
 
 
-def test_a_log_in_that_failed_keeps_the_address_and_tells_not_which_was_wrong(app: Flask) -> None:
+def test_a_failed_log_in_keeps_the_address_and_does_not_show_which_was_wrong(app: Flask) -> None:
     page = sent(app.test_client(), "/login", email="nobody@nowhere", password="guess")
     elements = Elements(page)
-    assert page.count("This e-mail address and password do not go together.") == 1
+    assert page.count("The e-mail address or the password is wrong.") == 1
     alerts = [each for _, each in elements.all if each.get("role") == "alert"]
     assert [each["id"] for each in alerts] == ["form-errors"]
     email, password = (field(elements, name) for name in ("email", "password"))
@@ -241,15 +241,15 @@ def test_recovering_and_registering_are_offered_where_they_are_possible(app: Fla
 def test_elsewhere_the_administrator_is_the_one_to_ask(stranger: FlaskClient) -> None:
     page = stranger.get("/login").text
     assert not {"/recover", "/register"} & links(page)
-    assert "New users are made by the administrator of this stack." in page
+    assert "Ask the administrator of this stack for access." in page
     assert "make&nbsp;user EMAIL=… ARGS=--reset" in page
     assert ".secrets/admin_password" in page
 
 
 def test_with_a_platform_the_log_in_is_the_platform_s(make_app: Callable[..., Flask]) -> None:
     page = make_app(AUTH_BACKEND="platform", REGISTRATION="yes").test_client().get("/login").text
-    assert "As at the media platform." in page
-    assert "The platform keeps it: ask there." in page
+    assert "Use your e-mail address and password of the media platform." in page
+    assert "Ask the media platform for a new one." in page
     assert "/register" not in links(page)
     assert "make&nbsp;user" not in page
 
@@ -257,15 +257,16 @@ def test_with_a_platform_the_log_in_is_the_platform_s(make_app: Callable[..., Fl
 def test_asking_for_a_link_answers_the_same_whether_there_is_such_a_user(app: Flask) -> None:
     # An address that cannot be one is never looked up, and answered like any other.
     page = sent(app.test_client(), "/recover", email="nobody@nowhere")
-    assert "Look into your mail" in page
+    assert "Check your mail" in page
     assert field(Elements(page), "email") == {}
 
 
-def test_whoever_came_in_with_a_made_password_is_told_and_led_nowhere_else(app: Flask) -> None:
+def test_a_user_with_a_made_password_can_only_choose_another(app: Flask) -> None:
     page = form_page(
         app, "change_password", "change_password_form", person(must_change_password=True)
     )
-    assert "You came in with a password that was made for you. Choose your own to go on." in page
+    assert "You logged in with a password that was made for you." in page
+    assert "Choose your own to continue." in page
     assert links(page) == {"#main", "/"}
     own = form_page(app, "change_password", "change_password_form", person("viewer"))
     assert "made for you" not in own
@@ -283,7 +284,7 @@ def test_the_password_of_another_keeper_is_not_asked_for(app: Flask) -> None:
     assert field(Elements(page), "new_password") == {}
 
 
-def test_the_page_of_a_user_tells_who_was_here_before(make_app: Callable[..., Flask]) -> None:
+def test_the_page_of_a_user_shows_the_log_in_before(make_app: Callable[..., Flask]) -> None:
     before = datetime(2025, 3, 6, 14, 3, tzinfo=UTC)
     user = person(
         "editor",
@@ -297,18 +298,18 @@ def test_the_page_of_a_user_tells_who_was_here_before(make_app: Callable[..., Fl
     assert "192.0.2.7" in page
     assert "1,041" in page
     assert "sees every dashboard, loads and changes data" in page
-    assert "a hash" not in page.replace("as a hash that", "")
+    assert "a hash" not in page
     assert "/account/password" in links(page)
 
 
-def test_the_page_of_one_whom_a_platform_vouches_for_says_so(
+def test_a_user_of_the_platform_sees_where_the_password_is_kept(
     make_app: Callable[..., Flask],
 ) -> None:
     app = make_app(AUTH_BACKEND="platform", PLATFORM_URL="https://media.example.org")
     page = signed_in(app, person("viewer", password=None, account="acct-1")).get("/account").text
-    assert "<code>https://media.example.org</code>, which vouches for you" in page
+    assert "<code>https://media.example.org</code>: change it there" in page
     assert "<code>acct-1</code>" in page
-    assert "None: this is the first." in page
+    assert "None: this is your first." in page
     assert "/account/password" not in links(page)
 
 
@@ -316,9 +317,9 @@ def test_a_message_for_the_reader_is_shown_once(make_app: Callable[..., Flask]) 
     app = make_app()
 
     @app.before_request
-    def say() -> None:
-        if "said" not in session:
-            session["said"] = True
+    def greet() -> None:
+        if "greeted" not in session:
+            session["greeted"] = True
             flash("You changed your password.", "success")
 
     client = app.test_client()
@@ -347,7 +348,7 @@ def test_a_refusal_leads_on(
     assert {each for each in links(page) if not each.startswith(("/timestack/", "#"))} == set()
 
 
-def test_the_page_that_tells_of_a_database_that_is_away_needs_none(
+def test_the_page_about_a_database_that_is_away_needs_none(
     make_app: Callable[..., Flask],
 ) -> None:
     app = make_app()

@@ -1,4 +1,4 @@
-"""When usage is taken in, and the message where there is no platform to ask."""
+"""When usage is taken in, and the message when the platform cannot be asked."""
 
 from __future__ import annotations
 

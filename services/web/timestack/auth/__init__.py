@@ -1,7 +1,7 @@
-"""Who comes in: the forms, the gate before every route, and the door to the other services.
+"""Who may enter: the forms, the gate before every route, and the door to the other services.
 
 Flask-Security checks passwords and serves the forms; the log-ins themselves are rows of the
-database (``timestack.domains.logins``), so that logging out ends them. Whatever is not in
+database (``timestack.domains.logins``), so that logging out ends them. Every route that is not in
 ``gate.PUBLIC`` is closed.
 """
 
@@ -14,9 +14,9 @@ from timestack.settings import Settings
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Close the application and put the doors in; register this before any route of a face."""
+    """Close the application to strangers; register this before any route of a face."""
     security.configure(app, settings)
-    # In this order: who is it, may they, does the request come from one of our own pages.
+    # In this order: who it is, what they may do, and whether one of our own pages sent the request.
     gate.init_app(app)
     security.init_app(app, settings)
     browsers.init_app(app, security.cookie_name("known", settings), settings)

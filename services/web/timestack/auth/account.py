@@ -18,7 +18,7 @@ def show() -> str:
     return render_template(
         "account.html",
         known_since=security.known_since(user),
-        # A platform keeps the passwords of those it vouches for.
+        # Users of the platform have their password there.
         has_password=user.password is not None,
         platform=settings.platform_url if user.password is None else None,
     )

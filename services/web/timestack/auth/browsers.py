@@ -1,8 +1,9 @@
-"""Browsers that somebody has logged in with, told from those of strangers by a signed cookie.
+"""Browsers that a user has logged in with before, known by a signed cookie.
 
-Whoever hammers at a user's log-in uses up what strangers may try, and the owner's own browser must
-not be among them. After a log-in it keeps a cookie that names the user and itself; what it tries is
-counted by that cookie (limits.py). It is not a log-in: it opens nothing without the password.
+An attacker who guesses at a user's password uses up the attempts that strangers have, which must
+not keep the owner's own browser out. After a log-in it keeps a cookie that names the user and
+itself; its attempts are counted by that cookie (limits.py). The cookie is not a log-in: it opens
+nothing without the password.
 
 Ref: https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies
 """
@@ -25,7 +26,7 @@ from timestack.models.users import User
 from timestack.settings import Settings
 
 LIFETIME = timedelta(days=365)
-# Users whom one browser is known of; the one who came longest ago goes first.
+# Users that one browser remembers; the one whose log-in is the oldest goes first.
 MOST = 5
 
 
@@ -44,8 +45,8 @@ def init_app(app: Flask, cookie: str, settings: Settings) -> None:
 def key_of(email: str) -> str:
     """A key for the user of an address, whether there is one or not; 32 characters.
 
-    Hashed, as an address may be long and is nobody's business. One spelling is like the other:
-    example.org in full-width letters, too.
+    Hashed, as an address may be long and is private. All spellings of one address have the same
+    key, also example.org in full-width letters.
     """
     with suppress(users.UserError):
         email = users.normal_email(email)
@@ -55,14 +56,14 @@ def key_of(email: str) -> str:
 def known(user: User) -> str | None:
     """The name of this request's browser, if ``user`` has logged in with it before.
 
-    None also when the password is another one since: who knew the old one is a stranger now.
+    None also when the password has changed since: a browser that knew the old one is a stranger.
     """
     name, mark = _kept().get(key_of(user.email), ("", ""))
     return name if name and hmac.compare_digest(mark, _mark(user)) else None
 
 
 def _kept() -> dict[str, list[str]]:
-    """Key of a user to [name of the browser, mark of the password], as the cookie tells."""
+    """Key of a user to [name of the browser, mark of the password], as the cookie has it."""
     signer: URLSafeTimedSerializer = current_app.extensions["browsers"]
     cookie = request.cookies.get(current_app.config["KNOWN_BROWSER_COOKIE"], "")
     try:
@@ -72,14 +73,14 @@ def _kept() -> dict[str, list[str]]:
 
 
 def _mark(user: User) -> str:
-    # Of a hash with a salt; it tells nothing but whether the password is still the same.
+    # Of a salted hash, so it shows only whether the password is still the same.
     return hashlib.sha256((user.password or "").encode()).hexdigest()[:32]
 
 
 def _remember(_: Flask, user: User, **__: object) -> None:
     own = key_of(user.email)
     kept = {key: value for key, value in _kept().items() if key != own}
-    # A new name: the tries that the old one has left go with it.
+    # A new name: attempts counted under the old one no longer matter.
     kept[own] = [secrets.token_urlsafe(12), _mark(user)]
     g.known_browser = dict(list(kept.items())[-MOST:])
 

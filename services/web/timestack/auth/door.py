@@ -1,9 +1,9 @@
 """The door of pgAdmin, the worker monitor and the proxy's dashboard: one log-in for all of them.
 
-Traefik asks here before it passes a request on (``forwardAuth``). The answer 204 carries who it is
-and what proves to the service behind that Traefik was told so; Traefik copies both onto the request
-after having dropped what the client sent under these names. No other answer lets anybody in: a
-redirect to the log-in form or a page with the reason goes back to the browser as it is.
+Traefik asks here before it passes a request on (``forwardAuth``). The answer 204 carries who it is,
+and what proves to the service behind it that this comes from Traefik; Traefik copies both onto the
+request after it has dropped what the client sent under these names. No other answer lets a request
+in: a redirect to the log-in form, or a page with the reason, goes back to the browser as it is.
 
 Ref: https://doc.traefik.io/traefik/reference/routing-configuration/http/middlewares/forwardauth/
 """
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from pydantic import SecretStr
 from werkzeug.exceptions import Forbidden, NotFound
 
 from timestack.auth import gate
@@ -29,8 +30,8 @@ SERVICES = ("pgadmin", "flower", "traefik")
 
 @blueprint.get("/auth/<service>")
 def admit(service: str) -> ResponseReturnValue:
-    """204 with the identity for an administrator; otherwise what the browser is to see."""
-    # The proxy drops this header of clients and sets it when it asks: nobody else comes in here.
+    """204 with the identity for an administrator; otherwise what the browser is to show."""
+    # The proxy drops this header of clients and sets it when it asks: only the proxy has it.
     address = request.headers.get("X-Forwarded-Uri")
     if service not in SERVICES or not address:
         raise NotFound
@@ -51,17 +52,17 @@ def _refused(address: str) -> ResponseReturnValue | None:
     if gate.must_change_password():
         if gate.navigates():
             return redirect(_root() + url_for("security.change_password"))
-        raise Forbidden("Choose a password of your own first.")
+        raise Forbidden("Choose your own password first.")
     return gate.refusal("admin")
 
 
 def _root() -> str:
     """This site as a browser calls it, since Traefik would complete a path with the door's address.
 
-    The name is one that Traefik has a route for; the port that the client claims may be anybody's.
+    The name is one that Traefik has a route for; the port is the client's claim, so it is left out.
     """
     settings: Settings = current_app.config["SETTINGS"]
-    # Empty where the port is none at all.
+    # Empty where the client sent only a port.
     name = re.sub(r":[0-9]*$", "", request.host) or settings.timestack_domain
     return f"https://{name}{settings.port_in_links}"
 
@@ -69,12 +70,12 @@ def _root() -> str:
 def _proof(service: str, settings: Settings) -> dict[str, str]:
     headers = {"X-Remote-User": current_user.email, "Cache-Control": "no-store"}
     if service == "pgadmin":
-        headers["X-Pgadmin-Webserver-Secret"] = _text(settings.pgadmin_proxy_secret)
+        headers["X-Pgadmin-Webserver-Secret"] = _revealed(settings.pgadmin_proxy_secret)
     if service == "flower":
-        pair = f"traefik:{_text(settings.flower_proxy_secret)}"
+        pair = f"traefik:{_revealed(settings.flower_proxy_secret)}"
         headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
     return headers
 
 
-def _text(secret: object) -> str:
+def _revealed(secret: SecretStr | None) -> str:
     return secret.get_secret_value() if secret else ""

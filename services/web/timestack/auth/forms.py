@@ -20,11 +20,11 @@ from timestack.settings import Settings
 
 log = logging.getLogger(__name__)
 
-WRONG = "This e-mail address and password do not go together."
+WRONG = "The e-mail address or the password is wrong."
 
 
 class _Bounded:
-    """Refuses what cannot be anybody's password, and what the hash would raise for."""
+    """Refuses what is too long to be a password, for which the hash would raise."""
 
     def validate_password(self, field: Field) -> None:
         if isinstance(field.data, str) and len(field.data) > passwords.MAXIMUM:
@@ -32,7 +32,7 @@ class _Bounded:
 
 
 class Passwords(PasswordUtil):
-    """Puts every new password to the rules of this stack."""
+    """Checks every new password by the rules of this stack."""
 
     def validate(
         self, password: str, is_register: bool, **known: Any
@@ -54,12 +54,12 @@ class ChangePasswordForm(_Bounded, _ChangePasswordForm):
 class LoginForm(_Bounded, _LoginForm):
     """Log in by a password kept here, or ask the platform when AUTH_BACKEND says so.
 
-    A local password always comes first: the administrator of the stack gets in while the platform
-    is away.
+    A local password always comes first: the administrator of the stack can log in while the
+    platform is away.
     """
 
     def validate(self, **kwargs: object) -> bool:
-        """Whether the person may come in; ``self.user`` is who."""
+        """Whether the log-in succeeds; ``self.user`` is the user."""
         settings: Settings = current_app.config["SETTINGS"]
         if settings.auth_backend == "local":
             return super().validate(**kwargs)
@@ -77,7 +77,7 @@ class LoginForm(_Bounded, _LoginForm):
         return self._ask_platform(settings)
 
     def _ask_platform(self, settings: Settings) -> bool:
-        # No connection is held while somebody else's server takes its time.
+        # No connection is held while another server takes its time.
         datastore = current_app.extensions["security"].datastore
         datastore.db.session.remove()
         try:
@@ -97,29 +97,29 @@ class LoginForm(_Bounded, _LoginForm):
 
 
 class RegisterForm(RegisterFormV2):
-    """Register; an address that is taken is told, since the user is let in at once."""
+    """Register; shows when an address is taken, since a new user is logged in at once."""
 
     def validate(self, **kwargs: object) -> bool:
-        """Whether the user can be made."""
+        """Whether the user can be added."""
         valid = super().validate(**kwargs)
         if self.existing_email_user is not None:
             self.email.errors = [
-                "There is a user of this address: log in, or recover the password."
+                "This address is already registered: log in, or ask for a new password."
             ]
-            # Flask-Security would answer as if the user had been made.
+            # Flask-Security would answer as if the user had been added.
             self.existing_email_user = None
             return False
         return valid
 
 
 class ForgotPasswordForm(_ForgotPasswordForm):
-    """Recover a password; not for those whose password a platform keeps."""
+    """Ask for a new password; not for users whose password the platform keeps."""
 
     def validate(self, **kwargs: object) -> bool:
         """Whether a mail is sent; the answer is the same either way."""
         if not super().validate(**kwargs):
             return False
         if self.user.password is None:
-            self.email.errors.append("A platform keeps this password.")
+            self.email.errors.append("The media platform keeps this password.")
             return False
         return True

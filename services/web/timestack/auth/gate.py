@@ -1,6 +1,6 @@
 """The gate: every route is closed to strangers unless PUBLIC names it.
 
-It stands before the routes rather than on them: a decorator can be forgotten, or put on the wrong
+It is in front of the routes, not on each of them: a decorator can be forgotten, or put on the wrong
 side of another. What a signed-in user may do follows from the method (reading is for viewers,
 changing for editors), where ROLES does not ask for more.
 """
@@ -17,7 +17,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
 from timestack import db
 from timestack.domains import users
 
-# Answered whatever state the database is in, since nobody is asked who they are.
+# Answered whatever state the database is in: these do not ask who the user is.
 WITHOUT_DATABASE = frozenset(
     {
         "static",
@@ -47,21 +47,21 @@ PUBLIC = WITHOUT_DATABASE | frozenset(
 # Endpoint -> the lowest role that may call it, where the method does not say it.
 ROLES = {
     "api.jobs.create": "admin",
-    # Everybody changes their own password, whatever else they may.
+    # All users may change their own password.
     "security.change_password": "viewer",
     # Callbacks read; one that changes something asks for its role by itself.
     "/dash/_dash-update-component": "viewer",
 }
 READING = ("GET", "HEAD", "OPTIONS")
 
-# What somebody who must choose a new password first can still reach.
+# What a user who must choose a new password first can still reach.
 BEFORE_NEW_PASSWORD = frozenset(
     {"static", "bootstrap.static", "security.change_password", "security.logout", "door.admit"}
 )
 
 
 def init_app(app: Flask) -> None:
-    """Stand before every request of ``app``."""
+    """Check every request of ``app`` before its view."""
     app.before_request(_admit)
     app.teardown_request(_leave)
 
@@ -74,7 +74,7 @@ def needed_role(endpoint: str, method: str) -> str | None:
 
 
 def refusal(role: str | None) -> ResponseReturnValue | None:
-    """What answers the current request in place of its view; None when it may go on.
+    """What answers the current request instead of its view; None when it may go on.
 
     Raises Unauthorized where a log-in form would not be seen, and Forbidden below ``role``.
     """
@@ -84,8 +84,8 @@ def refusal(role: str | None) -> ResponseReturnValue | None:
         return to_login()
     if not holds(role):
         raise Forbidden(
-            f"This is for the role {role}, which {current_user.email} does not have;"
-            " an administrator can give it to you."
+            f"This needs the role {role}, which {current_user.email} does not have."
+            " An administrator can give it to you."
         )
     return None
 
@@ -102,13 +102,13 @@ def to_login(back: str | None = None, root: str = "") -> ResponseReturnValue:
     ``root`` is the scheme, name and port to put in front of the form's path.
     """
     if not navigates():
-        raise Unauthorized("Log in first: your session is over, or there was none.")
+        raise Unauthorized("Log in first: you are not logged in, or your session has ended.")
     back = back or request.script_root + request.full_path.rstrip("?")
     return redirect(f"{root}{url_for('security.login')}?{urlencode({'next': back})}")
 
 
 def navigates() -> bool:
-    """Whether a person in a browser waits for a page."""
+    """Whether a browser is about to show the answer as a page."""
     if request.method not in ("GET", "HEAD") or request.path.startswith("/api/"):
         return False
     mode = request.headers.get("Sec-Fetch-Mode", "navigate")
@@ -116,17 +116,17 @@ def navigates() -> bool:
 
 
 def must_change_password() -> bool:
-    """Whether the signed-in user still has a password that somebody else chose."""
+    """Whether the signed-in user still has a password that was chosen for them."""
     return current_user.is_authenticated and current_user.must_change_password
 
 
 def _admit() -> ResponseReturnValue | None:
-    # The thread served somebody else a moment ago.
+    # The thread may have served another user before.
     db.act_for(None)
     endpoint = request.endpoint
     _check_json(endpoint)
     _check_next(endpoint)
-    # No route: 404 and 405 tell nothing that the source of this project does not.
+    # No route: 404 and 405 show nothing that the source of this project does not.
     if endpoint is None or request.routing_exception is not None:
         return None
     role = needed_role(endpoint, request.method)
@@ -139,11 +139,11 @@ def _admit() -> ResponseReturnValue | None:
         return answer
     db.act_for(g.user.account)
     if endpoint == "security.change_password" and g.user.password is None:
-        raise Forbidden("The platform that you log in with keeps your password: change it there.")
+        raise Forbidden("The media platform keeps your password: change it there.")
     if must_change_password() and endpoint not in BEFORE_NEW_PASSWORD:
         if navigates():
             return redirect(url_for("security.change_password"))
-        raise Forbidden("Choose a password of your own first: open the log-in page in a browser.")
+        raise Forbidden("Choose your own password first: open the log-in page in a browser.")
     return None
 
 
@@ -182,15 +182,15 @@ def _check_next(endpoint: str | None) -> None:
         given.append(request.get_json().get("next"))
     if any(each and not (isinstance(each, str) and is_path_here(each)) for each in given):
         current_app.logger.warning("refused a next that leads elsewhere")
-        raise BadRequest("The link to this page would have led to another site afterwards.")
+        raise BadRequest("The link that you followed would have led to another site afterwards.")
 
 
 def _check_json(endpoint: str | None) -> None:
-    """Refuse JSON that is no object, where Flask-Security reads a form's fields from it."""
+    """Refuse JSON that is not an object, where Flask-Security reads a form's fields from it."""
     if not (endpoint or "").startswith("security."):
         return
     if _is_json() and not isinstance(request.get_json(), dict):
-        raise BadRequest("The body must be an object with the fields of the form.")
+        raise BadRequest("The body must be a JSON object with the fields of the form.")
 
 
 def _is_json() -> bool:

@@ -1,7 +1,7 @@
 """Password hashes, a few at a time: Argon2id takes 64 MiB for as long as each is computed.
 
-Every thread of the web hashing at once, which a handful of strangers at the log-in form can bring
-about, would go beyond the container's memory, and the kernel would kill the worker.
+If every thread of the web computed one at once, which a handful of strangers at the log-in form can
+bring about, they would need more than the container's memory, and the kernel would kill the worker.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ STRICT = {
 
 
 def init_app(app: Flask) -> None:
-    """Sign every answer of ``app``."""
+    """Add the policy to every answer of ``app``."""
     app.after_request(_protect)
 
 

@@ -1,22 +1,22 @@
-"""How often somebody may guess a password, counted in Redis for all instances.
+"""How often a password may be guessed, counted in Redis for all instances.
 
-An attempt takes its place before the password is looked at, so that of a hundred sent at once no
-more are tested than of a hundred in a row; one that succeeds gives it back. Strangers share what
-a user's log-in allows, whatever their address, and each address has a limit of its own. Apart from
-them count
+An attempt is counted before the password is checked, so that a hundred sent at once test no more
+passwords than a hundred in a row; one that succeeds is not counted after all. Strangers share the
+attempts at one user's log-in, whatever their address, and each address has a limit of its own.
+Counted apart from them are
 
 - a browser that the user has logged in with before (browsers.py), by itself alone,
 - an address that one of the user's last two log-ins came from, by user and address,
 
-so that nobody keeps the owner out by guessing. An owner in a new browser at a new address is a
-stranger like any other and may have to wait while somebody else is guessing. The way out: a new
-password by mail (SMTP_HOST), which makes the browser a known one, or a first password made by
+so that guessing does not keep the owner out. An owner in a new browser at a new address counts as a
+stranger and may have to wait while an attack goes on. The way out: a new password by mail
+(SMTP_HOST), which makes the browser a known one, or a first password made by
 ``make user … ARGS=--reset`` (for ADMIN_EMAIL ``make rotate SECRET=admin_password``). Those are
-random, and nothing is gained by guessing at them: until such a password is changed, its user
-has no limit but those of the addresses.
+random and cannot be guessed: until such a password is changed, only the limits of the addresses
+hold for its user.
 
-The address is the one that Traefik saw, or a trusted proxy told it (edge.py). While Redis is away
-each process counts for itself.
+The address is the one that Traefik saw, or that a trusted proxy passed on (edge.py). While Redis is
+away each process counts for itself.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ from timestack.settings import Settings
 PER_ADDRESS = "30 per minute; 200 per hour"
 # Of strangers together, of one browser, or of one address that is known.
 PER_USER = "10 per minute; 50 per hour"
-# Each of these sends a mail or makes a user.
+# Each of these sends a mail or adds a user.
 PER_ADDRESS_MAKING = "10 per minute; 40 per hour"
 # Seconds. A busy moment of Redis must not pass for its absence; a log-in asks twice before it goes
 # on without.
 TIMEOUT = 1.0
 REDIS_DATABASE = 2
 REFUSED = (
-    "Too many attempts. Wait a minute, then try again. A browser that you have logged in with"
-    " before is not held up by what others try."
+    "Too many attempts. Wait a minute, then try again. Attempts of other people do not count in a"
+    " browser that you have logged in with before."
 )
 
 
@@ -79,10 +79,10 @@ def init_app(app: Flask, settings: Settings) -> None:
             rule, key_func=key, methods=["POST"], error_message=REFUSED, **more
         )(views[endpoint])
 
-    # The address first: what it may not try any more uses up nothing of the user's.
+    # The address first: an attempt that it may not make is not counted for the user.
     limit("security.login", PER_ADDRESS, get_remote_address, exempt_when=_is_known_browser)
     limit("security.login", PER_USER, _bucket, exempt_when=lambda: not _bucket())
-    # Somebody is logged in there: nobody else can use up what they may try.
+    # The user is logged in there: only their own attempts count.
     limit("security.change_password", PER_USER, lambda: f"user:{current_user.id}")
     for endpoint in ("security.login", "security.change_password"):
         views[endpoint] = _returning(limiter, views[endpoint])
@@ -114,7 +114,7 @@ def _find(email: str) -> User | None:
     try:
         email = users.normal_email(email)
     except users.UserError:
-        # Nobody can have it: the database need not be asked.
+        # No user can have it: the database need not be asked.
         return None
     with db.session() as session:
         user = users.find(session, email)
@@ -134,7 +134,7 @@ def _named() -> str:
 
 
 def _returning(limiter: Limiter, view: Callable[..., object]) -> Callable[..., Response]:
-    """The view, which gives back the places that it took when nothing was guessed in vain."""
+    """The view; an attempt that was not a wrong guess is taken off the count again."""
 
     @wraps(view)
     def attempt(*args: object, **named: object) -> Response:
@@ -144,7 +144,7 @@ def _returning(limiter: Limiter, view: Callable[..., object]) -> Callable[..., R
             # To a browser success is a redirect; a script gets its answer as JSON.
             failed = response.status_code not in (301, 302, 303) and "succeeded" not in g
         finally:
-            # One that was refused, or broke, was told nothing of the password.
+            # A request that was refused, or failed, learned nothing of the password.
             if not failed:
                 _give_back(limiter)
         return response

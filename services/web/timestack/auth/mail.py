@@ -1,4 +1,4 @@
-"""Mail is sent by a worker: the web itself calls nobody."""
+"""Mail is sent by a worker: the web itself has no way out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Mail(MailUtil):
     def send_mail(self, template, subject, recipient, sender, body, html, **kwargs) -> None:
         """Queue one message in plain text.
 
-        A broker that is away is for the log: an error page would tell which addresses are known.
+        A broker that is away is only logged: an error page would show which addresses are known.
         """
         if not mail.send(recipient, subject, body):
-            log.error("a mail (%s) could not be handed to a worker and is lost", template)
+            log.error("a mail (%s) could not be given to a worker and is lost", template)

@@ -1,4 +1,4 @@
-"""Flask-Security, told what this stack wants of it, and the log-ins kept in the database."""
+"""Flask-Security, configured for this stack, and the log-ins kept in the database."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Person(UserMixin, User):
 
 
 def configure(app: Flask, settings: Settings) -> None:
-    """Set cookies, keys and the forms' texts."""
+    """Set cookies, keys and the messages of the forms."""
     app.config.update(
         SECRET_KEY_FALLBACKS=settings.signing_keys[1:],
         # __Host-: sent over HTTPS only, to this very host, set by nobody else.
@@ -62,7 +62,7 @@ def configure(app: Flask, settings: Settings) -> None:
         SECURITY_PASSWORD_HASH="argon2",  # noqa: S106
         SECURITY_PASSWORD_SCHEMES=["argon2"],
         SECURITY_PASSWORD_SINGLE_HASH=["argon2"],
-        # What the forms tell the browser; what is taken is judged by forms.Passwords.
+        # For the browser, as an attribute of the fields; forms.Passwords decides.
         SECURITY_PASSWORD_LENGTH_MIN=passwords.MINIMUM,
         # In ASCII, since letters that look like others would make two users look like one.
         SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False, "allow_smtputf8": False},
@@ -80,27 +80,24 @@ def configure(app: Flask, settings: Settings) -> None:
         SECURITY_EMAIL_SUBJECT_PASSWORD_RESET="Timestack: choose a new password",  # noqa: S106
         SECURITY_EMAIL_SUBJECT_PASSWORD_NOTICE="Timestack: your password was reset",  # noqa: S106
         SECURITY_EMAIL_SUBJECT_PASSWORD_CHANGE_NOTICE="Timestack: your password was changed",  # noqa: S106
-        # Not to be told apart: a wrong password and an address that nobody has.
+        # A wrong password and an unknown address get the same answer.
         SECURITY_RETURN_GENERIC_RESPONSES=True,
-        SECURITY_MSG_GENERIC_AUTHN_FAILED=(
-            "This e-mail address and password do not go together.",
-            "error",
-        ),
-        SECURITY_MSG_INVALID_PASSWORD=("This is not your password.", "error"),
+        SECURITY_MSG_GENERIC_AUTHN_FAILED=(forms.WRONG, "error"),
+        SECURITY_MSG_INVALID_PASSWORD=("This is not your current password.", "error"),
         SECURITY_POST_LOGIN_VIEW="pages.index",
         SECURITY_POST_LOGOUT_VIEW="pages.index",
         SECURITY_POST_REGISTER_VIEW="pages.index",
         SECURITY_POST_CHANGE_VIEW="account.show",
         SECURITY_POST_RESET_VIEW="security.login",
         SECURITY_MSG_PASSWORD_RESET_REQUEST=(
-            "If there is a user %(email)s, a link to choose a new password is on its way.",
+            "If %(email)s is registered here, it will receive a link to choose a new password.",
             "info",
         ),
-        SECURITY_MSG_RETYPE_PASSWORD_MISMATCH=("The two passwords differ.", "error"),
-        SECURITY_MSG_PASSWORD_NOT_PROVIDED=("Type a password.", "error"),
-        SECURITY_MSG_PASSWORD_CHANGE=("Your password is changed.", "success"),
+        SECURITY_MSG_RETYPE_PASSWORD_MISMATCH=("The two passwords are not the same.", "error"),
+        SECURITY_MSG_PASSWORD_NOT_PROVIDED=("Enter a password.", "error"),
+        SECURITY_MSG_PASSWORD_CHANGE=("Your password has been changed.", "success"),
         SECURITY_MSG_INVALID_RESET_PASSWORD_TOKEN=(
-            "This link was used already or is not whole: ask for a new one.",
+            "This link was used before or is incomplete: ask for a new one.",
             "error",
         ),
         # By session alone: a token in a header would outlive the log-out.
@@ -117,7 +114,7 @@ def configure(app: Flask, settings: Settings) -> None:
 
 def cookie_name(purpose: str, settings: Settings) -> str:
     """The name of a cookie for HTTPS and this very host alone; no ``purpose`` is the session."""
-    # Two stacks on one host share a cookie jar: a browser does not tell ports apart.
+    # Two stacks on one host share a cookie jar: cookies do not depend on the port.
     port = "" if settings.https_port == 443 else str(settings.https_port)
     return "-".join(filter(None, ("__Host-timestack", purpose, port)))
 
@@ -174,14 +171,14 @@ def _load(uniquifier: str) -> Person | None:
     with db.session() as opened:
         person = logins.user_of(opened, token, str(uniquifier), Person)
         opened.expunge_all()
-    # Flask-Security's own views ask how somebody came in, and when.
+    # Flask-Security's own views ask how and when the user logged in.
     set_request_attr("fs_authn_via", "session")
     set_request_attr("fs_paa", session.get("fs_paa", 0))
     return person
 
 
 def _begin(app: Flask, user: Person) -> None:
-    """Make the log-in a row; the session starts anew, so that nothing planted in it lives on."""
+    """Make the log-in a row; the session starts afresh, so that nothing planted in it lives on."""
     remember = session.pop("_remember", None) == "set"
     session.pop("_remember_seconds", None)
     previous = session.pop(TOKEN, None)

@@ -43,7 +43,7 @@ class UnknownKindError(ValueError):
     """The kind is not in KINDS."""
 
     def __init__(self, kind: str):
-        super().__init__(f"kind {kind!r} is not known; it is one of: {', '.join(sorted(KINDS))}")
+        super().__init__(f"kind {kind!r} is not known: use one of {', '.join(sorted(KINDS))}")
 
 
 class ConflictError(ValueError):

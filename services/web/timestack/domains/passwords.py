@@ -42,7 +42,7 @@ def fault(password: str, email: str) -> str | None:
 
 
 def _about(email: str) -> list[str]:
-    """Guesses of anybody who knows the address."""
+    """Words that an attacker who knows the address would try."""
     name, _, domain = email.partition("@")
     # Cut as the password is: the whole address must be found in its beginning.
     return [word[:JUDGED] for word in (email, name, domain, domain.partition(".")[0], "timestack")]

@@ -70,7 +70,7 @@ def put(
     if role not in ROLES:
         raise UserError(f"{role!r} is not a role: choose one of {', '.join(ROLES)}")
     if password is not None and (fault := passwords.fault(password, email)):
-        raise UserError(f"the password for {email} was not taken. {fault}")
+        raise UserError(f"the password for {email} was not accepted. {fault}")
     if account and not (len(account) <= db.ACCOUNT_LENGTH and account.isprintable()):
         raise UserError(
             f"the account of {email} must be 1 to {db.ACCOUNT_LENGTH} printable characters"
@@ -121,13 +121,13 @@ def put_vouched(session: Session, email: str, account: str) -> None:
     """Make or update a user that a platform confirms, as a viewer of ``account``.
 
     A password kept here is never touched: the platform cannot take over a local user. Raises
-    UserError when there is one.
+    UserError when the user has one.
     """
     user = find(session, email)
     if user is None:
         put(session, email, ROLES[0], account=account)
     elif user.password is not None:
-        raise UserError(f"{email} has a password of this stack: log in with that")
+        raise UserError(f"{email} has a password in this stack: log in with that")
     else:
         user.account = account
 

@@ -1,19 +1,19 @@
-// Tells the reader of a dashboard when something did not arrive: a file of the page, or the answer
-// to a callback, which Dash writes to the console alone. Loaded in <head>, before whatever may fail;
-// the words go into the panel #trouble of the document (dash/shell.py).
+// Shows the reader of a dashboard when something did not arrive: a file of the page, or the answer
+// to a callback, which Dash only writes to the console. Loaded in <head>, before what may fail; the
+// message appears in the panel #trouble of the document (dash/shell.py).
 (() => {
-  // Longer than the server takes over any answer. Without it a spinner would turn for as long as
-  // nothing comes, not even a refusal.
+  // Longer than the server takes for any answer. Without it a spinner would turn for as long as
+  // nothing comes.
   const DEADLINE_MS = 60_000;
 
-  // Heading, advice and the way on; by status, where 0 is no answer at all.
+  // Heading, advice and label of the link, by status; 0 is that of a request without an answer.
   const LOG_IN = "Log in";
   const SILENT = [
     "The server does not answer",
     "It may be starting, or the connection broke. Try again in a few seconds.",
     "Try again",
   ];
-  const TOLD = {
+  const MESSAGES = {
     file: [
       "This page did not load completely",
       "A part of it did not arrive. The server may be starting, or the connection broke.",
@@ -22,7 +22,7 @@
     0: SILENT,
     401: [
       "You are logged out",
-      "What is shown here is not up to date. Log in, and you come back to this view.",
+      "What is shown here is not up to date. Log in to come back to this view.",
       LOG_IN,
     ],
     403: [
@@ -37,22 +37,22 @@
   };
   const OTHER = [
     "This page is not up to date",
-    "The server no longer has what was chosen here, or failed over it.",
+    "What you chose no longer exists, or the server failed to show it.",
     "Reload the page",
   ];
 
-  // Requests without an answer that was good: what was asked for -> the status.
+  // Requests that failed: what was asked for -> the status.
   const failed = new Map();
   let incomplete = false;
   let leaving = false;
 
-  function tell(what) {
+  function show(what) {
     const panel = document.getElementById("trouble");
     if (!panel) {
-      document.addEventListener("DOMContentLoaded", () => tell(what), { once: true });
+      document.addEventListener("DOMContentLoaded", () => show(what), { once: true });
       return;
     }
-    const [heading, advice, label] = TOLD[what] ?? OTHER;
+    const [heading, advice, label] = MESSAGES[what] ?? OTHER;
     const [title, text, way] = panel.children;
     title.textContent = heading;
     text.textContent = advice;
@@ -69,12 +69,12 @@
     (event) => {
       if (!event.target.matches?.("script, link[rel=stylesheet]")) return;
       incomplete = true;
-      tell("file");
+      show("file");
     },
     true,
   );
 
-  // What is on its way when the reader goes elsewhere is given up, and no trouble.
+  // Requests that are cancelled because the reader leaves the page are not failures.
   window.addEventListener("pagehide", () => (leaving = true));
   window.addEventListener("pageshow", () => (leaving = false));
 
@@ -84,14 +84,14 @@
   function note(what, status) {
     if (status >= 200 && status < 400) failed.delete(what);
     else failed.set(what, status);
-    // Another page: what the one before waited for is gone with it.
+    // Another page: the requests of the one before no longer matter.
     if (what === "page.children" && !failed.has(what)) failed.clear();
     if (incomplete || leaving) return;
-    if (failed.size) tell([...failed.values()].at(-1));
+    if (failed.size) show([...failed.values()].at(-1));
     else document.getElementById("trouble").hidden = true;
   }
 
-  // How often each was asked for: what an older request was answered says nothing of a newer one.
+  // How often each was asked for: the answer to an older request says nothing about a newer one.
   const turns = new Map();
 
   const fetchAny = window.fetch;
@@ -105,7 +105,7 @@
     try {
       const signal = AbortSignal.timeout(DEADLINE_MS);
       const answer = await fetchAny(resource, { ...options, signal });
-      // To its end: an answer that breaks off is none.
+      // To its end: an answer that breaks off is a failure.
       await answer.clone().arrayBuffer();
       status = answer.status;
       return answer;

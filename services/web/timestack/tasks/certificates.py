@@ -1,4 +1,4 @@
-"""A word in the log while there is time to renew the certificates."""
+"""A warning in the log while there is time to renew the certificates."""
 
 from timestack.domains import certificates
 from timestack.queue import app

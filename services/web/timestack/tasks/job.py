@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[Session, Progress], dict]
 
-# Seconds between two writes of a job's progress: nobody reads it faster.
+# Seconds between two writes of a job's progress: it is not read more often.
 PROGRESS_PERIOD = 1.0
 
 

@@ -28,7 +28,7 @@ def connect(app: Celery) -> None:
 def _logs(**_):
     # A receiver of this signal is what keeps Celery from setting up logging of its own.
     logs.configure(Settings.load())
-    # Its line of a task that came tells no request id; _received tells the same with it.
+    # Celery's own line for a received task lacks the request id; _received logs it with one.
     logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
 
 

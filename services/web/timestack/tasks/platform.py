@@ -13,7 +13,7 @@ from timestack.tasks.job import job
 
 
 class NoPlatformError(Exception):
-    """There is no platform that may be asked; str() says what to do."""
+    """The platform cannot be asked; str() says what to do."""
 
 
 @job("usage.ingest")

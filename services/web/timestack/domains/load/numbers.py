@@ -26,7 +26,7 @@ def read(cell: str, decimal: str, *, whole: bool) -> str:
     """
     text = cell.strip()
     if text.lower() in NOT_NUMBERS:
-        raise ValueError(f"{cell!r} is not a number: leave the cell empty where there is none")
+        raise ValueError(f"{cell!r} is not a number: leave the cell empty for no value")
     if CODE.fullmatch(text):
         raise ValueError(f"{cell!r} is not a decimal number")
     if decimal == ",":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 class Pieces(io.RawIOBase):
-    """A stream over pieces that an iterator makes; nobody holds them all."""
+    """A stream over pieces that an iterator makes; they are never all in memory."""
 
     def __init__(self, pieces: Iterator[bytes]):
         self._pieces = pieces

@@ -1,4 +1,4 @@
-"""The upstream media platform: ``login`` asks who somebody is, ``ingest`` takes in what it counts.
+"""The upstream media platform: ``login`` asks it who a user is, ``ingest`` takes in what it counts.
 
 Both ask over HTTP by ``http``.
 """

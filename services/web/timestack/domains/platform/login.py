@@ -22,9 +22,9 @@ LONGEST_ANSWER = 64 * 1024
 # No platform grants a token for longer; a larger number is a mistake in its unit.
 LONGEST_TOKEN = timedelta(days=366)
 
-DENIED = "The media platform does not know this e-mail address with this password."
+DENIED = "The media platform does not accept this e-mail address and password."
 SILENT = (
-    "The media platform does not answer, so nobody can log in at the moment."
+    "The media platform does not answer, so its users cannot log in at the moment."
     " Try again in a few minutes."
 )
 UNUSABLE = (
@@ -49,7 +49,7 @@ class Denied(LoginError):
 
 
 class Unavailable(LoginError):
-    """The platform gave no answer, or none that counts as a log-in."""
+    """The platform did not answer, or its answer does not count as a log-in."""
 
 
 @dataclass(frozen=True)
