@@ -43,7 +43,7 @@ for number in range(4):
 
 
 def canary(name: str, tail: str = "") -> str:
-    """A secret of 256 random bits that tells its name wherever it turns up."""
+    """A secret of 256 random bits that carries its name wherever it turns up."""
     return f"canary-{name.replace(' ', '-')}-{secrets.token_hex(32)}{tail}"
 
 
@@ -133,7 +133,7 @@ class Aviary(Stack):
                 self.commands.add(read(Path(f"/proc/{pid}/cmdline")))
 
     def database(self) -> dict[str, bytes]:
-        """Everything in it as SQL, roles included, and what its own views tell of statements."""
+        """Everything in it as SQL, roles included, and the statements that its own views show."""
         done = self.compose("exec", "-T", "timescaledb", "pg_dumpall", "--inserts")
         assert done.returncode == 0, done.stderr
         assert "argon2id" in done.stdout, "the users are in it"

@@ -75,7 +75,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The whole stack, provisioned and seeded, once for the session; anybody may register."""
+    """The whole stack, provisioned and seeded, once for the session; registration is open."""
     with Stack(tmp_path_factory.mktemp("stack"), REGISTRATION="yes") as running:
         yield running
 

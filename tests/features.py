@@ -111,7 +111,7 @@ def use_mail(stack: Aviary, admin: httpx.Client) -> str:
         answer = stack.submit(stack.client(), "/recover", {"email": "viewer@example.org"})
         assert answer.status_code in (200, 302)
         if number:
-            # Whoever looks at the worker sees that a mail waits, and not what it says.
+            # The worker's queues show that a mail waits, and not what it says.
             wait_until(lambda: waiting(admin), "the mail waits to be tried again")
             admin.get(f"/flower/worker/{quote(worker_of(admin))}", headers=HTML)
             assert stack.compose("start", "platform").returncode == 0
@@ -139,7 +139,7 @@ def use_mail(stack: Aviary, admin: httpx.Client) -> str:
 
 
 def waiting(admin: httpx.Client) -> bool:
-    """Whether Flower tells of a mail that is to be tried again."""
+    """Whether Flower shows a mail that is to be tried again."""
     name = worker_of(admin)
     answer = admin.get("/flower/api/workers", params={"refresh": "1", "workername": name})
     return "mail.send" in json.dumps(answer.json().get(name, {}).get("scheduled"))
@@ -170,7 +170,7 @@ def use_pages_and_api(admin: httpx.Client) -> None:
 
 
 def use_pgadmin(admin: httpx.Client) -> None:
-    """Open it, connect to the database and look at whatever tells of settings."""
+    """Open it, connect to the database and look at every page that shows settings."""
     for path in ("", "browser/", "about/", "settings/get_tree_state/", "preferences/get_all"):
         assert admin.get(f"/pgadmin/{path}", follow_redirects=True).status_code < 500, path
     script = admin.get("/pgadmin/browser/js/utils.js").text
@@ -318,7 +318,7 @@ def use_provisioner(stack: Aviary) -> None:
     for command in (["plan"], ["plan", "--json"], ["check"], ["roles"], ["refresh"], ["up"]):
         stack.provision(*command)
     done = stack.provision("user", "editor@example.org", "--role", "editor")
-    # Shown this once to whoever made the user.
+    # Shown this once, to the administrator who added the user.
     stack.canaries["first password"] = re.search(r"first password (\S+)", done.stdout)[1]
     stack.provision("admin", "--reset")
     for arguments in (["user", "no address"], ["user", "e@example.org", "--account", "x" * 300]):

@@ -31,8 +31,8 @@ TOKEN_FIELD = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 T = TypeVar("T")
 
 
-# Ports below those that the kernel gives to whoever asks for any, a share for each process of
-# pytest: between its choice and its use nobody else gets one.
+# Ports below those that the kernel chooses from, a share for each process of pytest: no other
+# program gets one between its choice and its use.
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
 SHARE = 1_500
 PORTS = itertools.cycle(range(20_000 + WORKER * SHARE, 20_000 + (WORKER + 1) * SHARE))

@@ -1,6 +1,6 @@
 """Secrets of known values, every feature run, and then a search wherever a secret could have got.
 
-Whoever reads logs, containers, images, answers, the database, the broker or pgAdmin's volume must
+A reader of logs, containers, images, answers, the database, the broker or pgAdmin's volume must
 find none of them: neither as it is, nor quoted for a URL, nor in base64 (by itself or as a part of
 ``user:password``). Each search is first shown something planted, to prove that it finds.
 """

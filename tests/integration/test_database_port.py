@@ -120,7 +120,7 @@ def test_connections_that_say_nothing_leave_the_web_its_own(readings: Stack) -> 
 
 
 def ended(connections: list[socket.socket]) -> list[socket.socket]:
-    """Those that have something to be read: nobody says anything here, so it is their end."""
+    """Those that have something to be read: nothing is sent here, so it is their end."""
     return select.select(connections, [], [], 0)[0]
 
 

@@ -89,7 +89,7 @@ def test_a_bad_request_for_a_job_is_a_problem_that_says_what(
     assert answer.json()["detail"]
 
 
-# Notes each time that a job is finished, whoever does it and however often.
+# Notes each time that a job is finished, by any worker and however often.
 WATCH = """
 create table ended (id uuid, state text);
 create function note_end() returns trigger language plpgsql security definer as

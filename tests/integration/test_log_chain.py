@@ -100,10 +100,10 @@ def test_a_job_has_one_request_id_from_the_proxy_to_the_worker(stack: Stack, giv
 
 
 def of_the_job(stack: Stack, task: str, id: str) -> None:
-    """The worker received and finished a task under this id, and tells of it under no other."""
+    """The worker logs that it received and finished a task under this id, and under no other."""
     end = wait_until(
         lambda: [line for line in in_ours(stack, "worker", id) if "succeeded" in line["message"]],
-        f"the worker tells of the end of {id}",
+        f"the worker logs the end of {id}",
     )
     number = re.search(rf"{re.escape(task)}\[([0-9a-f-]+)\]", end[0]["message"])[1]
     lines = [line for line in events(stack, "worker") if number in line["message"]]
@@ -126,7 +126,7 @@ def test_a_hostile_request_id_is_replaced_and_breaks_no_line(stack: Stack, value
     answer = stack.raw("GET", path, {"X-Request-Id": value})
     id = answer.getheader("X-Request-Id")
     if "\x1b" in value:
-        # The proxy's server takes no such header: nobody behind it is asked.
+        # The proxy's server takes no such header: no service behind it is asked.
         assert (answer.status, id) == (400, None)
         return
     assert MADE_BY_THE_WEB.fullmatch(id), (answer.status, id)

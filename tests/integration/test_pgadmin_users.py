@@ -1,4 +1,4 @@
-"""pgAdmin takes its user from the proxy, request by request, and from nobody else."""
+"""pgAdmin takes its user from the proxy, request by request, and from nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AUTH_BACKEND=platform: the log-in is put to the simulated platform, and nothing vague lets in."""
+"""AUTH_BACKEND=platform: the simulated platform decides, and only an explicit yes is a log-in."""
 
 from __future__ import annotations
 

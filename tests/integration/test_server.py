@@ -67,7 +67,7 @@ def mixed_requests(stack: Stack, count: int, replaced: int) -> Counter[str]:
     client.stdin.write(CLIENT)
     client.stdin.close()
     for _ in range(replaced):
-        # It tells how far it is after each tenth.
+        # It reports how far it is after each tenth.
         for _ in range(10 // (replaced + 1)):
             client.stdout.readline()
         before = workers_booted(stack)

@@ -15,7 +15,7 @@ from tests.stack import Stack
 
 @pytest.fixture(scope="package")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack for this folder alone, so that its exhausted limits disturb nobody."""
+    """A stack for this folder alone, so that its exhausted limits disturb no other test."""
     with Stack(tmp_path_factory.mktemp("hostile"), SEED="no", REGISTRATION="yes") as running:
         # Both are made before anything is used up.
         assert running.http.get("/account").status_code == 200

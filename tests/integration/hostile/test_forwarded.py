@@ -65,7 +65,7 @@ def test_the_address_of_a_log_in_is_the_one_the_proxy_saw(hostile: Stack) -> Non
 
 @pytest.mark.parametrize("port", ["1", "", "99999evil", "443"])
 def test_the_port_of_a_link_is_the_published_one(hostile: Stack, port: str) -> None:
-    """A client's Host may name any port, and whoever listens there must not get our links."""
+    """A client's Host may name any port, and our links must not lead to it."""
     for path in ("/dash/", "/pgadmin/"):
         request = f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nAccept: text/html\r\n"
         answer = raw(hostile, f"{request}Connection: close\r\n\r\n".encode())

@@ -101,7 +101,7 @@ def test_visitors_of_a_trusted_proxy_count_apart_and_links_carry_its_port(
     token, answers = token_of(guesser), []
     # A minute may end in between, and its count with it.
     while 429 not in answers and len(answers) < 3 * PER_ADDRESS:
-        # What a visitor claims moves nobody's count: the proxy's own word is the last.
+        # What a visitor claims changes no count: the address that the proxy adds comes last.
         guesser.headers["X-Forwarded-For"] = f"203.0.113.{len(answers)}"
         words = guess(f"user{len(answers)}@example.org", "wrong", token)
         answers.append(web_answers(guesser, words).status_code)

@@ -1,4 +1,4 @@
-"""The real application, its database and broker being ports that nobody listens on."""
+"""The real application; on the ports of its database and broker nothing listens."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_a_body_that_nobody_reads_breaks_no_connection(web: Web, size: int) -> N
 def test_a_body_above_the_limit_is_refused_in_words_and_never_kept(web: Web) -> None:
     before = memory(web)
     with closing(web.connect()) as connection:
-        # A form is read before anybody is known.
+        # A form is read before the user is known.
         body = b"a=" + b"x" * LARGEST_BODY
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         connection.request("POST", "/login", body, form)

@@ -11,7 +11,7 @@ PASSWORD = "p@ss/word:?#"
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment that Settings accept; its Redis is one that nobody serves."""
+    """An environment that Settings accept; on the port of its Redis nothing listens."""
     for name in ("redis_password", "db_app_password"):
         (tmp_path / name).write_text(PASSWORD + "\n")
     for name, value in {

@@ -90,7 +90,7 @@ class LoginForm(_Bounded, _LoginForm):
             self.form_errors.append(str(error))
             return False
         with db.session() as session:
-            users.put_vouched(session, self.email.data, granted.account)
+            users.put_platform_user(session, self.email.data, granted.account)
         self.user = datastore.find_user(case_insensitive=True, email=self.email.data)
         g.granted = granted
         return True

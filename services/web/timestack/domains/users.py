@@ -117,8 +117,8 @@ def disable(session: Session, email: str) -> None:
     end_logins(session, user)
 
 
-def put_vouched(session: Session, email: str, account: str) -> None:
-    """Make or update a user that a platform confirms, as a viewer of ``account``.
+def put_platform_user(session: Session, email: str, account: str) -> None:
+    """Make or update a user whom the platform has confirmed, as a viewer of ``account``.
 
     A password kept here is never touched: the platform cannot take over a local user. Raises
     UserError when the user has one.
