@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.browser.conftest import browser
@@ -198,3 +199,19 @@ def test_it_follows_the_look_of_the_reader(filled: Copy, page: Page) -> None:
         shows(page, 7)
         seen.add(page.evaluate(token))
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_neither_it_nor_an_empty_page_keeps_anybody_out(
+    filled: Copy, page: Page, width: int, scheme: str
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    page.goto("/dash/power")
+    shows(page, 60)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert [each["id"] for each in Axe().run(page).response["violations"]] == []
+    page.goto("/dash/sensors")
+    expect(page.get_by_role("heading", name="No data yet")).to_be_visible()
+    assert [each["id"] for each in Axe().run(page).response["violations"]] == []
