@@ -46,12 +46,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
 
 
 def group_of(nodeid: str) -> str:
-    """`stack` for what uses the shared stacks; else the folder, or the file, that has its own."""
+    """The folder, whose tests share stacks; the file, of what has its own or needs none."""
     file = PurePath(nodeid.partition("::")[0])
-    kind, *folders = file.parts[1:-1]
-    if kind == "unit" or "db" in folders or file.name in OWN_STACK:
-        return str(file)
-    return str(file.parent) if folders else "stack"
+    by_itself = {"unit", "db"} & set(file.parts) or file.name in OWN_STACK
+    return str(file if by_itself else file.parent)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
