@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from psycopg2.errors import InternalError_
 from sqlalchemy import Connection, Engine
 
 from scripts.provision.errors import Refused, Unfinished
@@ -11,6 +12,9 @@ from scripts.provision.plan import plan
 from scripts.provision.steps import Step
 from timestack.db import autocommit
 from timestack.series.catalog import Catalog
+
+# How often a plan is made when TimescaleDB's scheduler gets in its way.
+ATTEMPTS = 5
 
 
 def apply(
@@ -20,7 +24,7 @@ def apply(
     allow_destructive: bool = False,
     report: Callable[[str], None] = lambda line: None,
 ) -> tuple[Step, ...]:
-    """Make the database what the file declares. Returns the steps taken.
+    """Make the database what the file declares. Returns the steps of the plan that was carried out.
 
     The plan's notes are reported, and so are the steps that only a person may take.
 
@@ -29,6 +33,20 @@ def apply(
     Raises Refused before anything is changed when a destructive step is not allowed, and
     Unfinished when differences are left.
     """
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            return _apply_once(catalog, engine, allow_destructive, report)
+        except InternalError_ as error:
+            # "tuple concurrently updated": the scheduler wrote to a job that the step changes.
+            if not left:
+                raise
+            report(f"{str(error).strip()}: planning again")
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _apply_once(
+    catalog: Catalog, engine: Engine, allow_destructive: bool, report: Callable[[str], None]
+) -> tuple[Step, ...]:
     with engine.begin() as connection:
         found = plan(catalog, connection)
         for line in (*found.notes, *(step.line() for step in found.steps if step.by_hand)):

@@ -65,13 +65,15 @@ def run(connection: Connection, rollup: str) -> None:
     _wait(connection, job, asked, rollup)
 
 
-def run_over_all_time(connection: Connection, rollup: str) -> None:
-    """Refresh a rollup over all time, beyond its policy, which only its owner may.
+def run_beyond(connection: Connection, rollup: str, since: datetime | None) -> None:
+    """Refresh a rollup beyond its policy, from ``since`` on or whole, which only its owner may.
 
     ``connection`` is in autocommit. Raises TimeoutError after an hour.
     """
-    statement = text("call refresh_continuous_aggregate(:rollup, null, null)")
-    _call(connection, statement, rollup=f"public.{rollup}")
+    statement = text(
+        "call refresh_continuous_aggregate(:rollup, cast(:since as timestamptz), null)"
+    )
+    _call(connection, statement, rollup=f"public.{rollup}", since=since)
 
 
 def _call(connection: Connection, statement: TextClause, **values: object) -> None:

@@ -8,7 +8,7 @@ jobs run now. Names and columns are the same on both.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -38,8 +38,9 @@ def refresh(
     if not tables:
         return {}
     if edition(session.connection()) == "timescale":
-        run = _refresh_everything if full else _run_policies
-        return run(session, tables, progress)
+        if full:
+            return _refresh_everything(session, tables, hypertable.retention, progress)
+        return _run_policies(session, tables, progress)
     since = None
     if hypertable.lateness and not full:
         since = datetime.now(UTC) - hypertable.lateness
@@ -103,10 +104,16 @@ def _run_policies(session: Session, tables: list[str], progress: Progress) -> di
     return dict.fromkeys(tables, 0)
 
 
-def _refresh_everything(session: Session, tables: list[str], progress: Progress) -> dict[str, int]:
-    """Refresh each level over all time, which only the owner may, and no transaction may hold."""
+def _refresh_everything(
+    session: Session, tables: list[str], retention: timedelta | None, progress: Progress
+) -> dict[str, int]:
+    """Refresh each level over all time, which only the owner may, and no transaction may hold.
+
+    With a retention, from there on: computing a bucket again whose rows are gone would empty it.
+    """
+    since = datetime.now(UTC) - retention if retention else None
     with autocommit(session.get_bind().engine) as connection:
         for number, table in enumerate(tables):
             progress(number / len(tables), f"refreshing {table}")
-            policies.run_over_all_time(connection, table)
+            policies.run_beyond(connection, table, since)
     return dict.fromkeys(tables, 0)
