@@ -18,7 +18,9 @@ pytestmark = [pytest.mark.stack, pytest.mark.browser]
 # Whether the upper chart shows so many days, give or take a tenth.
 SPANS = """
 days => {
-  const range = document.querySelector('#detail-chart .js-plotly-plot').layout.xaxis.range;
+  const graph = document.querySelector('#detail-chart .js-plotly-plot');
+  if (!graph?.data?.length) return false;
+  const range = graph.layout.xaxis.range;
   const shown = (new Date(range[1]) - new Date(range[0])) / 86400000;
   return Math.abs(shown - days) <= days / 10;
 }

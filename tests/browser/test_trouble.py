@@ -70,6 +70,7 @@ def test_a_session_that_ended_elsewhere_is_shown_and_the_log_in_leads_back_to_th
         ("**/dash_core_components*.js*", "This page did not load completely"),
         ("**/async-graph*.js*", "This page did not load completely"),
         ("**/assets/timestack.js*", "This page did not load completely"),
+        ("**/assets/colours.js*", "This page did not load completely"),
         ("**/timestack.css*", "This page did not load completely"),
         ("**/_dash-layout*", "The server does not answer"),
         ("**/_dash-dependencies*", "The server does not answer"),
