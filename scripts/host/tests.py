@@ -81,7 +81,7 @@ def pytest(root: Path, *arguments: str, **environment: str) -> int:
         try:
             return process.wait()
         except KeyboardInterrupt:
-            # It was told as well, and stops the stacks that it brought up.
+            # It got the signal as well, and stops the stacks that it brought up.
             return process.wait()
 
 

@@ -261,7 +261,7 @@ def test_applied_twice_the_second_plan_is_empty(database: Database) -> None:
 
 
 def fails_half_way(database: Database) -> None:
-    """An apply that a row stands in the way of, found when the first of its steps are done."""
+    """An apply that a row prevents, found when the first of its steps are done."""
     database.provision(catalog.parse("hypertables: {}"))
     database.sql(
         "insert into sensors (type, location, name, unit) values ('t', 'l', 'n', 'u');"

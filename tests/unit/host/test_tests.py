@@ -10,7 +10,7 @@ from scripts.host import images, lint, stack, tests, tools
 from scripts.host.faults import Fault, Refused
 from tests.stack import wait_until
 
-# Stands in for scripts.host: starts something that outlives it, writes both numbers, and waits.
+# Replaces scripts.host: starts something that outlives it, writes both numbers, and waits.
 AT_WORK = """
 import os, pathlib, subprocess, sys, time
 child = subprocess.Popen(["sleep", "600"])

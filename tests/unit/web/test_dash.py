@@ -240,10 +240,10 @@ def test_without_the_database_a_page_says_so_with_the_request_id_and_offers_to_r
     assert answer.status_code == 200
     changes = answer.get_json()["sideUpdate"]
     assert changes["page"]["children"] is None
-    said = str(changes["alert"])
-    assert "The database does not answer" in said
-    assert answer.headers["X-Request-Id"] in said
-    assert "Retry" in said
+    alert = str(changes["alert"])
+    assert "The database does not answer" in alert
+    assert answer.headers["X-Request-Id"] in alert
+    assert "Retry" in alert
     assert "psycopg" not in answer.text
 
 

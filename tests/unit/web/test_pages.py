@@ -141,11 +141,11 @@ def test_a_constant_is_a_flat_line(values: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "shown"),
     [(0.01234, "0.0123"), (10.94, "10.9"), (1013.25, "1,013"), (-1234567, "-1,234,567")],
 )
-def test_numbers_are_told_in_full(value: float, told: str) -> None:
-    assert landing.draw(series(mean=[value], low=[value], high=[value])).low == told
+def test_numbers_are_written_in_full(value: float, shown: str) -> None:
+    assert landing.draw(series(mean=[value], low=[value], high=[value])).low == shown
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -223,7 +223,7 @@ def stylesheet() -> str:
 
 
 def tokens(scheme: str) -> dict[str, str]:
-    """The tokens of one scheme; dark stands on light."""
+    """The tokens of one scheme; dark is written over light."""
     light, _, dark = stylesheet().partition("@media (prefers-color-scheme: dark)")
     return dict(declared(light)) | (dict(declared(dark)) if scheme == "dark" else {})
 

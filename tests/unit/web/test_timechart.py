@@ -31,7 +31,7 @@ def at(text: str) -> datetime:
 
 
 def series(start: str, values: list[float], step: timedelta, bucket: timedelta | None) -> Series:
-    """Values one ``step`` apart; NaN stands for a time that has no row."""
+    """Values one ``step`` apart; NaN is a time that has no row."""
     there = [index for index, value in enumerate(values) if not np.isnan(value)]
     time = np.array([np.datetime64(start, "us") + np.timedelta64(step) * i for i in there])
     mean = np.array([values[i] for i in there], dtype=float)

@@ -14,7 +14,7 @@ from flask import Flask, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, NotFound
 
-REFUSED = "This is no request that a page of Timestack sends: reload the page."
+REFUSED = "This request is not one that a page of Timestack sends: reload the page."
 
 
 def init_app(app: Flask, dash: Dash) -> None:
@@ -28,7 +28,7 @@ def init_app(app: Flask, dash: Dash) -> None:
 
     @app.errorhandler(DependencyException)
     def missing(_: DependencyException) -> ResponseReturnValue:
-        # Its message lists every file there is; the reader is told no more than that this is none.
+        # Its message lists every file there is, which the reader is not to see.
         return app.handle_user_exception(NotFound())
 
 

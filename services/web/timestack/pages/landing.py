@@ -62,16 +62,16 @@ def draw(series: Series) -> Chart:
     time = series.time[known].astype(np.float64)
     mean, least, most = (part[known] for part in (series.mean, series.min, series.max))
     low, high = float(least.min()), float(most.max())
-    # A single time or a constant value has no extent: it stands at the left, or at the bottom.
+    # A single time or a constant value has no extent: it is at the left, or at the bottom.
     x = (time - time[0]) / (np.ptp(time) or 1) * WIDTH
     line, floor, ceiling = (
         HEIGHT - (part - low) / ((high - low) or 1) * HEIGHT for part in (mean, least, most)
     )
     around = _points(np.append(x, x[::-1]), np.append(ceiling, floor[::-1]))
-    return Chart(_points(x, line), around, _told(low), _told(high))
+    return Chart(_points(x, line), around, _format_number(low), _format_number(high))
 
 
-def _told(value: float) -> str:
+def _format_number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
