@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,11 +127,13 @@ class Checkout:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    made = Checkout(tmp_path_factory.mktemp("checkout"))
-    yield made
-    made.write_settings()
-    made.make("clean", FORCE="yes")
+def checkout() -> Iterator[Checkout]:
+    # Not among pytest's folders: whenever this user starts pytest, it closes those to all others.
+    with tempfile.TemporaryDirectory(prefix="timestack-up-", ignore_cleanup_errors=True) as folder:
+        made = Checkout(Path(folder))
+        yield made
+        made.write_settings()
+        made.make("clean", FORCE="yes")
 
 
 def test_every_fault_is_named_at_once_and_nothing_is_started(checkout: Checkout) -> None:
