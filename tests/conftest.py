@@ -24,6 +24,8 @@ hypothesis.settings.register_profile("timestack", deadline=None)
 hypothesis.settings.load_profile("timestack")
 # Files of tests/integration that bring up stacks of their own, and do not need the shared ones.
 OWN_STACK = {"test_canary.py", "test_host.py", "test_up.py"}
+# The unit tests that take longest.
+LONG = {"test_certificates.py", "test_server.py", "test_settings_agree.py"}
 
 
 class Groups(LoadScopeScheduling):
@@ -53,12 +55,13 @@ def group_of(nodeid: str) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the groups: first those of whole stacks, and the largest first."""
+    """Sort the groups: first those of whole stacks, unit tests last, and the largest first."""
     sizes = Counter(group_of(item.nodeid) for item in items)
 
-    def rank(item: pytest.Item) -> tuple[bool, bool, int, str]:
+    def rank(item: pytest.Item) -> tuple[bool, bool, bool, int, str]:
         stack, group = item.get_closest_marker("stack"), group_of(item.nodeid)
-        return (stack is None, group.startswith("tests/unit/"), -sizes[group], group)
+        unit, short = group.startswith("tests/unit/"), item.path.name not in LONG
+        return (stack is None, unit, short, -sizes[group], group)
 
     items.sort(key=rank)
 

@@ -71,7 +71,8 @@ def quick(root: Path, arguments: list[str]) -> int:
     """Lint, then the unit tests, which need no engine."""
     with Phases().phase("tools") as phase:
         tools.environment(root, phase)
-    return max(lint.lint(root), pytest(root, UNIT, *arguments))
+    # These compute more than they wait.
+    return max(lint.lint(root), pytest(root, "-n3", UNIT, *arguments))
 
 
 def pytest(root: Path, *arguments: str, **environment: str) -> int:
