@@ -24,7 +24,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from timestack.shared.allowed import BY_NAME as CHECKED
 from timestack.shared.allowed import problem
@@ -203,6 +203,17 @@ class Settings(BaseSettings):
         if asked and url.startswith("http://") and info.data.get("timestack_env") == "production":
             raise ValueError("it would carry passwords in clear text; production wants https")
         return url
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given counts before the environment; no file is read as settings."""
+        return init_settings, env_settings
 
     @classmethod
     def load(cls, needs: Iterable[str] = (), *, role: str = APP.name) -> Settings:
