@@ -474,6 +474,9 @@ def test_a_load_ends_with_make_and_commits_nothing(checkout: Checkout, end: int)
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Who starts the tests in the background has them ignore Ctrl-C, which what they start
+        # would inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     running = ("ps", "-q", "--filter", f"name={PROJECT}-provision-run")
     with pipe.open("w") as writer:
