@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.isolated import NOT_ISOLATED
@@ -43,6 +43,27 @@ def browser() -> Iterator[Browser]:
         )
         yield chromium
         chromium.close()
+
+
+@contextlib.contextmanager
+def watched(context: BrowserContext) -> Iterator[Page]:
+    """A page whose console must report no error and which must lose no request.
+
+    A violated content security policy is an error in the console.
+    """
+    page = context.new_page()
+    faults: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            faults.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("requestfailed", lambda request: faults.append(f"{request.url}: {request.failure}"))
+    yield page
+    context.close()
+    assert [fault for fault in faults if "net::ERR_ABORTED" not in fault] == []
 
 
 def cookies(stack: Stack, client: httpx.Client | None = None) -> list[dict]:

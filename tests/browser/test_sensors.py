@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import cookies, unfold_to
+from tests.browser.conftest import cookies, unfold_to, watched
 from tests.stack import ADMIN_EMAIL, Stack
 from timestack.words import EMPTY
 
@@ -29,11 +29,7 @@ days => {
 
 @pytest.fixture
 def page(browser: Browser, stack: Stack, prefixed_stack: Stack) -> Iterator[Page]:
-    """The administrator's desktop page, of both stacks: their cookies have names of their own.
-
-    The test fails when the console reports an error (a violated content security policy is one)
-    or a request is lost.
-    """
+    """The administrator's desktop page, of both stacks: their cookies have names of their own."""
     yield from opened(browser, cookies(stack) + cookies(prefixed_stack), width=1440, height=1000)
 
 
@@ -48,19 +44,8 @@ def opened(browser: Browser, known: list[dict], width: int, height: int) -> Iter
         ignore_https_errors=True, viewport={"width": width, "height": height}
     )
     context.add_cookies(known)
-    page = context.new_page()
-    faults: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            faults.append(message.text)
-
-    page.on("console", note)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("requestfailed", lambda request: faults.append(f"{request.url}: {request.failure}"))
-    yield page
-    context.close()
-    assert [fault for fault in faults if "net::ERR_ABORTED" not in fault] == []
+    with watched(context) as page:
+        yield page
 
 
 def choose(page: Page, dropdown: str, option: str) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import browser
+from tests.browser.conftest import browser, watched
 from tests.guide import GUIDE, Copy, follow
 from tests.integration.db.conftest import Broker
 from tests.served import Web, serving
@@ -87,24 +87,14 @@ def log_in(browser: Browser, web: Web, first_password: str) -> dict:
 
 @pytest.fixture
 def page(browser: Browser, web: Web, log_in: dict) -> Iterator[Page]:
-    """A desktop page; the test fails when its console reports an error."""
+    """A desktop page."""
     base = f"http://localhost:{web.port}"
     context = browser.new_context(
         base_url=base, storage_state=log_in, viewport={"width": 1440, "height": 1000}
     )
     context.set_default_timeout(DEADLINE)
-    page = context.new_page()
-    faults: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            faults.append(message.text)
-
-    page.on("console", note)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    context.close()
-    assert faults == []
+    with watched(context) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ import pyarrow.parquet
 from timestack.domains.load.errors import LoadError
 
 MAGIC = b"PAR1"
+# How the text is written, whatever is asked for.
+OPTIONS = {"has_header": True, "delimiter": ",", "escape": None, "decimal": "."}
 ROWS_PER_BATCH = 8192
 # Without a buffer of its own Arrow reads a row group's whole column at once.
 BUFFER = 1 << 18

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -51,6 +51,7 @@ class Options:
     ``shown`` is what messages call the file, ``size`` the bytes of standard input if known.
     ``renamed`` maps a column's name in the file to the table's; ``ignored`` are names or numbers
     of columns that fill none. Without a header, the file holds the table's columns in its order.
+    ``delimiter`` separates cells; without it, the first line shows which does.
     ``escape`` precedes quotes within quoted cells, where they are not doubled, and ``decimal``
     before the fraction of a number. ``zone`` is the one that times without an offset are in,
     ``epoch`` the unit of times that are numbers, ``order`` that of dates whose year is last. Rows
@@ -65,6 +66,7 @@ class Options:
     renamed: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     has_header: bool = True
+    delimiter: str | None = None
     escape: str | None = None
     decimal: Literal[".", ","] = "."
     epoch: Unit | None = None
@@ -127,7 +129,8 @@ def load(
         if _is_loaded(control, import_id):
             return Report(import_id, options.shown or options.file, already=True, settled=settled)
         source = open_source(options.file, stdin, options.shown, options.size)
-        reader = Reader(source.stream, None if source.is_parquet else options.escape)
+        options = replace(options, **source.given)
+        reader = Reader(source.stream, options.escape)
         layout = _layout(reader, source, table, options)
         lanes = _lanes(control, table, options)
         feeder = Feeder(
@@ -169,8 +172,8 @@ def _layout(reader: Reader, source: Source, table: Table, options: Options) -> L
     first = reader.peek()
     if first is None:
         raise LoadError(f"{source.name} is empty")
-    delimiter = "," if source.is_parquet else None
-    if not source.is_parquet and (separator := SEPARATOR.match(first.data)):
+    delimiter = options.delimiter
+    if delimiter is None and (separator := SEPARATOR.match(first.data)):
         delimiter = separator[1].decode(errors="replace")
         reader.skip(first)
         first = reader.peek() or Record(first.line + 1, 0, b"")
@@ -178,7 +181,7 @@ def _layout(reader: Reader, source: Source, table: Table, options: Options) -> L
         first,
         table,
         {*options.renamed, *(name for name in options.ignored if not name.isdecimal())},
-        has_header=options.has_header or source.is_parquet,
+        has_header=options.has_header,
         delimiter=delimiter,
     )
     if dialect.has_header:
@@ -193,8 +196,6 @@ def _layout(reader: Reader, source: Source, table: Table, options: Options) -> L
     )
     latest = options.latest or datetime.now(UTC) + FAR
     rules = Rules(options.zone, options.earliest, latest, options.epoch, options.order)
-    if source.is_parquet:
-        return Layout(fields, dialect.delimiter, rules, table.time)
     return Layout(fields, dialect.delimiter, rules, table.time, options.decimal)
 
 

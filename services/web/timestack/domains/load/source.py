@@ -14,10 +14,10 @@ import lzma
 import shlex
 import stat
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from timestack.domains.load import parquet
 from timestack.domains.load.errors import LoadError
@@ -64,8 +64,8 @@ class Source:
     stream: BinaryIO
     size: int | None
     position: Callable[[], int]
-    # Parquet tells its columns and writes commas; a CSV's dialect is sniffed.
-    is_parquet: bool = False
+    # The options that this kind of file leaves no choice of.
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_source(
@@ -90,7 +90,7 @@ def open_source(
             raise LoadError(f"{name}: Parquet is read from its end: give the file's path")
         rows = parquet.Rows(raw, name)
         text = Pieces(rows.as_csv())
-        return Source(name, text, size, lambda: int(rows.part * size), is_parquet=True)
+        return Source(name, text, size, lambda: int(rows.part * size), parquet.OPTIONS)
     return Source(name, _text(buffered, name), size, lambda: counted.count)
 
 
