@@ -28,7 +28,7 @@ def test_every_service_of_the_blueprint_is_there_and_healthy(stack: Stack) -> No
     states = stack.states()
     assert set(states) == SERVICES
     assert states.pop("provision") == "exited 0"
-    assert set(states.values()) == {"healthy"}
+    assert states == dict.fromkeys(states, "healthy")
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))

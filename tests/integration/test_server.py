@@ -49,6 +49,8 @@ def test_a_web_that_stands_still_for_a_while_is_slow_and_not_away(stack: Stack) 
             assert [each.result() for each in asked] == [200] * len(asked)
     finally:
         subprocess.run(["docker", "unpause", container], capture_output=True, check=False)
+    # The engine calls what was paused unhealthy until its next probe.
+    wait_until(stack.all_healthy, "the web is healthy again")
 
 
 def mixed_requests(stack: Stack, count: int, replaced: int) -> Counter[str]:
