@@ -24,8 +24,14 @@ hypothesis.settings.register_profile("timestack", deadline=None)
 hypothesis.settings.load_profile("timestack")
 # Files of tests/integration that bring up stacks of their own, and do not need the shared ones.
 OWN_STACK = {"test_canary.py", "test_host.py", "test_up.py"}
-# The unit tests that take longest.
-LONG = {"test_certificates.py", "test_server.py", "test_settings_agree.py"}
+# Files of few tests that take long.
+LONG = {
+    "test_certificates.py",
+    "test_load_files.py",
+    "test_make_a_page_yours.py",
+    "test_server.py",
+    "test_settings_agree.py",
+}
 
 
 class Groups(LoadScopeScheduling):

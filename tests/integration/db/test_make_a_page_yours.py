@@ -18,7 +18,7 @@ from tests.stack import PASSWORD
 
 __all__ = ["browser"]
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.browser]
 
 EMAIL = "ann@example.org"
 # Milliseconds; for a machine that has much else to do.
