@@ -49,7 +49,9 @@ truncate imports;
 class Server:
     """A container of an edition's database image, run as restricted as compose runs it."""
 
-    def __init__(self, secrets: Path, edition: str = "apache", **limits):
+    def __init__(
+        self, secrets: Path, edition: str = "apache", memory: str = "1g", cpu_quota: int = 0
+    ):
         self.secrets = secrets
         self.edition = edition
         self.databases = 0
@@ -62,7 +64,8 @@ class Server:
                 read_only=True,
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges"],
-                mem_limit=limits.get("memory", "1g"),
+                mem_limit=memory,
+                cpu_quota=cpu_quota,
                 shm_size="256m",
             )
         )
