@@ -123,7 +123,7 @@ class Compose:
                 # A user who may not read them replaces no container: `make up` refuses before that.
                 with contextlib.suppress(OSError):
                     total.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
-            found[f"SECRETS_OF_{name.upper()}"] = total.hexdigest()[:16]
+            found[f"SECRETS_OF_{name.upper().replace('-', '_')}"] = total.hexdigest()[:16]
         return found
 
     def secret(self, name: str) -> Path:

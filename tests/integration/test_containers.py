@@ -15,8 +15,8 @@ from tests.stack import ROOT, Stack, docker
 pytestmark = pytest.mark.stack
 
 SERVICES = {
-    *("traefik", "web", "worker", "beat", "flower", "redis", "timescaledb", "pgadmin"),
-    *("provision", "platform"),
+    *("traefik", "web", "worker", "worker-long", "beat", "flower", "redis"),
+    *("timescaledb", "pgadmin", "provision", "platform"),
 }
 TABLE = ROOT / "build" / "containers.txt"
 COLUMNS = ("service", "user", "capabilities", "root", "mounts", "published")
@@ -223,8 +223,8 @@ def test_each_service_mounts_only_the_secrets_it_needs(stack: Stack) -> None:
     assert holders("secret_key") == {"web"}
     assert holders("pgadmin_proxy_secret") == {"web", "pgadmin"}
     assert holders("flower_proxy_secret") == {"web", "flower"}
-    assert holders("smtp_password") == {"worker"}
-    assert holders("platform_password") == {"worker", "platform"}
+    assert holders("smtp_password") == {"worker", "worker-long"}
+    assert holders("platform_password") == {"worker", "worker-long", "platform"}
     assert mounted["traefik"] == {"tls.pem", "tls_later.pem", "tls.key"}
 
 

@@ -39,7 +39,7 @@ IMAGES = {
 PROXY = "http://proxy.example:3128"
 NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
 EVERY = {spelled for name in NAMES for spelled in (name, name.lower())}
-OUTSIDE = {"worker", "beat"}
+OUTSIDE = {"worker", "worker-long"}
 
 
 @pytest.fixture(scope="module")

@@ -1,46 +1,50 @@
 """The Celery application object. Domains send jobs through it; ``timestack.tasks`` registers them.
 
 Redis carries messages (database 0) and short-lived results (database 1); the truth about a job
-is its row in PostgreSQL (``timestack.domains.jobs``). Settings are read when the application is
-first used, so importing this module needs neither environment nor secrets, and the password
-is only in this process's memory.
+is its row in PostgreSQL (``timestack.domains.jobs``), and so are the schedules. Settings are read
+when the application is first used, so importing this module needs neither environment nor secrets,
+and the password is only in this process's memory.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from datetime import timedelta
 
 from celery import Celery
-from celery.schedules import crontab
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from timestack.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Two queues, so that the number of messages in JOBS can be compared with the rows that wait.
-JOBS = "jobs"
-PERIODIC = "periodic"
-QUEUES = (JOBS, PERIODIC)
+# Jobs that take seconds and jobs that take minutes, each with a worker of its own, so that none of
+# the latter delays one of the former; and mails, which have no row.
+SHORT = "short"
+LONG = "long"
+MAIL = "mail"
+WORK = (SHORT, LONG)
+QUEUES = (*WORK, MAIL)
 
-# Seconds. A task is asked to stop at the soft limit and killed at the hard one.
-SOFT_TIME_LIMIT = 25 * 60
-TIME_LIMIT = 30 * 60
+# A task is asked to stop at the limit of its kind, at most this, and killed so much later.
+LONGEST = timedelta(hours=4)
+LAST_WORDS = timedelta(minutes=1)
+# For what has no limit of its own.
+USUAL_LIMIT = timedelta(minutes=25)
 # Redis hands an unacknowledged message to another worker after this time: were it shorter than
 # the longest task, a task still running would be started a second time.
-VISIBILITY_TIMEOUT = 2 * TIME_LIMIT
+VISIBILITY_TIMEOUT = 2 * LONGEST
 BROKER_TIMEOUT = 3
 # Seconds that a request waits for a broker that hangs, and for which the next ones go on without
-# it at once: the sweeper sends what they could not.
+# it at once: beat sends what they could not.
 BRIEF = 1.5
 AWAY = 2.0
-REFRESH_PERIOD = 5 * 60
-SWEEP_PERIOD = 60
-# When usage is taken in (UTC): the platform has had two hours to count what ended at midnight.
-INGEST_HOUR = 2
-CERTIFICATES_HOUR = 6
+
+# Redis is away, or refuses since its memory is full.
+AWAY_ERRORS = (OperationalError, RedisError)
 
 app = Celery("timestack")
 
@@ -48,7 +52,9 @@ app = Celery("timestack")
 def _configuration() -> dict:
     settings = Settings.load(needs=["redis_password"])
     transport = {
-        "visibility_timeout": VISIBILITY_TIMEOUT,
+        "visibility_timeout": round(VISIBILITY_TIMEOUT.total_seconds()),
+        # A worker looks for the most urgent message first.
+        "queue_order_strategy": "priority",
         "socket_timeout": 2 * BROKER_TIMEOUT,
         "socket_connect_timeout": BROKER_TIMEOUT,
         "socket_keepalive": True,
@@ -68,13 +74,13 @@ def _configuration() -> dict:
         "task_serializer": "json",
         "result_serializer": "json",
         "timezone": "UTC",
-        "task_default_queue": PERIODIC,
+        "task_default_queue": MAIL,
         "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         "task_create_missing_queues": False,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
-        "task_soft_time_limit": SOFT_TIME_LIMIT,
-        "task_time_limit": TIME_LIMIT,
+        "task_soft_time_limit": USUAL_LIMIT.total_seconds(),
+        "task_time_limit": (USUAL_LIMIT + LAST_WORDS).total_seconds(),
         # One retry: what cannot be sent now is sent by the sweeper.
         "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.2},
         "worker_concurrency": settings.worker_concurrency,
@@ -83,32 +89,7 @@ def _configuration() -> dict:
         "worker_max_tasks_per_child": 200,
         "worker_max_memory_per_child": 200_000,  # KiB
         "worker_send_task_events": False,
-        "beat_scheduler": "timestack.tasks.liveness:HeartbeatScheduler",
-        "beat_schedule": {
-            "refresh the rollups": _every(REFRESH_PERIOD, "rollups.refresh"),
-            "sweep the jobs": _every(SWEEP_PERIOD, "jobs.sweep"),
-            "look at the certificates": _daily("certificates.check", CERTIFICATES_HOUR),
-            **(
-                {"take in the usage": _daily("usage.ingest", INGEST_HOUR)}
-                if settings.platform_ingest
-                else {}
-            ),
-        },
-    }
-
-
-def _every(seconds: int, task: str) -> dict:
-    # A message that no worker took within its period is worthless: the next one is due.
-    return {"task": task, "schedule": float(seconds), "options": {"expires": seconds}}
-
-
-def _daily(task: str, hour: int) -> dict:
-    # The next run makes up for a missed day.
-    day = 24 * 60 * 60
-    return {
-        "task": task,
-        "schedule": crontab(hour=hour, minute=0),
-        "options": {"expires": day},
+        "beat_scheduler": "timestack.tasks.beat:JobScheduler",
     }
 
 
@@ -127,12 +108,19 @@ def be_brief() -> None:
 
 
 def send(
-    task: str, *arguments: str, queue: str, request_id: str | None = None, hidden: bool = False
+    task: str,
+    *arguments: str,
+    queue: str,
+    request_id: str | None = None,
+    hidden: bool = False,
+    priority: int = 0,
+    time_limit: timedelta = USUAL_LIMIT,
 ) -> bool:
     """Send a task by name; False, and a log line, when Redis accepted no message.
 
-    The arguments of a ``hidden`` one show in no log and in no monitor. Where requests wait
-    (``be_brief``), Redis is not asked for AWAY seconds after it accepted none.
+    The arguments of a ``hidden`` one show in no log and in no monitor; ``priority`` 0 goes before
+    9. Where requests wait (``be_brief``), Redis is not asked for AWAY seconds after it accepted
+    none.
     """
     global _away_until
     if time.monotonic() < _away_until:
@@ -145,12 +133,25 @@ def send(
             queue=queue,
             headers={"request_id": request_id} if request_id else {},
             ignore_result=True,
+            priority=priority,
+            soft_time_limit=time_limit.total_seconds(),
+            time_limit=(time_limit + LAST_WORDS).total_seconds(),
             **({"argsrepr": "(hidden)", "kwargsrepr": ""} if hidden else {}),
         )
-    except OperationalError as error:
+    except AWAY_ERRORS as error:
         # Not the arguments: the text of a mail may contain a log-in link.
         log.warning("Redis accepted no message for %s: %s", task, error)
         _away_until = time.monotonic() + AWAY if _brief else 0.0
+        return False
+    return True
+
+
+def kill(task_id: str) -> bool:
+    """Have the process killed that runs a task; False when Redis does not answer."""
+    try:
+        app.control.terminate(task_id, signal="SIGKILL")
+    except AWAY_ERRORS as error:
+        log.warning("Redis cannot pass on that task %s is to be killed: %s", task_id, error)
         return False
     return True
 
@@ -164,6 +165,6 @@ def messages(queue: str) -> int | None:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1)
             return connection.default_channel.queue_declare(queue).message_count
-    except OperationalError as error:
+    except AWAY_ERRORS as error:
         log.warning("Redis cannot be asked for the length of queue %s: %s", queue, error)
         return None

@@ -159,6 +159,7 @@ class Settings(BaseSettings):
     web_workers: int = 1
     web_threads: int = 8
     worker_concurrency: int = 2
+    jobs_keep_days: int = 30
     seed: bool = True
     # The profile that started the simulated platform.
     platform_profile: Literal["no", "dev", "test"] = "no"

@@ -36,7 +36,7 @@ def test_the_simulated_platform_never_runs_in_production(
     monkeypatch.delenv("COMPOSE_PROFILES", raising=False)
     services = project(tmp_path, lines)["services"]
     assert ("platform" in services) is started
-    assert (services["worker"]["environment"]["PLATFORM_PROFILE"] in ("dev", "test")) is started
+    assert (services["beat"]["environment"]["PLATFORM_PROFILE"] in ("dev", "test")) is started
 
 
 def published(config: dict) -> set[str]:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from celery import Celery, signals
 
-from timestack import queue
-from timestack.domains import jobs
+from timestack.domains.jobs import schedules
+from timestack.domains.jobs.kinds import Params
+from timestack.domains.jobs.schedules import Schedule
 from timestack.settings import Settings, SettingsError
 from timestack.tasks import platform
 
 
-def scheduled() -> dict[str, dict]:
-    """The schedule of an application that reads the environment now, by task."""
-    fresh = Celery("test", set_as_current=False)
-    fresh.add_defaults(queue._configuration)
-    return {entry["task"]: entry for entry in fresh.conf.beat_schedule.values()}
+def scheduled() -> dict[str, Schedule]:
+    """What the clock starts with the environment of now, by kind."""
+    return {each.kind: each for each in schedules.declared(Settings.load())}
 
 
 def nothing(fraction: float, message: str) -> None:
@@ -32,22 +30,19 @@ def test_no_platform_is_asked_by_night_unless_told_so(
     assert "usage.ingest" not in scheduled()
 
 
-def test_usage_is_taken_in_each_night_at_two_and_the_message_is_good_until_the_next(
+def test_usage_is_taken_in_each_night_at_two(
     settings: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PLATFORM_INGEST", "yes")
     entry = scheduled()["usage.ingest"]
-    assert (entry["schedule"].hour, entry["schedule"].minute) == ({2}, {0})
-    assert entry["options"]["expires"] == timedelta(days=1).total_seconds()
-    entry["schedule"].nowfun = lambda: datetime(2025, 3, 30, 1, 59, 50, tzinfo=UTC)
-    due, seconds = entry["schedule"].is_due(datetime(2025, 3, 29, 2, 0, tzinfo=UTC))
-    assert not due
-    assert seconds == pytest.approx(10, abs=1)
+    before = datetime(2025, 3, 30, 1, 59, 50, tzinfo=UTC)
+    assert entry.next_after(before) == datetime(2025, 3, 30, 2, 0, tzinfo=UTC)
+    assert entry.next_after(before + timedelta(seconds=10)) == datetime(2025, 3, 31, 2, tzinfo=UTC)
 
 
 def test_without_a_token_the_job_says_where_to_write_it(settings: None) -> None:
     with pytest.raises(platform.NoPlatformError, match=r"write it to platform_password"):
-        platform.usage(None, nothing)
+        platform.usage(None, nothing, Params())
 
 
 @pytest.mark.parametrize("work", [platform.usage, platform.companies])
@@ -56,7 +51,7 @@ def test_production_sends_no_token_in_clear_text(
 ) -> None:
     monkeypatch.setenv("TIMESTACK_ENV", "production")
     with pytest.raises(platform.NoPlatformError, match=r"begins with https://"):
-        work(None, nothing)
+        work(None, nothing, Params())
 
 
 def test_production_does_not_start_where_every_night_would_fail(
@@ -83,25 +78,9 @@ def test_production_does_not_start_where_every_night_would_fail(
     ],
     ids=str,
 )
-def test_a_worker_that_starts_asks_the_simulated_platform_alone(
+def test_only_the_simulated_platform_is_asked_by_itself(
     settings: None, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], asked: bool
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    sent: list[tuple[str, str]] = []
-    monkeypatch.setattr(queue, "send", lambda task, queue: sent.append((task, queue)))
-    signals.worker_ready.send(sender=None)
-    assert sent == ([("platform.seed", queue.PERIODIC)] if asked else [])
-
-
-def test_it_is_asked_for_usage_and_companies_under_ids_that_stay(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    submitted: list[dict] = []
-    monkeypatch.setattr(jobs, "submit", lambda kind, id: submitted.append({"kind": kind, "id": id}))
-    platform.seed()
-    platform.seed()
-    first, again = submitted[:2], submitted[2:]
-    assert {each["kind"] for each in first} == {"usage.ingest", "companies.fetch"}
-    assert first[0]["id"] != first[1]["id"]
-    assert again == first
+    assert Settings.load().seeds_from_platform is asked

@@ -46,7 +46,12 @@ PUBLIC = WITHOUT_DATABASE | frozenset(
 
 # Endpoint -> the lowest role that may call it, where the method does not say it.
 ROLES = {
+    # Parameters and results of jobs name accounts of others.
+    "api.jobs.index": "editor",
+    "api.jobs.show": "editor",
     "api.jobs.create": "admin",
+    "api.jobs.pause": "admin",
+    "api.jobs.resume": "admin",
     # All users may change their own password.
     "security.change_password": "viewer",
     # Callbacks read; one that changes something asks for its role by itself.

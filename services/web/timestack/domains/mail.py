@@ -33,7 +33,7 @@ def send(recipient: str, subject: str, text: str) -> bool:
         recipient,
         subject,
         seal(text),
-        queue=queue.PERIODIC,
+        queue=queue.MAIL,
         request_id=logs.request_id.get(),
         hidden=True,
     )

@@ -4,7 +4,7 @@ from timestack.models.base import Base
 from timestack.models.files import FileJob, TrackedFile
 from timestack.models.finance import Company, Finance
 from timestack.models.imports import Import
-from timestack.models.jobs import Job
+from timestack.models.jobs import Job, PausedKind, Probe, ScheduleState
 from timestack.models.markets import DailyPrice, Ticker
 from timestack.models.sensors import Reading, Sensor
 from timestack.models.usage import Usage
@@ -19,8 +19,11 @@ __all__ = [
     "Import",
     "Job",
     "Login",
+    "PausedKind",
+    "Probe",
     "Reading",
     "Role",
+    "ScheduleState",
     "Sensor",
     "Ticker",
     "TrackedFile",

@@ -250,6 +250,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("WEB_THREADS", _number(1, 256)),
     Setting("WORKER_MEMORY", _memory(256)),
     Setting("WORKER_CONCURRENCY", _number(1, 64)),
+    Setting("JOBS_KEEP_DAYS", _number(1, 3650)),
     Setting("PGADMIN_MEMORY", _memory(256)),
     Setting("REDIS_MEMORY", _memory(64)),
     Setting("TRAEFIK_MEMORY", _memory(128)),

@@ -1,12 +1,13 @@
 """The worker and beat: ``celery -A timestack.tasks worker`` and ``celery -A timestack.tasks beat``.
 
 One file per job family. A new job is a function under ``@job`` in such a file, its module's name
-below, and its kind in ``timestack.domains.jobs.KINDS``.
+below, and its kind in ``timestack.domains.jobs.kinds``; to run it by the clock as well, one entry
+in ``timestack.domains.jobs.schedules``.
 """
 
 from timestack.queue import app
-from timestack.tasks import certificates, lifecycle, mail, platform, rollups, sweep
+from timestack.tasks import lifecycle, mail, maintenance, platform, rollups
 
 lifecycle.connect(app)
 
-__all__ = ["app", "certificates", "mail", "platform", "rollups", "sweep"]
+__all__ = ["app", "mail", "maintenance", "platform", "rollups"]

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 # Seconds without a heartbeat after which a process counts as dead. A worker's event loop beats
-# every WORKER_PERIOD while it is connected; beat does whenever the broker accepts a message,
-# which the sweep makes it send once a minute.
+# every WORKER_PERIOD while it is connected; beat does with every repair, each 10 s, that reached
+# the database and Redis.
 WORKER_PERIOD = 5
-LIMITS = {"worker": 30, "beat": 150}
+LIMITS = {"worker": 30, "beat": 90}
 
 
 def path(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""``@job``: turns a function into a task that runs on a schedule and on demand."""
+"""``@job``: turns a function into the task that does the work of a kind of job."""
 
 from __future__ import annotations
 
@@ -8,93 +8,113 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+from celery import Task
 from celery.exceptions import SoftTimeLimitExceeded
+from pydantic import ValidationError
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from timestack import db
-from timestack.domains import jobs
-from timestack.progress import Progress, unwatched
+from timestack.domains.jobs import dispatch, kinds, steps
+from timestack.models.jobs import Job
+from timestack.progress import Progress
 from timestack.queue import app
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[Session, Progress], dict]
+Work = Callable[[Session, Progress, kinds.Params], dict | None]
 
 # Seconds between two writes of a job's progress: it is not read more often.
 PROGRESS_PERIOD = 1.0
 
 
-def job(kind: str, *, exclusive: bool = True, **options) -> Callable[[Work], Work]:
-    """Register ``work(session, progress) -> dict`` as the task of ``kind``.
+def job(name: str) -> Callable[[Work], Work]:
+    """Register ``work(session, progress, params) -> dict`` as the task of a kind.
 
-    Called without a job id (by beat) the work is done and its result returned; with one, the
-    job's row is claimed, kept up to date and finished. ``exclusive`` work never runs twice at
-    once: a periodic run is skipped, a job stays queued and is woken when the other run ends.
-    ``options`` are those of a Celery task. The work must be idempotent: it is started again
-    when its worker dies.
+    The job's row is claimed, kept up to date and finished: what the work writes through ``session``
+    is committed together with the job's end, or not at all. ``params`` is of the kind's model.
+    ``progress`` raises when the job was cancelled, so call it between two steps of the work. Work
+    that is started again, after its process died, must not do twice what it did elsewhere.
+
+    Raises UnknownKindError for a kind that is not declared.
     """
+    kind = kinds.find(name)
 
     def register(work: Work) -> Work:
-        @app.task(name=kind, **options)
-        def run(job_id: str | None = None) -> dict | None:
+        @app.task(name=name, bind=True)
+        def run(task: Task, job_id: str) -> dict | None:
             held = False
             try:
-                with _session() as session:
-                    held = not exclusive or _lock(session, f"kind:{kind}")
+                with _session(kind) as session:
+                    held = not kind.exclusive or steps.lock(session, f"kind:{name}")
                     if not held:
-                        log.info("%s: another run is in progress; %s", kind, job_id or "skipped")
+                        log.info("%s: another run is in progress; job %s waits", name, job_id)
                         return None
-                    return _run(work, session, UUID(job_id)) if job_id else work(session, unwatched)
+                    return _run(work, kind, session, UUID(job_id), task.request.id)
             finally:
                 # Only now is the lock free for the job that waited for it.
-                if exclusive and held:
+                if kind.exclusive and held:
                     with db.session() as session:
-                        jobs.wake(session, kind)
+                        dispatch.wake(session, name)
 
         return work
 
     return register
 
 
-def _run(work: Work, session: Session, id: UUID) -> dict | None:
-    if not _lock(session, str(id)) or not jobs.claim(session, id):
-        session.commit()
-        log.info("job %s: nothing to start, it is finished or another worker has it", id)
-        return None
+def _run(
+    work: Work, kind: kinds.Kind, session: Session, id: UUID, task_id: str | None
+) -> dict | None:
+    claimed = steps.claim(session, id, task_id) if steps.lock(session, str(id)) else None
     session.commit()
+    if claimed is None:
+        log.info("job %s: nothing to start, it has ended, waits or another worker has it", id)
+        return None
     try:
-        result = work(session, _recorder(id))
+        result = work(session, _recorder(id), _params(kind, claimed))
+        # With what the work wrote: it has happened if and only if the job has succeeded.
+        finished = steps.succeed(session, id, result)
         session.commit()
+    except steps.CancelledError:
+        session.rollback()
+        with db.session() as other:
+            steps.cancelled(other, id, "cancelled while it ran")
+        log.info("job %s: cancelled", id)
+        return None
     except Exception as error:
+        session.rollback()
         # With its connection gone the job is dead like its worker: the sweeper starts it again.
         if not (isinstance(error, DBAPIError) and error.connection_invalidated):
+            again = not isinstance(error, steps.PermanentError)
             with db.session() as other:
-                jobs.fail(other, id, _reason(error))
+                steps.fail(other, id, _reason(error), again=again)
         raise
-    with db.session() as other:
-        jobs.succeed(other, id, result)
-    return result
+    return result if finished else None
+
+
+def _params(kind: kinds.Kind, claimed: Job) -> kinds.Params:
+    try:
+        return kind.params.model_validate(claimed.params)
+    except ValidationError:
+        raise steps.PermanentError(
+            "its parameters are those of another version of this software: submit it again"
+        ) from None
 
 
 @contextmanager
-def _session() -> Iterator[Session]:
-    """Give a session whose advisory locks live exactly as long as the connection that works."""
-    with db.steady_session() as session:
-        try:
-            yield session
-        finally:
-            session.rollback()
-            if not session.get_bind().invalidated:
-                jobs.unlock(session)
-                session.commit()
+def _session(kind: kinds.Kind) -> Iterator[Session]:
+    """Give the session of a job, whose queries end at the kind's limit.
 
-
-def _lock(session: Session, name: str) -> bool:
-    taken = jobs.lock(session, name)
-    # The lock outlives the transaction; ``work`` begins with none open.
-    session.commit()
-    return taken
+    A signal, which is how Celery asks a task to stop, does not reach one that waits for a query.
+    """
+    limit = f"{kind.time_limit.total_seconds():.0f}s"
+    with steps.locks() as session:
+        session.execute(
+            text("select set_config('statement_timeout', :limit, false)"), {"limit": limit}
+        )
+        session.commit()
+        yield session
 
 
 def _recorder(id: UUID) -> Progress:
@@ -107,7 +127,7 @@ def _recorder(id: UUID) -> Progress:
         if now - written >= PROGRESS_PERIOD:
             written = now
             with db.session() as session:
-                jobs.progress(session, id, fraction, message)
+                steps.progress(session, id, fraction, message)
 
     return record
 
@@ -116,6 +136,8 @@ def _reason(error: Exception) -> str:
     """Return what the job's owner may read: the first line, without statement or traceback."""
     if isinstance(error, SoftTimeLimitExceeded):
         return "it took longer than its time limit"
+    if isinstance(error, steps.PermanentError):
+        return str(error)
     cause = error.orig if isinstance(error, DBAPIError) else error
     first = str(cause).strip().partition("\n")[0]
     return f"{type(cause).__name__}: {first}" if first else type(cause).__name__

@@ -19,7 +19,6 @@ def connect(app: Celery) -> None:
     app.steps["consumer"].add(WorkerHeartbeat)
     signals.setup_logging.connect(_logs)
     signals.worker_init.connect(_share_memory)
-    signals.worker_ready.connect(_seed)
     signals.worker_process_init.connect(_database)
     signals.task_received.connect(_received)
     signals.task_prerun.connect(_request_id)
@@ -40,17 +39,11 @@ def _share_memory(**_):
 
 def _database(**_):
     # In the child, after the fork: a connection must never be shared by two processes.
-    # The soft limit cannot interrupt a query, so the database does.
     db.init(
         Settings.load(),
         application_name="timestack-worker",
-        statement_timeout=queue.SOFT_TIME_LIMIT,
+        statement_timeout=queue.LONGEST.total_seconds(),
     )
-
-
-def _seed(**_):
-    if Settings.load().seeds_from_platform:
-        queue.send("platform.seed", queue=queue.PERIODIC)
 
 
 def _received(request, **_):

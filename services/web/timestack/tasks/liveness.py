@@ -1,8 +1,8 @@
-"""Where Celery touches the heartbeat files that ``heartbeat`` checks."""
+"""Where a worker touches the heartbeat file that ``heartbeat`` checks."""
 
 from __future__ import annotations
 
-from celery import beat, bootsteps
+from celery import bootsteps
 
 from timestack.tasks import heartbeat
 
@@ -31,20 +31,3 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
             self._timer = None
 
     shutdown = stop
-
-
-class HeartbeatScheduler(beat.Scheduler):
-    """Celery's scheduler in memory, touching beat's file whenever Redis took a message.
-
-    Nothing is kept on disk: beat's root is read-only, intervals have nothing to remember over a
-    restart, and a night that is missed is caught up by the next.
-    """
-
-    def setup_schedule(self):
-        super().setup_schedule()
-        heartbeat.touch("beat")
-
-    def apply_async(self, *arguments, **options):
-        result = super().apply_async(*arguments, **options)
-        heartbeat.touch("beat")
-        return result

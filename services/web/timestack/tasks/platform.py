@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import NAMESPACE_URL, uuid5
 
-from timestack.domains import jobs
+from sqlalchemy.orm import Session
+
+from timestack.domains.jobs.kinds import Params
+from timestack.domains.jobs.steps import PermanentError
 from timestack.domains.platform import ingest
-from timestack.queue import app
+from timestack.progress import Progress
 from timestack.settings import Settings
 from timestack.tasks.job import job
 
 
-class NoPlatformError(Exception):
+class NoPlatformError(PermanentError):
     """The platform cannot be asked; str() says what to do."""
 
 
 @job("usage.ingest")
-def usage(session, progress) -> dict:
+def usage(session: Session, progress: Progress, params: Params) -> dict:
     """Take in the usage of every account up to yesterday (UTC), the nights missed included."""
     settings = _settings()
     if settings.platform_password is None:
@@ -31,16 +33,9 @@ def usage(session, progress) -> dict:
 
 
 @job("companies.fetch")
-def companies(session, progress) -> dict:
+def companies(session: Session, progress: Progress, params: Params) -> dict:
     """Take in every company with its yearly finances."""
     return ingest.companies(_settings().platform_url)
-
-
-@app.task(name="platform.seed")
-def seed() -> None:
-    """Ask the simulated platform for both, once in the life of a database."""
-    for kind in ("companies.fetch", "usage.ingest"):
-        jobs.submit(kind, id=uuid5(NAMESPACE_URL, f"timestack:seed:{kind}"))
 
 
 def _settings() -> Settings:

@@ -1,0 +1,118 @@
+"""The kinds of jobs: what may be asked for, and the rules of each.
+
+A kind is the name of a task under ``timestack/tasks``. Its parameters are declared here, since the
+web checks them and knows no task.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy import ColumnElement, Text, cast, func, literal
+
+from timestack import queue
+
+UNFINISHED = "unfinished"
+# A job's unique key with this beginning is free again when the job ends.
+OPEN = "open:"
+
+
+class Params(BaseModel):
+    """The parameters of a kind that has none; those of others are a model that inherits."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProbeParams(Params):
+    """What a probe writes, and how long it takes, in seconds."""
+
+    mark: Annotated[str, StringConstraints(pattern=r"^[ -~]{0,100}$")] = ""
+    seconds: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The rules of one kind.
+
+    ``queue`` SHORT or LONG: long ones have a worker of their own. ``exclusive`` work is never done
+    twice at once: the second waits. After ``time_limit`` it is asked to stop, a minute later its
+    process is killed; then, as after an error, it is tried again, ``max_attempts`` times in all:
+    after ``backoff``, twice that, and so on, each half as long to half as long again by chance.
+    ``unique``: jobs with equal parameters are one while it is UNFINISHED, or within a window of
+    time; None makes each request a job.
+    """
+
+    name: str
+    title: str
+    params: type[Params] = Params
+    queue: Literal["short", "long"] = queue.SHORT
+    exclusive: bool = True
+    time_limit: timedelta = timedelta(minutes=5)
+    max_attempts: int = 3
+    backoff: timedelta = timedelta(seconds=15)
+    unique: timedelta | Literal["unfinished"] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a limit after which Redis would already have sent the message again."""
+        if self.time_limit > queue.LONGEST:
+            raise ValueError(f"{self.name}: the longest time limit is {queue.LONGEST}")
+
+
+_KINDS = (
+    Kind(
+        "rollups.refresh",
+        "Bring every rollup up to date with its readings",
+        time_limit=timedelta(minutes=25),
+    ),
+    Kind(
+        "usage.ingest",
+        "Take in every account's usage from the platform, up to yesterday",
+        queue=queue.LONG,
+        time_limit=timedelta(minutes=25),
+        backoff=timedelta(minutes=5),
+    ),
+    Kind("companies.fetch", "Take in companies and their finances from the platform"),
+    Kind("certificates.check", "Look which certificates end within thirty days"),
+    Kind("jobs.prune", "Delete the rows of jobs that ended long ago"),
+    Kind(
+        "jobs.probe",
+        "Show that jobs are run: wait some seconds and write one row",
+        ProbeParams,
+        exclusive=False,
+    ),
+)
+KINDS = {kind.name: kind for kind in _KINDS}
+
+
+def find(name: str) -> Kind:
+    """Return a kind by its name; raises UnknownKindError."""
+    if name not in KINDS:
+        raise UnknownKindError(name)
+    return KINDS[name]
+
+
+def unique_key(kind: Kind, params: Mapping[str, Any]) -> ColumnElement[str] | str | None:
+    """Return what no two jobs may share, None where they may be equal."""
+    if kind.unique is None:
+        return None
+    text = json.dumps(params, sort_keys=True, separators=(",", ":"))
+    key = f"{kind.name}:{sha256(text.encode()).hexdigest()[:32]}"
+    if isinstance(kind.unique, timedelta):
+        # By the database's clock: those of two web servers differ.
+        window = func.floor(func.extract("epoch", func.now()) / kind.unique.total_seconds())
+        return literal(f"{key}:") + cast(window, Text)
+    return OPEN + key
+
+
+class UnknownKindError(ValueError):
+    """The kind is not in KINDS."""
+
+    def __init__(self, kind: str):
+        shown = kind if len(kind) <= 100 else f"{kind[:100]}…"
+        super().__init__(f"kind {shown!r} is not known: use one of {', '.join(sorted(KINDS))}")

@@ -1,0 +1,146 @@
+"""A job is accepted: its parameters are checked, its row is written, its message sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+from pydantic import ValidationError
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from timestack import db
+from timestack.domains.jobs import dispatch, kinds
+from timestack.models.jobs import USUAL_PRIORITY, Job
+from timestack.validation import sentences
+
+# Bytes of the parameters as JSON: a job names data, it does not carry them.
+LARGEST_PARAMS = 16 * 1024
+# The namespace of ids that are made of a client's idempotency keys.
+KEYS = UUID("b1f5a9ae-8a53-4d3c-a8f7-1f3d6f0f6d61")
+
+
+class ParamsError(ValueError):
+    """The parameters are not those of the kind; ``faults`` has a sentence for each fault."""
+
+    def __init__(self, kind: str, faults: list[str]):
+        self.faults = faults
+        super().__init__(f"the parameters of {kind} are wrong: {'; '.join(faults)}")
+
+
+class TooLargeError(ValueError):
+    """The parameters are larger than LARGEST_PARAMS."""
+
+    def __init__(self, size: int):
+        super().__init__(f"the parameters have {size} bytes; the most are {LARGEST_PARAMS}")
+
+
+class ConflictError(ValueError):
+    """The id or idempotency key belongs to another request."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for, beside kind and parameters.
+
+    ``id`` makes the request safe to repeat: the job of the first one is returned. ``run_at`` is
+    the earliest start (UTC), None now; ``waits_for`` the id of a job that must succeed first.
+    ``submitted_by`` is an e-mail address, or ``schedule`` and the like.
+    """
+
+    id: UUID | None = None
+    run_at: datetime | None = None
+    priority: int = USUAL_PRIORITY
+    waits_for: UUID | None = None
+    submitted_by: str = ""
+    request_id: str | None = None
+
+
+def id_of_key(user: str, key: str) -> UUID:
+    """Return the id of the job that a user's request under an idempotency key makes."""
+    return uuid5(KEYS, f"{user}\n{key}")
+
+
+def submit(kind: str, params: Mapping[str, Any] | None = None, **request) -> Job:
+    """Accept a job, commit, send its message and return its row; ``request`` is as in Request.
+
+    Repeating a call with the same ``id`` returns the job that the first call made; so does, for a
+    kind of which jobs are unique, a call with equal parameters. Without a broker the message is
+    sent later.
+
+    Raises UnknownKindError, ParamsError, TooLargeError, and ConflictError when ``id`` is of another
+    request or ``waits_for`` of no job.
+    """
+    asked = Request(**request)
+    with db.session() as session:
+        made, job = _write(session, kind, params or {}, asked, sending=True)
+    if made and job.sent_at:
+        dispatch.send(job)
+    return job
+
+
+def add(session: Session, kind: str, params: Mapping[str, Any] | None = None, **request) -> Job:
+    """Accept a job within the caller's transaction, which decides whether there is one.
+
+    Beat sends the message within a second or so after the commit. Otherwise as ``submit``.
+    """
+    _, job = _write(session, kind, params or {}, Request(**request), sending=False)
+    return job
+
+
+def _write(
+    session: Session, name: str, params: Mapping[str, Any], asked: Request, *, sending: bool
+) -> tuple[bool, Job]:
+    kind = kinds.find(name)
+    checked = _check(kind, params)
+    if asked.waits_for and session.get(Job, asked.waits_for) is None:
+        raise ConflictError(f"there is no job {asked.waits_for} to wait for")
+    now = sending and asked.run_at is None and asked.waits_for is None
+    id = asked.id or uuid4()
+    values = {
+        "id": id,
+        "kind": name,
+        "params": checked,
+        "priority": asked.priority,
+        "max_attempts": kind.max_attempts,
+        "unique_key": kinds.unique_key(kind, checked),
+        "run_at": asked.run_at or func.now(),
+        # Written now rather than after sending, which would be a second commit.
+        "sent_at": func.now() if now else None,
+        "waits_for": asked.waits_for,
+        "submitted_by": asked.submitted_by,
+        "request_id": asked.request_id,
+    }
+    while True:
+        made = session.scalar(insert(Job).values(values).on_conflict_do_nothing().returning(Job))
+        if made:
+            return True, made
+        if job := session.get(Job, id, populate_existing=True):
+            _require_same(job, name, checked)
+            return False, job
+        # With the same key; unless it ended at this moment, and the key is free again.
+        if job := session.scalar(select(Job).where(Job.unique_key == values["unique_key"])):
+            return False, job
+
+
+def _check(kind: kinds.Kind, params: Mapping[str, Any]) -> dict[str, Any]:
+    size = len(json.dumps(params, default=str))
+    if size > LARGEST_PARAMS:
+        raise TooLargeError(size)
+    try:
+        return kind.params.model_validate(params).model_dump(mode="json")
+    except ValidationError as error:
+        raise ParamsError(kind.name, sentences(error, "params")) from None
+
+
+def _require_same(job: Job, kind: str, params: dict[str, Any]) -> None:
+    if (job.kind, job.params) != (kind, params):
+        raise ConflictError(
+            f"job {job.id} exists and is another request: of kind {job.kind!r}, with other"
+            " parameters or both; use a new id or idempotency key"
+        )

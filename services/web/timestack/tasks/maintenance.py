@@ -1,0 +1,43 @@
+"""What keeps an installation in order: certificates, old rows, and a probe of the workers."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from timestack.domains import certificates
+from timestack.domains.jobs import pruning
+from timestack.domains.jobs.kinds import Params, ProbeParams
+from timestack.models.jobs import Probe
+from timestack.progress import Progress
+from timestack.settings import Settings
+from timestack.tasks.job import job
+
+# Seconds between two calls of a probe's progress.
+STEP = 0.2
+
+
+@job("certificates.check")
+def check_certificates(session: Session, progress: Progress, params: Params) -> dict:
+    """Log which certificates end within thirty days; count them."""
+    return {"ending": certificates.warn(Settings.load().secrets_dir)}
+
+
+@job("jobs.prune")
+def prune(session: Session, progress: Progress, params: Params) -> dict:
+    """Delete the rows of jobs that ended more than JOBS_KEEP_DAYS ago."""
+    keep = timedelta(days=Settings.load().jobs_keep_days)
+    return pruning.prune(session, keep, progress)
+
+
+@job("jobs.probe")
+def probe(session: Session, progress: Progress, params: ProbeParams) -> dict:
+    """Write one row, after a while: whoever asked for it finds it if jobs are run, and once."""
+    started = time.monotonic()
+    while (passed := time.monotonic() - started) < params.seconds:
+        progress(passed / params.seconds, f"waiting {params.seconds:g} s")
+        time.sleep(min(STEP, params.seconds - passed))
+    session.add(Probe(mark=params.mark))
+    return {"mark": params.mark}
