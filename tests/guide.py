@@ -82,7 +82,7 @@ def follow(folder: Path, database: Database) -> Copy:
     package = "services/web/timestack"
     copy.edit(f"{package}/models/__init__.py", "from timestack.models.sensors",
               line("from timestack.models.power") + "\nfrom timestack.models.sensors")  # fmt: skip
-    copy.edit(f"{package}/models/__init__.py", '    "Reading",', '    "Power",\n    "Reading",')
+    copy.edit(f"{package}/models/__init__.py", '    "Probe",', '    "Power",\n    "Probe",')
     entry = textwrap.dedent(re.search(r"```yaml\n(.+?)\n   ```", GUIDE, re.DOTALL)[1])
     copy.edit(SCHEMA, "hypertables:\n  readings:",
               f"hypertables:\n{textwrap.indent(entry, '  ')}\n\n  readings:")  # fmt: skip
@@ -96,10 +96,10 @@ def follow(folder: Path, database: Database) -> Copy:
               "blueprint.register_blueprint(jobs.blueprint)\n"
               + line("blueprint.register_blueprint") + "\n")  # fmt: skip
     tasks = f"{package}/tasks/__init__.py"
-    copy.edit(tasks, "platform, rollups, sweep\n", "platform, power, rollups, sweep\n")
+    copy.edit(tasks, "platform, rollups\n", "platform, power, rollups\n")
     copy.edit(tasks, '"platform", ', '"platform", "power", ')
-    copy.edit(f"{package}/domains/jobs.py", "KINDS = {\n",
-              'KINDS = {\n    "power.audit": "Count the meters",\n')  # fmt: skip
+    copy.edit(f"{package}/domains/jobs/kinds.py", "_KINDS = (\n",
+              f"_KINDS = (\n    {line('Kind(')}\n")  # fmt: skip
     copy.edit(f"{package}/shared/roles.py", "    BACKUP,\n)",
               f"    BACKUP,\n    {line('Role(')}\n)")  # fmt: skip
     compose = "compose/compose.yaml"

@@ -34,7 +34,7 @@ from timestack.domains.jobs import (
     schedules,
     steps,
 )
-from timestack.models.jobs import Job
+from timestack.models.jobs import FINISHED, Job
 
 pytestmark = pytest.mark.database
 
@@ -526,7 +526,7 @@ def start(environment, tmp_path: Path):
 
 def ended(id: UUID) -> tuple[str, float, str] | None:
     found = state(id)
-    return found if found[0] in ("succeeded", "failed") else None
+    return found if found[0] in FINISHED else None
 
 
 def test_a_worker_runs_what_is_queued_one_refresh_at_a_time(environment, start) -> None:
@@ -565,6 +565,97 @@ def test_a_worker_killed_in_the_middle_of_a_job_loses_nothing(
     assert dispatch.due() == 1
     start()
     assert wait_until(lambda: ended(id), "another worker ends the job")[0] == "succeeded"
+
+
+def test_a_job_that_fails_is_tried_again_and_says_why(environment, start, provisioned) -> None:
+    # Its parameters are not those of this version: no attempt can help.
+    hopeless = jobs.submit("jobs.probe").id
+    provisioned.sql(f"update jobs set params = '{{\"old\": 1}}' where id = '{hopeless}'")
+    # Its table is away: that may pass.
+    provisioned.sql("alter table job_probes rename to elsewhere")
+    try:
+        id = jobs.submit("jobs.probe").id
+        start()
+        wait_until(lambda: state(id)[2], "the first attempt has failed")
+        assert state(id)[0] == "queued"
+        assert "attempt 1 of 3 failed" in state(id)[2]
+        assert "job_probes" in state(id)[2]
+        assert wait_until(lambda: ended(hopeless), "the other fails")[0] == "failed"
+        assert "submit it again" in state(hopeless)[2]
+    finally:
+        provisioned.sql("alter table elsewhere rename to job_probes")
+
+
+def test_what_a_job_writes_is_committed_with_its_end_or_not_at_all(
+    environment, start, provisioned
+) -> None:
+    # The end of the job is refused: then there is no effect of it either.
+    provisioned.sql(
+        "alter table jobs add constraint never check (not (kind = 'jobs.probe' and progress = 1))"
+    )
+    try:
+        id = jobs.submit("jobs.probe", {"mark": "half"}).id
+        start()
+        wait_until(lambda: state(id)[2], "the attempt has failed")
+    finally:
+        provisioned.sql("alter table jobs drop constraint never")
+    assert provisioned.sql("select count(*) from job_probes") == "0"
+    provisioned.sql(f"update jobs set run_at = now() where id = '{id}'")
+    assert dispatch.due() == 1
+    assert wait_until(lambda: ended(id), "it ends")[0] == "succeeded"
+    assert provisioned.sql("select mark from job_probes") == "half"
+
+
+def test_a_running_job_is_cancelled_and_one_that_goes_on_is_stopped_by_force(
+    environment, start, provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "GRACE", timedelta(0))
+    willing = jobs.submit("jobs.probe", {"seconds": 60}).id
+    worker = start()
+    wait_until(lambda: state(willing)[0] == "running", "the job runs")
+    with db.session() as session:
+        control.cancel(session, willing)
+    assert wait_until(lambda: ended(willing), "it learns of it")[2] == "cancelled while it ran"
+    # Waits for this lock, and asks nobody meanwhile.
+    with provisioned.engine().connect() as blocker:
+        blocker.exec_driver_sql("lock table timestack.changes in access exclusive mode")
+        deaf = jobs.submit(KIND).id
+        wait_until(lambda: state(deaf)[0] == "running", "the job runs")
+        with db.session() as session:
+            control.cancel(session, deaf)
+        assert dispatch.sweep()["killed"] == 1
+        wait_until(lambda: dispatch.sweep() and ended(deaf), "it is stopped", deadline=60)
+    assert state(deaf)[0] == "cancelled"
+    assert "by force" in state(deaf)[2]
+    after = jobs.submit("jobs.probe").id
+    assert wait_until(lambda: ended(after), "the worker goes on")[0] == "succeeded"
+    assert worker.poll() is None
+
+
+def test_of_two_beats_one_works_until_it_dies_and_then_the_other(
+    environment, start, tmp_path: Path
+) -> None:
+    log = tmp_path / "beat.log"
+
+    def dispatched() -> None:
+        with db.session() as session:
+            id = jobs.add(session, "jobs.probe").id
+        wait_until(lambda: sent(id), "a beat sends it")
+
+    first = start("beat")
+    dispatched()
+    start("beat")
+    wait_until(lambda: "another beat is at work" in log.read_text(), "the second waits")
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    dispatched()
+    with db.session() as session:
+        assert {each.name for each in schedules.states(session)} >= {"refresh the rollups"}
+
+
+def sent(id: UUID) -> bool:
+    with db.session() as session:
+        return listing.get(session, id).sent_at is not None
 
 
 def healthy(environment: dict[str, str], tmp_path: Path, name: str) -> bool:
