@@ -74,7 +74,7 @@ def test_a_viewer_sees_why_a_door_stays_shut(stack: Stack, path: str) -> None:
 
 def test_a_viewer_reads_and_starts_nothing(stack: Stack) -> None:
     assert stack.viewer.get("/dash/sensors").status_code == 200
-    assert stack.viewer.get("/api/v1/jobs").status_code == 200
+    assert stack.viewer.get("/api/v1/jobs").status_code == 403
     answer = stack.viewer.post("/api/v1/jobs", json={"kind": "rollups.refresh"})
     assert answer.status_code == 403
     assert "role admin" in answer.json()["detail"]

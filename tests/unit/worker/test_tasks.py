@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
+from cronsim import CronSimError
 
 from timestack import queue, tasks
 from timestack.domains.jobs import kinds, steps
@@ -35,8 +37,8 @@ def test_what_the_clock_starts_are_kinds_with_parameters_that_they_take(
     ("changes", "error"),
     [
         ({"kind": "no.such"}, kinds.UnknownKindError),
-        ({"cron": "61 * * * *"}, ValueError),
-        ({"zone": "Nowhere/Else"}, Exception),
+        ({"cron": "61 * * * *"}, CronSimError),
+        ({"zone": "Nowhere/Else"}, ZoneInfoNotFoundError),
     ],
 )
 def test_a_schedule_that_could_not_run_is_refused(changes: dict[str, str], error: type) -> None:

@@ -176,7 +176,7 @@ def backoff(kind: str, attempts: int) -> timedelta:
     """Return how long to wait after so many attempts: doubled each time, varied by chance."""
     first = KINDS[kind].backoff if kind in KINDS else timedelta(minutes=1)
     varied = random.uniform(0.5, 1.5)  # noqa: S311 (spreads load, keeps no secret)
-    return min(first * 2 ** (attempts - 1), LONGEST_BACKOFF) * varied
+    return min(first * 2 ** min(attempts - 1, 20), LONGEST_BACKOFF) * varied
 
 
 def cancelled(session: Session, id: UUID, message: str) -> bool:
