@@ -29,7 +29,8 @@ from timestack.tasks import power
 from timestack.domains import jobs
 db.init(Settings.load(), application_name="test")
 with db.session() as session:
-    print(sorted(set(jobs.KINDS) & {"power.audit"}), power.audit(session, lambda *_: None, jobs.Params()))
+    result = power.audit(session, lambda *_: None, jobs.Params())
+    print(sorted(set(jobs.KINDS) & {"power.audit"}), result)
 """
 COMPARE = """
 from alembic.autogenerate import compare_metadata
