@@ -9,9 +9,9 @@ and the package nothing of it. Its one setting is PLATFORM_PASSWORD_FILE (defaul
 =================================== ============================================================
 ``GET /health``                     200 when it serves
 ``POST /api/login``                 ``{"user", "password"}`` for a token; see ``login``
-``GET /api/usage``                  ``?account=&from=&to=`` with a bearer token; see ``usage``
+``GET /api/usage``                  ``?account=&from=&to=&cursor=`` with a bearer token; pages
 ``GET /api/accounts``               every account, for the service token: the password itself
-``GET /api/manifest``               version, address and SHA-256 of the document
+``GET /api/manifest``               version, address and SHA-256 of the document; has an ETag
 ``GET /api/manifest/<version>.json`` the document; every version stays
 ``POST /api/manifest/publish``      control: make the next version
 ``GET``, ``POST /api/faults``       control: see ``faults``

@@ -18,7 +18,7 @@ def create_app(password: str) -> Flask:
     app.json.sort_keys = False
     app.extensions |= {
         "tokens": Tokens(password),
-        "faults": {},
+        "faults": faults.Faults(),
         "versions": manifest.Versions(),
         "mailbox": mail.Mailbox(),
     }
@@ -36,6 +36,7 @@ def health() -> Response:
     return jsonify(status="ok", simulated=True)
 
 
+@faults.may_fail("accounts")
 def accounts() -> Response:
     """Answer with every account, to the service alone."""
     if asking() is not None:

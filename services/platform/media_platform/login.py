@@ -24,20 +24,15 @@ answered with the account of another user.
 from __future__ import annotations
 
 import secrets
-import select
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from flask import Blueprint, Response, abort, jsonify, redirect, request
 
+from media_platform import faults
 from media_platform.accounts import ACCOUNTS, BY_EMAIL, Account, tokens
-from media_platform.faults import page, spoilt
 
 DOMAIN = "platform.example"
 LASTS = 3600
-PATIENCE = 60
-BLOCK = b"a" * 65536
-BLOCKS = 1024
 
 blueprint = Blueprint("login", __name__)
 
@@ -89,28 +84,11 @@ def elsewhere() -> Response:
 
 
 def _timeout(_user: str) -> Response:
-    left(request.environ["werkzeug.socket"], PATIENCE)
-    return abort(504, "A time-out was ordered.")
+    return faults.silence()
 
 
 def _drip(user: str) -> Response:
-    body = convincing(user).get_data()[:PATIENCE]
-    connection = request.environ["werkzeug.socket"]
-
-    def drops() -> Iterator[bytes]:
-        for byte in body:
-            yield bytes([byte])
-            if left(connection, 1):
-                return
-
-    return Response(drops(), mimetype="application/json")
-
-
-def left(connection: socket.socket, seconds: float) -> bool:
-    """Wait until the client has closed its side, ``seconds`` at most; return whether it has."""
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
+    return faults.dripping(convincing(user))
 
 
 def _error(_user: str) -> Response:
@@ -118,7 +96,7 @@ def _error(_user: str) -> Response:
 
 
 def _html(_user: str) -> Response:
-    return page()
+    return faults.page()
 
 
 def _empty(_user: str) -> Response:
@@ -140,16 +118,11 @@ def _list(user: str) -> Response:
 
 
 def _malformed(user: str) -> Response:
-    return spoilt(convincing(user), "cut")
+    return faults.cut(convincing(user))
 
 
 def _huge(_user: str) -> Response:
-    def blocks() -> Iterator[bytes]:
-        yield b'{"token": "'
-        for _ in range(BLOCKS):
-            yield BLOCK
-
-    return Response(blocks(), mimetype="application/json")
+    return faults.endless()
 
 
 def _redirect(_user: str) -> Response:

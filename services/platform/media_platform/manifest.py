@@ -10,7 +10,7 @@ from functools import lru_cache
 from hashlib import sha256
 from threading import Lock
 
-from flask import Blueprint, Response, abort, current_app, jsonify
+from flask import Blueprint, Response, abort, current_app, jsonify, request
 
 from media_platform.chance import between, pick, unit
 from media_platform.faults import may_fail
@@ -77,8 +77,11 @@ def pointer(version: int) -> dict:
 @blueprint.get("/api/manifest")
 @may_fail("manifest")
 def current() -> Response:
-    """Answer with the current version."""
-    return jsonify(pointer(current_app.extensions["versions"].current))
+    """Answer with the current version; 304 to the ETag that it has."""
+    known = pointer(current_app.extensions["versions"].current)
+    response = jsonify(known)
+    response.set_etag(f"{known['version']}-{known['sha256'][:16]}")
+    return response.make_conditional(request)
 
 
 @blueprint.get("/api/manifest/<int:version>.json")

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from flask import Blueprint, Response, abort, jsonify, request
 
@@ -71,6 +72,8 @@ MEGABYTES_PER_SECOND = {
     "other": 0.015,
 }
 LONGEST_RANGE = 1100
+# Rows of one answer.
+PAGE = 500
 
 blueprint = Blueprint("usage", __name__)
 
@@ -161,7 +164,10 @@ def _share(project: Project, day: date, low: float, high: float, volume: str) ->
 @blueprint.get("/api/usage")
 @may_fail("usage")
 def usage() -> Response:
-    """Answer with an account's rows; 401, 403, 404 or 400 with a sentence."""
+    """Answer with a page of an account's rows; 401, 403, 404 or 400 with a sentence.
+
+    ``next`` is null on the last page, else what ``cursor`` must be to get the next one.
+    """
     own = asking()
     account = request.args.get("account", "")
     if own is not None and account != own:
@@ -175,15 +181,35 @@ def usage() -> Response:
         abort(400, f"to={last} has not begun yet (UTC).")
     if (last - first).days >= LONGEST_RANGE:
         abort(400, f"Ask for at most {LONGEST_RANGE} days at a time.")
+    found = _all_pages(account, first, last)
+    start = _cursor(len(found))
+    end = start + PAGE
     return jsonify(
         {
             "simulated": True,
             "account": account,
             "from": first.isoformat(),
             "to": last.isoformat(),
-            "rows": list(rows(account, first, last)),
+            "rows": found[start:end],
+            "next": f"row-{end}" if end < len(found) else None,
         }
     )
+
+
+@lru_cache(maxsize=4)
+def _all_pages(account: str, first: date, last: date) -> list[dict]:
+    return list(rows(account, first, last))
+
+
+def _cursor(length: int) -> int:
+    """Return the number of the first row that is asked for."""
+    text = request.args.get("cursor")
+    if text is None:
+        return 0
+    number = re.fullmatch(r"row-([1-9][0-9]{0,8})", text)
+    if number is None or int(number[1]) >= length:
+        abort(400, "cursor must be the next of an answer to the same question.")
+    return int(number[1])
 
 
 def _day(name: str) -> date:

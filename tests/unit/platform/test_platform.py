@@ -1,4 +1,4 @@
-"""The rest of the simulated platform: manifest, faults, companies, mail, start and stop."""
+"""The rest of the simulated platform: manifest, companies, mail, start and stop."""
 
 from __future__ import annotations
 
@@ -62,35 +62,16 @@ def test_publishing_changes_the_version_and_keeps_the_old_document(client: httpx
     assert client.get("/api/manifest/publish").status_code in (404, 405)
 
 
-def test_a_fault_lasts_until_it_is_repaired(client: httpx.Client) -> None:
-    good = client.get("/api/manifest")
-    try:
-        client.post("/api/faults", json={"manifest": "500"})
-        assert client.get("/api/manifest").status_code == 500
-        client.post("/api/faults", json={"manifest": "html"})
-        answer = client.get("/api/manifest")
-        assert (answer.status_code, answer.headers["Content-Type"][:9]) == (200, "text/html")
-        client.post("/api/faults", json={"manifest": "cut", "document": "altered"})
-        answer = client.get("/api/manifest")
-        assert answer.headers["Content-Type"] == "application/json"
-        assert good.content.startswith(answer.content)
-        with pytest.raises(ValueError, match="line 1 column"):
-            answer.json()
-        download = client.get(good.json()["url"])
-        assert download.json()["version"] == good.json()["version"]
-        assert sha256(download.content).hexdigest() != good.json()["sha256"]
-    finally:
-        repaired = client.post("/api/faults", json={"manifest": None, "document": None})
-    assert set(repaired.json().values()) == {None}
-    assert client.get("/api/manifest").content == good.content
-
-
-@pytest.mark.parametrize(
-    "order", [{"manifest": "slow"}, {"mail": "500"}, ["manifest"], {"usage": 1}]
-)
-def test_an_unknown_fault_changes_nothing(client: httpx.Client, order: object) -> None:
-    assert client.post("/api/faults", json=order).status_code == 400
-    assert set(client.get("/api/faults").json().values()) == {None}
+def test_the_manifest_is_sent_once_to_who_names_its_etag(client: httpx.Client) -> None:
+    answer = client.get("/api/manifest")
+    etag = answer.headers["ETag"]
+    again = client.get("/api/manifest", headers={"If-None-Match": etag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["ETag"] == etag
+    client.post("/api/manifest/publish")
+    changed = client.get("/api/manifest", headers={"If-None-Match": etag})
+    assert changed.status_code == 200
+    assert changed.headers["ETag"] != etag
 
 
 def test_the_companies_are_what_the_loader_takes(client: httpx.Client) -> None:

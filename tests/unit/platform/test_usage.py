@@ -71,6 +71,19 @@ def test_a_season_ends_with_rows_that_are_deleted_and_empty() -> None:
     assert all(row[amount] == 0 for row in ended for amount in AMOUNTS)
 
 
+def test_a_long_answer_comes_in_pages_that_hold_every_row_once(viewer: httpx.Client) -> None:
+    question = {**NORTH, "from": "2024-03-03"}
+    pages = [viewer.get("/api/usage", params=question).json()]
+    while pages[-1]["next"]:
+        asked = {**question, "cursor": pages[-1]["next"]}
+        pages.append(viewer.get("/api/usage", params=asked).json())
+    assert {len(page["rows"]) for page in pages[:-1]} == {usage.PAGE}
+    rows = [row for page in pages for row in page["rows"]]
+    assert rows == list(usage.rows("studio-north", date(2024, 3, 3), date(2025, 3, 30)))
+    for cursor in ("", "row-0", "row-100000", "row-x", "row-1\n"):
+        assert viewer.get("/api/usage", params={**question, "cursor": cursor}).status_code == 400
+
+
 def test_before_the_platform_opened_there_is_nothing(service: httpx.Client) -> None:
     question = {"account": "studio-south", "from": "0001-01-01", "to": "0001-12-31"}
     answer = service.get("/api/usage", params=question)
