@@ -1,37 +1,123 @@
 """Requests to other servers over HTTP, bounded in time and in size.
 
 One kind of answer is accepted: status 200, plain JSON by its content type, complete within a total
-deadline and no longer than allowed. The caller judges the JSON's content.
+deadline and no longer than allowed. The caller judges the JSON's content. ``ask`` tries once,
+``fetch`` again where that may help.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
-from collections.abc import Coroutine, Mapping
+import time
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import httpx
+
+# Too many requests, and what a server says that will soon be better.
+PASSING = (429, 500, 502, 503, 504)
+# How often `fetch` tries where no answer says when to come again, and the seconds before its second
+# try, doubled before each further one.
+TRIES = 4
+PAUSE = 0.5
+# Seconds between two tries whatever an answer says, and without which no try is begun.
+SHORTEST_PAUSE = 0.1
+SHORTEST_TRY = 1.0
+# RFC 9110, 8.8.3; a longer one is not worth keeping.
+ETAG = re.compile(r'(W/)?"[\x21\x23-\x7e]{1,200}"')
 
 
 class UpstreamError(Exception):
     """No usable answer came; str() says why, for the log.
 
-    It holds no text that the server sent, which might repeat a secret of the question.
+    It holds no text that the server sent, which might repeat a secret of the question. ``passing``
+    says whether another try may help, and ``retry_after`` in how many seconds the server wants it.
     """
+
+    passing = False
+    retry_after: float | None = None
 
 
 class SilentError(UpstreamError):
     """The server cannot be reached, or did not answer in time."""
 
+    passing = True
+
+
+class BrokenError(UpstreamError):
+    """The answer broke off."""
+
+    passing = True
+
 
 class StatusError(UpstreamError):
     """The answer has another ``status`` than 200."""
 
-    def __init__(self, status: int):
+    def __init__(self, status: int, message: str = "", retry_after: float | None = None):
         self.status = status
-        super().__init__(f"the answer's status is {status} instead of 200")
+        self.passing = status in PASSING
+        self.retry_after = retry_after
+        super().__init__(message or f"the answer's status is {status} instead of 200")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """JSON, not parsed, and the ``ETag`` that it came with."""
+
+    body: bytes
+    etag: str | None
+
+
+def fetch(
+    url: str,
+    *,
+    within: float,
+    deadline: float,
+    longest: int,
+    etag: str | None = None,
+    params: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    pause: Callable[[float], object] = time.sleep,
+) -> Answer | None:
+    """Return the answer of ``ask`` to a GET; None when the server says that ``etag`` is still it.
+
+    Tries again after silence, a broken connection and the statuses of PASSING: as the server says
+    by ``Retry-After``, else after a pause that doubles, TRIES in all. ``within`` is in seconds and
+    holds for all tries and pauses together; ``deadline`` for one. ``pause`` is called with the
+    seconds to wait.
+
+    Raises UpstreamError: that of the last try.
+    """
+    end = time.monotonic() + within
+    sent = {**(headers or {}), **({"If-None-Match": etag} if etag else {})}
+    tries = 0
+    while True:
+        left = max(end - time.monotonic(), SHORTEST_TRY)
+        try:
+            return ask(
+                url, deadline=min(deadline, left), longest=longest, params=params, headers=sent
+            )
+        except UpstreamError as error:
+            if etag and isinstance(error, StatusError) and error.status == 304:
+                return None
+            if not error.passing:
+                raise
+            left, wait = end - time.monotonic(), error.retry_after
+            if wait is None:
+                tries += 1
+                wait = PAUSE * 2 ** (tries - 1)
+            elif wait + SHORTEST_TRY > left:
+                asked = f"it asks to wait {wait:.0f} s, and {max(left, 0):.0f} s are left"
+                raise UpstreamError(f"{error}; {asked}") from None
+            if tries == TRIES or wait + SHORTEST_TRY > left:
+                raise
+        pause(max(wait, SHORTEST_PAUSE))
 
 
 def ask(
@@ -43,8 +129,8 @@ def ask(
     params: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     verify: ssl.SSLContext | bool = True,
-) -> bytes:
-    """Return the JSON that ``url`` answers with, not parsed, at most ``longest`` bytes.
+) -> Answer:
+    """Return what ``url`` answers with, at most ``longest`` bytes.
 
     A GET, or a POST of ``body``, which is JSON. ``deadline`` is in seconds and holds for everything
     together: name, connection, TLS, and an answer that arrives byte by byte. ``verify`` is as in
@@ -56,10 +142,12 @@ def ask(
     try:
         return _within(_ask(url, body, params, headers, deadline, longest, verify))
     except (TimeoutError, httpx.TimeoutException):
-        raise SilentError(f"no complete answer within {deadline:g} s") from None
+        raise SilentError(f"no complete answer within {deadline:.3g} s") from None
     except httpx.ConnectError as error:
         # Nothing had been sent, so the text can only be the system's or the TLS library's.
         raise SilentError(f"no connection: {error}") from None
+    except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+        raise BrokenError("the answer breaks off, or is not HTTP") from None
     # anyio raises a group for a port that is not valid.
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ExceptionGroup) as error:
         raise UpstreamError(f"asking failed with {type(error).__name__}") from None
@@ -73,7 +161,7 @@ async def _ask(
     deadline: float,
     longest: int,
     verify: ssl.SSLContext | bool,
-) -> bytes:
+) -> Answer:
     sent = {
         **(headers or {}),
         "Accept": "application/json",
@@ -94,7 +182,7 @@ async def _ask(
         client.stream(method, url, content=body, params=params, headers=sent) as answer,
     ):
         if answer.status_code != 200:
-            raise StatusError(answer.status_code)
+            raise _status(answer)
         kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind != "application/json" or "Content-Encoding" in answer.headers:
             raise UpstreamError("the answer is not plain application/json")
@@ -103,16 +191,45 @@ async def _ask(
             taken += chunk
             if len(taken) > longest:
                 raise UpstreamError(f"the answer is longer than {longest} bytes")
-        return bytes(taken)
+        etag = answer.headers.get("ETag", "")
+        return Answer(bytes(taken), etag if ETAG.fullmatch(etag) else None)
 
 
-def _within(asking: Coroutine[None, None, bytes]) -> bytes:
+def _status(answer: httpx.Response) -> StatusError:
+    status = answer.status_code
+    if not answer.has_redirect_location:
+        return StatusError(status, retry_after=_retry_after(answer.headers))
+    try:
+        elsewhere = answer.url.join(answer.headers["Location"]).host != answer.url.host
+    except (httpx.InvalidURL, ValueError):
+        elsewhere = True
+    where = "another host" if elsewhere else "another path"
+    return StatusError(
+        status, f"the answer's status is {status}, a redirect to {where}, and none is followed"
+    )
+
+
+def _retry_after(headers: httpx.Headers) -> float | None:
+    """Return the seconds that an answer asks to wait; None where it does not say."""
+    text = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+        # By the server's own clock, which may be another than ours.
+        now = parsedate_to_datetime(headers["Date"]) if "Date" in headers else datetime.now(UTC)
+        return max((until - now).total_seconds(), 0.0)
+    except (ValueError, TypeError):
+        return None
+
+
+def _within(asking: Coroutine[None, None, Answer]) -> Answer:
     # A thread of its own: the caller's may already run an event loop, and two cannot nest.
     with ThreadPoolExecutor(1, "upstream") as pool:
         return pool.submit(copy_context().run, _run, asking).result()
 
 
-def _run(asking: Coroutine[None, None, bytes]) -> bytes:
+def _run(asking: Coroutine[None, None, Answer]) -> Answer:
     # Not asyncio.run(), which at its end waits for a name look-up that is past the deadline.
     loop = asyncio.new_event_loop()
     try:

@@ -102,7 +102,7 @@ def log_in(
     # Counted from before the request: the token is never taken for valid after its end.
     asked = datetime.now(UTC)
     try:
-        text = http.ask(
+        answered = http.ask(
             f"{base_url.rstrip('/')}/api/login",
             body=question,
             deadline=deadline,
@@ -117,7 +117,7 @@ def log_in(
         raise Unavailable(SILENT, f"asking the platform: {error}") from None
     except http.UpstreamError as error:
         raise Unavailable(UNUSABLE, f"asking the platform: {error}") from None
-    answer = _parse(text)
+    answer = _parse(answered.body)
     # Only ASCII letters are folded: other foldings make two addresses of different people one.
     if answer.account.email.encode().lower() != user.encode("utf-8", "surrogatepass").lower():
         raise Unavailable(UNUSABLE, "the platform answered for another user than the one asked for")
