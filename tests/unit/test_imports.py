@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "services" / "web" / "timestack"
 # and `server` serve it.
 FOUNDATION = {"settings", "logs", "progress", "validation"}
 DATA = {"db", *FOUNDATION}
-RULES = {"series", "models", "queue", *DATA}
+RULES = {"series", "models", "queue", "cache", *DATA}
 FACE = {"domains", "errors", "words", *RULES}
 ALLOWED = {
     # Other services' images have a copy of it, and the host uses it as well.
@@ -30,6 +30,7 @@ ALLOWED = {
     "deadline": DATA,
     "models": DATA,
     "queue": FOUNDATION,
+    "cache": FOUNDATION,
     "series": {"models", *DATA},
     "domains": RULES,
     "errors": {"words", *FOUNDATION},

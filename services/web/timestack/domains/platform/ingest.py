@@ -22,7 +22,7 @@ from timestack.domains import finance
 from timestack.domains.platform import http
 from timestack.models.usage import Usage
 from timestack.progress import Progress
-from timestack.validation import sentences
+from timestack.validation import sentences, summary
 
 log = logging.getLogger(__name__)
 
@@ -238,9 +238,3 @@ def _parse(model: type[Answer], text: bytes, where: str) -> Answer:
     except ValidationError as error:
         faults = sentences(error, "the answer")
         raise IngestError(f"{where}: {summary(faults)}") from None
-
-
-def summary(faults: list[str] | tuple[str, ...]) -> str:
-    """The first three faults as one sentence for a person, and how many more there are."""
-    more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
-    return "; ".join(faults[:3]) + more
