@@ -246,9 +246,9 @@ def test_a_fault_of_the_platform_keeps_the_old_version_and_is_a_sentence(
     endpoint: str,
     kind: str,
 ) -> None:
-    monkeypatch.setattr(manifest, "WITHIN", 3.0)
     if kind in ("silent", "drip"):
         monkeypatch.setattr(manifest, "DEADLINE", 0.4)
+        monkeypatch.setattr(manifest, "WITHIN", 1.0)
     refresh(platform)
     before = everything(redis)
     new = publish(control)

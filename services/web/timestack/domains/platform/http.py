@@ -17,6 +17,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 
 import httpx
 
@@ -177,7 +178,10 @@ async def _ask(
     async with (
         asyncio.timeout(deadline),
         httpx.AsyncClient(
-            verify=verify, timeout=timeout, follow_redirects=False, trust_env=False
+            verify=_authorities() if verify is True else verify,
+            timeout=timeout,
+            follow_redirects=False,
+            trust_env=False,
         ) as client,
         client.stream(method, url, content=body, params=params, headers=sent) as answer,
     ):
@@ -193,6 +197,12 @@ async def _ask(
                 raise UpstreamError(f"the answer is longer than {longest} bytes")
         etag = answer.headers.get("ETag", "")
         return Answer(bytes(taken), etag if ETAG.fullmatch(etag) else None)
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    # Reading them takes longer than many an answer.
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _status(answer: httpx.Response) -> StatusError:

@@ -14,7 +14,7 @@ from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from timestack import db
@@ -26,9 +26,13 @@ from timestack.validation import sentences, summary
 
 log = logging.getLogger(__name__)
 
-# Seconds for one request, and bytes of one answer: some 25,000 rows.
+# Seconds for one request, and for all tries of it, the waits that the platform asks for among them;
+# bytes of one answer: some 25,000 rows.
 DEADLINE = 30.0
+WITHIN = 120.0
 LONGEST_ANSWER = 8 * 1024 * 1024
+# Rows of one window, over all of its pages: 550 projects have fewer.
+MOST_ROWS = 50_000
 # How many days one request asks for.
 WINDOW = timedelta(days=90)
 # Known days that are asked for again, since a platform corrects its figures.
@@ -73,6 +77,8 @@ class _Row(_Answer):
 
 class _Usage(_Answer):
     account: Account
+    # What `cursor` must be for the next page; none on the last one.
+    next: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,500}$")] | None = None
     # The first faulty row is enough: millions of empty ones would bring ten faults each.
     rows: Annotated[list[_Row], FailFast()]
 
@@ -85,27 +91,30 @@ class _Accounts(_Answer):
     accounts: Annotated[list[_Account], FailFast()]
 
 
+PATH = "/api/usage"
+REFUSED = (
+    "the platform does not accept the token (status 401), or no longer: write a valid one to"
+    " platform_password under SECRETS_PATH and run `make up`"
+)
 KEY = ("account", "project", "day")
 VALUES = tuple(name for name in _Row.model_fields if name not in KEY)
 
 
 def usage(
-    base_url: str, token: str, *, first: date | None = None, last: date, progress: Progress
+    base_url: str, token: str, *, days: int | None = None, last: date, progress: Progress
 ) -> dict:
-    """Take in the usage of every account from ``first`` to ``last``, UTC dates, both included.
+    """Take in the usage of every account up to ``last``, a UTC date, included.
 
-    Without ``first``, each account is caught up by itself: from OVERLAP before the last day that
-    it has, MOST_DAYS in all at most, which are also what an account without any gets. ``token`` is
-    the service's, which sees all accounts. ``progress`` is called with a fraction and a sentence.
+    Each account is caught up by itself: from OVERLAP before the last day that it has, MOST_DAYS in
+    all at most, which are also what an account without any gets. ``days`` asks for so many at
+    least, of accounts without any for so many alone. ``token`` is the service's, which sees all
+    accounts. ``progress`` is called with a fraction and a sentence.
 
     Returns ``{"last", "accounts": {id: rows}, "failures": {id: sentence}}``: an account that fails
     keeps the rows it had, and the others get theirs.
 
-    Raises IngestError when there is no list of accounts or none of them could be taken in, and
-    ValueError when ``last`` is before ``first``.
+    Raises IngestError when there is no list of accounts or none of them could be taken in.
     """
-    if first is not None and last < first:
-        raise ValueError(f"last {last} is before first {first}")
     done: dict[str, int] = {}
     failures: dict[str, str] = {}
     accounts = _accounts(base_url, token)
@@ -113,7 +122,7 @@ def usage(
         progress(number / len(accounts), f"asking for the usage of {account}")
         try:
             with db.acting_for(account):
-                rows = list(_rows(base_url, token, account, first or _next_day(last), last))
+                rows = list(_rows(base_url, token, account, _first_day(last, days), last))
                 _upsert(rows)
             done[account] = len(rows)
         except IngestError as error:
@@ -159,34 +168,55 @@ def _accounts(base_url: str, token: str) -> list[str]:
     return list(dict.fromkeys(account.id for account in answer.accounts))
 
 
-def _next_day(last: date) -> date:
+def _first_day(last: date, days: int | None) -> date:
     """Return the first day to ask for, of the account of the transaction."""
     farthest = last - MOST_DAYS + timedelta(days=1)
+    wanted = last - timedelta(days=days - 1) if days else farthest
     with db.session() as session:
         # A day that has not come would hide all that are missing.
         known = session.scalar(select(func.max(Usage.day)).where(Usage.day <= last))
-    return max(known - OVERLAP, farthest) if known else farthest
+    if known is None:
+        return wanted
+    missed = max(known - OVERLAP, farthest)
+    # Not only the days that are asked for: the newest of them would hide what is missing before.
+    return min(missed, wanted) if days else missed
 
 
 def _rows(base_url: str, token: str, account: str, first: date, last: date) -> Iterator[dict]:
     """Yield the rows of all windows under the names of the table's columns."""
-    path = "/api/usage"
     for start, end in windows(first, last):
-        where = f"{path} from {start} to {end}"
-        days = {"from": start.isoformat(), "to": end.isoformat()}
-        text = _ask(base_url, path, token, {"account": account, **days}, where)
-        answer = _parse(_Usage, text, where)
-        faults = list(_mismatches(answer, account, start, end))
+        where = f"{PATH} from {start} to {end}"
+        rows = _window(base_url, token, account, (start, end), where)
+        faults = list(_mismatches(rows, account, start, end))
         if faults:
             raise IngestError(f"{where}: {summary(faults)}")
-        yield from (row.model_dump() for row in answer.rows)
+        yield from (row.model_dump() for row in rows)
 
 
-def _mismatches(answer: _Usage, account: str, first: date, last: date) -> Iterator[str]:
-    if answer.account != account:
-        yield "account: not the one asked for"
+def _window(
+    base_url: str, token: str, account: str, days: tuple[date, date], where: str
+) -> list[_Row]:
+    """Return the rows of all pages."""
+    params = {"account": account, "from": days[0].isoformat(), "to": days[1].isoformat()}
+    rows: list[_Row] = []
+    asked: set[str] = set()
+    while True:
+        page = _parse(_Usage, _ask(base_url, PATH, token, params, where), where)
+        if page.account != account:
+            raise IngestError(f"{where}: account: not the one asked for")
+        rows += page.rows
+        if page.next is None:
+            return rows
+        if page.next in asked or not page.rows or len(rows) > MOST_ROWS:
+            raise IngestError(f"{where}: after {len(rows)} rows its pages come to no end")
+        asked.add(page.next)
+        params["cursor"] = page.next
+
+
+def _mismatches(rows: list[_Row], account: str, first: date, last: date) -> Iterator[str]:
+    """Yield what is wrong with the rows of a window, which are counted over its pages."""
     seen: dict[tuple[str, date], int] = {}
-    for number, row in enumerate(answer.rows):
+    for number, row in enumerate(rows):
         if row.account != account:
             yield f"rows.{number}.account: not the one asked for"
         if not first <= row.day <= last:
@@ -202,7 +232,10 @@ def _upsert(rows: list[dict]) -> None:
         return
     add = insert(Usage)
     add = add.on_conflict_do_update(
-        index_elements=KEY, set_={name: add.excluded[name] for name in VALUES}
+        index_elements=KEY,
+        set_={name: add.excluded[name] for name in VALUES},
+        # What is equal is not written at all.
+        where=or_(*(getattr(Usage, name).is_distinct_from(add.excluded[name]) for name in VALUES)),
     )
     with db.session() as session:
         # Many rows in each statement; COPY is not possible under row-level security.
@@ -217,8 +250,9 @@ def _ask(
     where: str | None = None,
 ) -> bytes:
     try:
-        return http.ask(
+        answer = http.fetch(
             base_url.rstrip("/") + path,
+            within=WITHIN,
             deadline=DEADLINE,
             longest=LONGEST_ANSWER,
             params=params,
@@ -229,7 +263,9 @@ def _ask(
         host = urlsplit(base_url).netloc
         raise IngestError(f"{where or path}: {error}; is {host} the platform?") from None
     except http.UpstreamError as error:
-        raise IngestError(f"{where or path}: {error}") from None
+        refused = token and isinstance(error, http.StatusError) and error.status == 401
+        raise IngestError(f"{where or path}: {REFUSED if refused else error}") from None
+    return answer.body
 
 
 def _parse(model: type[Answer], text: bytes, where: str) -> Answer:
