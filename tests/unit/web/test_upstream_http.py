@@ -94,7 +94,10 @@ def test_what_does_not_pass_is_asked_for_four_times(
         ("401", "the answer's status is 401 instead of 200"),
         ("html", "the answer is not plain application/json"),
         ("huge", "the answer is longer than 1048576 bytes"),
-        ("redirect", "the answer's status is 302, a redirect to another host, and none is followed"),
+        (
+            "redirect",
+            "the answer's status is 302, a redirect to another host, and none is followed",
+        ),
     ],
 )
 def test_what_no_other_try_would_change_is_asked_for_once(
