@@ -17,17 +17,19 @@ SCHEMA = "/app/schema"
 RUN = ("--progress=quiet", "run", "--rm", "--no-deps", "-T", "provision")
 
 
-def running(root: Path, used: frozenset[str] = environment.IDENTITY) -> Compose:
-    """Compose with the settings of `stack.load`, when the database is up; else raises Refused."""
+def running(
+    root: Path, used: frozenset[str] = environment.IDENTITY, service: str = "timescaledb"
+) -> Compose:
+    """Compose with the settings of `stack.load`, when the service is up; else raises Refused."""
     compose = stack.load(root, used)
-    database = compose.services().get("timescaledb")
-    if database is None and not docker("version"):
+    found = compose.services().get(service)
+    if found is None and not docker("version"):
         todo = (
             "start it, or join the group docker (`sudo usermod -aG docker $USER`) and log in again"
         )
         raise Refused([Fault("container engine", "does not answer this user", todo)])
-    if database is None or database.state != "running":
-        raise Refused([Fault("timescaledb", "is not running", "bring the stack up: make up")])
+    if found is None or found.state != "running":
+        raise Refused([Fault(service, "is not running", "bring the stack up: make up")])
     return compose
 
 

@@ -72,6 +72,35 @@ def test_the_worker_takes_in_the_usage_of_every_account_and_twice_is_once(stack:
         assert stack.sql(TOTAL) == before
 
 
+def test_make_ingest_s_command_follows_its_job_to_the_end(stack: Stack) -> None:
+    submit = ("python", "-m", "timestack.submit", "usage.ingest")
+    done = stack.compose("exec", "-T", "worker-long", *submit, "days=7")
+    assert done.returncode == 0, done.stderr
+    assert '"failures": {}' in done.stdout
+    refused = stack.compose("exec", "-T", "worker-long", *submit, "days=0")
+    assert refused.returncode == 1
+    assert "days: Input should be greater than or equal to 1" in refused.stderr
+
+
+def test_the_manifest_comes_within_five_minutes_of_its_change_or_when_asked_for(
+    stack: Stack,
+) -> None:
+    publish = "import urllib.request as u; u.urlopen(u.Request({!r}, method='POST')).read()".format(
+        "http://platform:9000/api/manifest/publish"
+    )
+    assert stack.compose("exec", "-T", "worker", "python", "-c", publish).returncode == 0
+    answer = stack.http.post("/api/v1/manifest/refresh")
+    assert answer.status_code == 202, answer.text
+    shown = wait_until(
+        lambda: (found := stack.http.get("/api/v1/manifest")).status_code == 200 and found.json(),
+        "the manifest is there",
+    )
+    assert int(shown["version"]) >= 2
+    assert ("manifest.refresh", "*/5 * * * *") in stack.sql("select kind, cron from schedules")
+    assert stack.viewer.post("/api/v1/manifest/refresh").status_code == 403
+    assert stack.viewer.get("/api/v1/manifest").json()["sha256"] == shown["sha256"]
+
+
 def test_the_worker_takes_in_the_companies(stack: Stack) -> None:
     job = run(stack, "companies.fetch")
     assert job["state"] == "succeeded", job

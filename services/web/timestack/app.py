@@ -9,7 +9,7 @@ from flask_bootstrap import Bootstrap5
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from timestack import __version__, api, assets, auth, dash, db, edge, errors, health, pages
+from timestack import __version__, api, assets, auth, cache, dash, db, edge, errors, health, pages
 from timestack.settings import WEB_SECRETS, Settings
 
 MIB = 1024 * 1024
@@ -41,6 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False
     app.jinja_env.globals["version"] = __version__
     app.extensions["engine"] = db.init(settings, application_name="timestack-web")
+    cache.init(settings, brief=True)
 
     errors.init_app(app)
     app.before_request(_refuse_outside)

@@ -123,6 +123,8 @@ class Settings(BaseSettings):
     auth_backend: str = "local"
     # Above the address, whose check looks back at it.
     platform_ingest: bool = False
+    platform_ingest_at: str = "02:00"
+    platform_ingest_zone: str = "UTC"
     platform_url: str = "http://platform:9000"
     # The service's token there, which sees every account.
     platform_password: Secret | None = None
@@ -285,8 +287,17 @@ class Settings(BaseSettings):
     @property
     def seeds_from_platform(self) -> bool:
         """Whether the first usage and companies come from the simulated platform."""
+        return self.seed and self._platform_is_simulated
+
+    @property
+    def watches_manifest(self) -> bool:
+        """Whether there is a platform to ask for its manifest."""
+        return self.platform_ingest or self._platform_is_simulated
+
+    @property
+    def _platform_is_simulated(self) -> bool:
         simulated = self.platform_url == type(self).model_fields["platform_url"].default
-        return self.seed and self.platform_profile != "no" and simulated and not self.production
+        return self.platform_profile != "no" and simulated and not self.production
 
     @property
     def production(self) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from threading import Event
 
 import httpx
 import pytest
+from flask import Flask
 from pydantic import SecretStr
 from redis import Redis
 
@@ -18,8 +21,11 @@ from media_platform.faults import ENDPOINTS, KINDS
 from tests.integration.db.conftest import Broker
 from tests.stack import free_port, wait_until
 from tests.unit.platform.running import Platform, running
+from tests.unit.web.conftest import person, signed_in
 from timestack import cache
+from timestack.app import create_app
 from timestack.domains.platform import http, manifest
+from timestack.pages import landing
 from timestack.progress import unwatched
 from timestack.settings import Settings
 
@@ -58,6 +64,7 @@ def settings(port: int, secrets: Path) -> Settings:
         redis_host="localhost",
         redis_port=port,
         redis_password=SecretStr((secrets / "redis_password").read_text().strip()),
+        secret_key=SecretStr("x" * 32),
     )
 
 
@@ -75,7 +82,7 @@ def order(control: httpx.Client, **faults: object) -> None:
 
 def everything(redis: Redis) -> dict[bytes, object]:
     """What is in the database, but for the time of the last check."""
-    keys = [key for key in redis.keys() if key.decode() != manifest.CHECKED]
+    keys = [key for key in redis.scan_iter() if key.decode() != manifest.CHECKED]
     return {key: redis.hgetall(key) for key in keys}
 
 
@@ -329,3 +336,56 @@ def test_a_redis_that_is_full_keeps_the_old_version(
     finally:
         redis.config_set("maxmemory", limit)
     assert refresh(platform)["version"] == new
+
+
+# The web
+
+
+@pytest.fixture
+def app(redis: Redis, broker: Broker, secrets: Path) -> Iterator[Flask]:
+    """The real application; on the port of its database nothing listens."""
+    made = create_app(
+        settings(broker.port, secrets).model_copy(
+            update={"database_host": "127.0.0.1", "database_port": free_port()}
+        )
+    )
+    yield made
+    made.extensions["engine"].dispose()
+
+
+@pytest.mark.parametrize("role", ["viewer", "admin"])
+def test_the_start_page_shows_version_and_age(
+    app: Flask, platform: Platform, redis: Redis, role: str
+) -> None:
+    client = signed_in(app, person(role))
+    assert "Manifest of the platform" not in client.get("/").text
+    version = refresh(platform)["version"]
+    text = re.sub(r"\s+", " ", client.get("/").text)
+    assert f"<dt>Version</dt> <dd>{version}</dd>" in text
+    assert re.search(r"<dt>Age</dt> <dd>\d+ seconds?</dd>", text)
+
+
+def test_everybody_reads_the_manifest_and_an_administrator_has_it_refreshed(
+    app: Flask, platform: Platform, redis: Redis
+) -> None:
+    version = refresh(platform)["version"]
+    for role in ("viewer", "editor"):
+        client = signed_in(app, person(role))
+        assert client.get("/api/v1/manifest").get_json()["version"] == version
+        assert client.post("/api/v1/manifest/refresh").status_code == 403
+    # Let in: it is the database that is away.
+    assert signed_in(app).post("/api/v1/manifest/refresh").status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (timedelta(0), "0 seconds"),
+        (timedelta(seconds=1), "1 second"),
+        (timedelta(seconds=119), "1 minute"),
+        (timedelta(hours=23, minutes=59), "23 hours"),
+        (timedelta(days=400), "400 days"),
+    ],
+)
+def test_an_age_is_written_in_its_largest_unit(age: timedelta, words: str) -> None:
+    assert landing._in_words(age) == words

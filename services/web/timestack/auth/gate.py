@@ -52,6 +52,7 @@ ROLES = {
     "api.jobs.create": "admin",
     "api.jobs.pause": "admin",
     "api.jobs.resume": "admin",
+    "api.manifest.refresh": "admin",
     # All users may change their own password.
     "security.change_password": "viewer",
     # Callbacks read; one that changes something asks for its role by itself.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from flask import current_app, g, render_template
@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from timestack import db
 from timestack.domains import certificates, overview
+from timestack.domains.platform import manifest
 from timestack.series.query import Series
 from timestack.words import EMPTY, OUTAGE
 
@@ -40,6 +41,7 @@ def index() -> str:
         return render_template("pages/welcome.html")
     figures = _figures()
     trend = figures.trend if figures else None
+    known = manifest.current()
     return render_template(
         "pages/landing.html",
         figures=figures,
@@ -49,7 +51,19 @@ def index() -> str:
         chart=draw(trend.series) if trend else None,
         size=(WIDTH, HEIGHT),
         certificates=_certificates() if g.admin else [],
+        # Where there is no platform there is none, and the page does not speak of it.
+        manifest=None if isinstance(known, manifest.Absent) else known,
+        age=_in_words,
     )
+
+
+def _in_words(age: timedelta) -> str:
+    """Return an age in its largest unit, such as ``3 hours``."""
+    seconds = int(age.total_seconds())
+    sizes = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
+    unit = next((unit for unit, size in sizes.items() if seconds >= size), "second")
+    n = seconds // sizes[unit]
+    return f"{n} {unit}" if n == 1 else f"{n} {unit}s"
 
 
 def _certificates() -> list[certificates.Ending]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 MEBIBYTE = 1024 * 1024
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -172,6 +173,27 @@ def _url(value: str) -> Problem:
     )
 
 
+def _time_of_day(value: str) -> Problem:
+    if re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        return None
+    return f"{value} is not a time of day", "write hour and minute from 00:00 to 23:59"
+
+
+def _zone(value: str) -> Problem:
+    if _is_zone(value) or not _is_zone("UTC"):
+        # A host without any zones leaves it to the containers, which have them.
+        return None
+    return f"{value} is not a time zone", "write one such as UTC or Europe/Berlin"
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
 def _mail_user(value: str) -> Problem:
     if re.fullmatch(r"[A-Za-z0-9@._%+=/-]{1,254}", value):
         return None
@@ -228,6 +250,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AUTH_BACKEND", _one_of("local", "platform")),
     Setting("PLATFORM_URL", _url),
     Setting("PLATFORM_INGEST", _one_of("yes", "no")),
+    Setting("PLATFORM_INGEST_AT", _time_of_day),
+    Setting("PLATFORM_INGEST_ZONE", _zone),
     Setting("SMTP_HOST", _host_name, needed=False),
     Setting("SMTP_PORT", _number(1, 65535)),
     Setting("SMTP_TLS", _one_of("starttls", "implicit", "none")),

@@ -7,7 +7,7 @@ import logging
 
 from celery import Celery, signals
 
-from timestack import db, logs, queue
+from timestack import cache, db, logs, queue
 from timestack.settings import Settings
 from timestack.tasks.liveness import WorkerHeartbeat
 
@@ -39,8 +39,10 @@ def _share_memory(**_):
 
 def _database(**_):
     # In the child, after the fork: a connection must never be shared by two processes.
+    settings = Settings.load()
+    cache.init(settings)
     db.init(
-        Settings.load(),
+        settings,
         application_name="timestack-worker",
         statement_timeout=queue.LONGEST.total_seconds(),
     )

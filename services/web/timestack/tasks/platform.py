@@ -1,14 +1,14 @@
-"""What comes from the upstream platform: usage every night, companies on demand."""
+"""What comes from the upstream platform: usage every night, its manifest, companies on demand."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from timestack.domains.jobs.kinds import Params
+from timestack.domains.jobs.kinds import Params, UsageParams
 from timestack.domains.jobs.steps import PermanentError
-from timestack.domains.platform import ingest
+from timestack.domains.platform import ingest, manifest
 from timestack.progress import Progress
 from timestack.settings import Settings
 from timestack.tasks.job import job
@@ -19,7 +19,7 @@ class NoPlatformError(PermanentError):
 
 
 @job("usage.ingest")
-def usage(session: Session, progress: Progress, params: Params) -> dict:
+def usage(session: Session, progress: Progress, params: UsageParams) -> dict:
     """Take in the usage of every account up to yesterday (UTC), the nights missed included."""
     settings = _settings()
     if settings.platform_password is None:
@@ -27,9 +27,22 @@ def usage(session: Session, progress: Progress, params: Params) -> dict:
             "the platform's token is missing: write it to platform_password under SECRETS_PATH"
             " and run `make up`"
         )
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    last = last_ended_day(datetime.now(UTC))
     token = settings.platform_password.get_secret_value()
-    return ingest.usage(settings.platform_url, token, last=yesterday, progress=progress)
+    return ingest.usage(
+        settings.platform_url, token, days=params.days, last=last, progress=progress
+    )
+
+
+def last_ended_day(now: datetime) -> date:
+    """Return yesterday in UTC: the platform's days are those, whatever zone the night is of."""
+    return now.astimezone(UTC).date() - timedelta(days=1)
+
+
+@job("manifest.refresh")
+def refresh_manifest(session: Session, progress: Progress, params: Params) -> dict:
+    """Bring the manifest to the platform's version; the one before is kept."""
+    return manifest.refresh(_settings().platform_url, progress)
 
 
 @job("companies.fetch")
@@ -42,7 +55,7 @@ def _settings() -> Settings:
     settings = Settings.load()
     if settings.production and settings.platform_url.startswith("http://"):
         raise NoPlatformError(
-            "PLATFORM_URL would carry the token in clear text: in production, write one that"
+            "PLATFORM_URL would be asked in clear text: in production, write one that"
             " begins with https:// into .env and run `make up`"
         )
     return settings

@@ -36,6 +36,12 @@ class ProbeParams(Params):
     seconds: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0
 
 
+class UsageParams(Params):
+    """How many days up to yesterday (UTC) are asked for at least; None: what is missing."""
+
+    days: Annotated[int, Field(strict=True, ge=1, le=180)] | None = None
+
+
 @dataclass(frozen=True)
 class Kind:
     """The rules of one kind.
@@ -73,11 +79,17 @@ _KINDS = (
     Kind(
         "usage.ingest",
         "Take in every account's usage from the platform, up to yesterday",
+        UsageParams,
         queue=queue.LONG,
         time_limit=timedelta(minutes=25),
         backoff=timedelta(minutes=5),
     ),
     Kind("companies.fetch", "Take in companies and their finances from the platform"),
+    Kind(
+        "manifest.refresh",
+        "Bring the manifest to the platform's version",
+        unique=UNFINISHED,
+    ),
     Kind("certificates.check", "Look which certificates end within thirty days"),
     Kind("jobs.prune", "Delete the rows of jobs that ended long ago"),
     Kind(

@@ -133,7 +133,8 @@ def _check(kind: kinds.Kind, params: Mapping[str, Any]) -> dict[str, Any]:
     if size > LARGEST_PARAMS:
         raise TooLargeError(size)
     try:
-        return kind.params.model_validate(params).model_dump(mode="json")
+        # Without defaults: a parameter that a later release adds leaves the request as it was.
+        return kind.params.model_validate(params).model_dump(mode="json", exclude_defaults=True)
     except ValidationError as error:
         raise ParamsError(kind.name, sentences(error, "params")) from None
 

@@ -55,8 +55,11 @@ def declared(settings: Settings) -> list[Schedule]:
         Schedule("delete old jobs", "jobs.prune", "30 3 * * *"),
     ]
     if settings.platform_ingest:
-        # The platform has had two hours to count what ended at midnight.
-        schedules.append(Schedule("take in the usage", "usage.ingest", "0 2 * * *"))
+        hour, minute = map(int, settings.platform_ingest_at.split(":"))
+        cron, zone = f"{minute} {hour} * * *", settings.platform_ingest_zone
+        schedules.append(Schedule("take in the usage", "usage.ingest", cron, zone))
+    if settings.watches_manifest:
+        schedules.append(Schedule("look for a new manifest", "manifest.refresh", "*/5 * * * *"))
     return schedules
 
 
