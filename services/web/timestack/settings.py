@@ -254,7 +254,7 @@ class Settings(BaseSettings):
             raise SettingsError([f"{error}."]) from None
 
     def redis_url(self, db: int) -> str:
-        """Return the URL of one Redis database: 0 is the broker, 1 holds results.
+        """Return the URL of one Redis database: 0 broker, 1 results, 2 log-ins, 3 data (cache.py).
 
         Raises SettingsError when the password was not mounted.
         """

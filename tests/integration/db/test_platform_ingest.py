@@ -24,6 +24,7 @@ from tests.integration.db.conftest import SCHEMA_FILE, Database
 from tests.stack import free_port
 from tests.unit.platform.running import PASSWORD, Platform, running
 from timestack import db
+from timestack.domains.jobs.kinds import Params, UsageParams
 from timestack.domains.platform import http, ingest
 from timestack.models.usage import Usage
 from timestack.tasks import platform as tasks
@@ -553,7 +554,7 @@ def yesterday() -> date:
 
 
 def test_the_first_night_takes_in_half_a_year(database: Database, worker: None) -> None:
-    result = tasks.usage(None, silent)
+    result = tasks.usage(None, silent, UsageParams())
     assert set(result["accounts"]) == set(ACCOUNTS)
     assert result["failures"] == {}
     for account in ACCOUNTS:
@@ -566,19 +567,36 @@ def test_the_first_night_takes_in_half_a_year(database: Database, worker: None) 
 def test_a_night_takes_in_what_was_missed_and_the_last_days_again(
     database: Database, worker: None
 ) -> None:
-    tasks.usage(None, silent)
+    tasks.usage(None, silent, UsageParams())
     before = table(database)
     last = yesterday()
     missed, late, kept = last - timedelta(days=20), last - timedelta(days=3), last - timedelta(4)
     # One account missed twenty nights, one has a late correction, and one is up to date.
     database.sql(f"delete from usage where account = 'studio-north' and day > '{missed}'")
     database.sql(f"update usage set items = 7 where account = 'studio-south' and day = '{late}'")
-    tasks.usage(None, silent)
+    tasks.usage(None, silent, UsageParams())
     assert table(database) == before
     database.sql(f"update usage set items = 7 where account = 'studio-south' and day = '{kept}'")
     changed = table(database)
-    tasks.usage(None, silent)
+    tasks.usage(None, silent, UsageParams())
     assert table(database) == changed
+
+
+def test_days_that_are_asked_for_are_taken_in_again_and_leave_no_gap(
+    database: Database, worker: None
+) -> None:
+    tasks.usage(None, silent, UsageParams(days=30))
+    assert (days("studio-north")[1] - days("studio-north")[0]).days == 29
+    right = table(database)
+    last = days("studio-north")[1]
+    # Twenty nights were missed, and one row is wrong before them.
+    database.sql(f"delete from usage where day > '{last - timedelta(days=20)}'")
+    database.sql(f"update usage set items = 7 where day = '{last - timedelta(days=29)}'")
+    tasks.usage(None, silent, UsageParams(days=2))
+    assert table(database).count("\n") == right.count("\n")
+    assert table(database) != right
+    tasks.usage(None, silent, UsageParams(days=30))
+    assert table(database) == right
 
 
 def test_a_day_that_has_not_come_hides_none_that_are_missing(
@@ -587,19 +605,19 @@ def test_a_day_that_has_not_come_hides_none_that_are_missing(
     database.sql(
         "insert into usage (account, project, day) values ('harbor-media', 'x', '2199-1-1')"
     )
-    assert tasks.usage(None, silent)["accounts"]["harbor-media"] > 1000
+    assert tasks.usage(None, silent, UsageParams())["accounts"]["harbor-media"] > 1000
 
 
 # Companies
 
 
 def test_companies_are_taken_in_and_taken_in_again(database: Database, worker: None) -> None:
-    assert tasks.companies(None, silent) == {"companies": 40, "years": 440}
+    assert tasks.companies(None, silent, Params()) == {"companies": 40, "years": 440}
     count = "select count(*), count(distinct company_id), sum(q1), sum(q4) from finances"
     before = database.sql(count)
     assert before.startswith("440|40|")
     database.sql("update finances set q1 = 0")
-    assert tasks.companies(None, silent) == {"companies": 40, "years": 440}
+    assert tasks.companies(None, silent, Params()) == {"companies": 40, "years": 440}
     assert database.sql(count) == before
 
 
