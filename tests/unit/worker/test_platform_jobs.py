@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from timestack.domains.jobs import schedules
+from timestack.domains.jobs import kinds, requests, schedules
 from timestack.domains.jobs.kinds import UsageParams
 from timestack.domains.jobs.schedules import Schedule
 from timestack.domains.platform import ingest
@@ -123,3 +123,10 @@ def test_another_platform_is_asked_for_its_manifest_only_where_usage_is_taken_in
     assert "manifest.refresh" not in scheduled()
     monkeypatch.setenv("PLATFORM_INGEST", "yes")
     assert scheduled()["manifest.refresh"].cron == "*/5 * * * *"
+
+
+def test_a_parameter_that_is_left_out_and_its_default_are_the_same_request() -> None:
+    # The job that seeds a database was submitted before usage had parameters.
+    kind = kinds.find("usage.ingest")
+    assert requests._check(kind, {}) == requests._check(kind, {"days": None}) == {}
+    assert requests._check(kind, {"days": 7}) == {"days": 7}
