@@ -19,6 +19,7 @@ from redis import Redis
 
 from media_platform.faults import ENDPOINTS, KINDS
 from tests.integration.db.conftest import Broker
+from tests.integration.db.test_platform_ingest import answering
 from tests.stack import free_port, wait_until
 from tests.unit.platform.running import Platform, running
 from tests.unit.web.conftest import person, signed_in
@@ -273,6 +274,51 @@ def test_a_fault_of_the_platform_keeps_the_old_version_and_is_a_sentence(
     assert asked(platform, "/api/elsewhere") == elsewhere
     order(control, **{endpoint: None})
     assert refresh(platform)["version"] == new
+
+
+GOOD = {"id": "a", "title": "A", "kind": "film", "language": "da", "seconds": 1, "edition": 1}
+
+
+def described(*titles: object, version: str = "7", **changes: object) -> dict[str, object]:
+    """What a platform answers with by path: the pointer to a document of titles, and that."""
+    document = json.dumps({"version": version, "titles": list(titles)}).encode()
+    pointer = {"version": "7", "url": "/d.json", "sha256": sha256(document).hexdigest()} | changes
+    return {"/api/manifest": pointer, "/d.json": document}
+
+
+def test_what_the_faulty_ones_below_differ_from_is_taken_in(redis: Redis) -> None:
+    with answering(described(GOOD, {**GOOD, "id": "b"}, url="../d.json?x=1")) as url:
+        assert manifest.refresh(url, unwatched)["titles"] == 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        (described(GOOD, GOOD), "/d.json: the id a is that of more than one title"),
+        (described(GOOD, version="8"), "/d.json: the document's version is not 7"),
+        (described({**GOOD, "title": "a\nb"}), "/d.json: titles.0.title: "),
+        (described({**GOOD, "kind": "../x"}), "/d.json: titles.0.kind: "),
+        (described({**GOOD, "seconds": "1"}), "/d.json: titles.0.seconds: "),
+        (described({}), "/d.json: titles.0.id: Field required"),
+        (described(GOOD, url="//127.0.0.1:1/d.json"), "the document is on another host"),
+        (described(GOOD, url="https://media.example.org/d.json"), "is on another host"),
+        (described(GOOD, url="http://[/d.json"), "is on another host"),
+        (described(GOOD, url="/a b"), "/api/manifest: url: "),
+        (described(GOOD, version="7", sha256="x"), "/api/manifest: sha256: "),
+        ({"/api/manifest": {}}, "/api/manifest: version: Field required"),
+        ({"/api/manifest": b"[" * 60_000}, "/api/manifest: "),
+        ({"/api/manifest": b"\xff"}, "/api/manifest: the answer: Invalid JSON"),
+        ({"/api/manifest": b" " * 70_000}, "/api/manifest: the answer is longer than 65536"),
+    ],
+)
+def test_what_the_simulated_platform_does_not_answer_is_a_sentence_too(
+    redis: Redis, answers: dict[str, object], why: str
+) -> None:
+    with answering(answers) as url, pytest.raises(manifest.ManifestError) as caught:
+        manifest.refresh(url, unwatched)
+    assert why in str(caught.value)
+    assert len(str(caught.value)) < 300
+    assert everything(redis) == {}
 
 
 def test_what_passes_in_a_moment_is_waited_for(

@@ -3,7 +3,7 @@
 The platform has a version, at ``/api/manifest`` with an ``ETag``, and a document of titles with its
 SHA-256. A version is one hash in Redis: the document, what was built from it, its version and the
 ETag beside them, so that who reads them together has them of one version, and a Redis that was
-wiped is told everything again. A new one is staged under a key of its own and then renamed to
+wiped gets everything again. A new one is staged under a key of its own and then renamed to
 CURRENT in the transaction that renames the old one to PREVIOUS. Until then a failure changes
 nothing, and what it leaves expires.
 """
@@ -191,8 +191,8 @@ def _take_in(url: str, pointer: _Pointer, etag: str | None, progress: Progress) 
     progress(0.2, f"downloading version {pointer.version}")
     answer = _ask(url, LONGEST_DOCUMENT)
     with cache.redis() as redis, _staging(redis) as key:
-        redis.hset(key, "document", answer.body)
-        redis.expire(key, STAGED_FOR)
+        with redis.pipeline() as pipe:
+            pipe.hset(key, "document", answer.body).expire(key, STAGED_FOR).execute()
         progress(0.6, f"verifying version {pointer.version}")
         # What is verified and built from is what Redis holds.
         text = redis.hget(key, "document") or b""
@@ -266,8 +266,8 @@ def _kept(text: bytes | None) -> _Kept | None:
 
 def _address(base_url: str, pointer: _Pointer) -> str:
     """Return where the document is: on the platform's own host, or ManifestError is raised."""
-    url = urljoin(base_url + PATH, pointer.url)
     try:
+        url = urljoin(base_url + PATH, pointer.url)
         here, there = urlsplit(base_url), urlsplit(url)
         same = (here.scheme, here.netloc) == (there.scheme, there.netloc)
     except ValueError:
