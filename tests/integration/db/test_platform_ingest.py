@@ -285,9 +285,18 @@ def test_a_platform_that_asks_to_wait_is_waited_for(
     before = row_hash(database)
     faulty("accounts", {"kind": "429", "times": 1, "retry_after": "1"})
     faulty("usage", {"kind": "429", "after": 1, "times": 2, "retry_after": "0"})
-    began = time.monotonic()
-    assert take(platform.url) == expected
+    began, said = time.monotonic(), []
+    days = (LAST - FIRST).days + 1
+    result = ingest.usage(
+        platform.url,
+        PASSWORD,
+        days=days,
+        last=LAST,
+        progress=lambda _, message: said.append(message),
+    )
+    assert result == expected
     assert time.monotonic() - began >= 1
+    assert "asking again in 1 s" in said
     assert row_hash(database) == before
 
 

@@ -8,8 +8,10 @@ transaction that acts for it, or not at all; asking again for the same days is h
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from functools import partial
 from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,7 +23,7 @@ from timestack import db
 from timestack.domains import finance
 from timestack.domains.platform import http
 from timestack.models.usage import Usage
-from timestack.progress import Progress
+from timestack.progress import Progress, pausing
 from timestack.validation import sentences, summary
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ OVERLAP = timedelta(days=3)
 MOST_DAYS = timedelta(days=180)
 
 Answer = TypeVar("Answer", bound=BaseModel)
+# Of a path, and of parameters and the words for a message: `_ask` of one platform.
+Ask = Callable[..., bytes]
 Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$")]
 # No control characters, which pages and logs would show; PostgreSQL takes no NUL.
 Project = Annotated[str, StringConstraints(pattern=r"^\P{C}{1,200}$")]
@@ -117,12 +121,13 @@ def usage(
     """
     done: dict[str, int] = {}
     failures: dict[str, str] = {}
-    accounts = _accounts(base_url, token)
+    ask = partial(_ask, base_url, token, pausing(progress))
+    accounts = _accounts(ask)
     for number, account in enumerate(accounts):
         progress(number / len(accounts), f"asking for the usage of {account}")
         try:
             with db.acting_for(account):
-                rows = list(_rows(base_url, token, account, _first_day(last, days), last))
+                rows = list(_rows(ask, account, _first_day(last, days), last))
                 _upsert(rows)
             done[account] = len(rows)
         except IngestError as error:
@@ -140,7 +145,7 @@ def companies(base_url: str) -> dict:
     Raises IngestError, and then nothing was written.
     """
     path = "/api/companies"
-    text = _ask(base_url, path)
+    text = _ask(base_url, None, time.sleep, path)
     try:
         with db.session() as session:
             number, years = finance.load(session, text.decode())
@@ -161,9 +166,9 @@ def windows(first: date, last: date) -> Iterator[tuple[date, date]]:
         first = end + timedelta(days=1)
 
 
-def _accounts(base_url: str, token: str) -> list[str]:
+def _accounts(ask: Ask) -> list[str]:
     path = "/api/accounts"
-    answer = _parse(_Accounts, _ask(base_url, path, token), path)
+    answer = _parse(_Accounts, ask(path), path)
     # An account that is listed twice is still one.
     return list(dict.fromkeys(account.id for account in answer.accounts))
 
@@ -182,27 +187,26 @@ def _first_day(last: date, days: int | None) -> date:
     return min(missed, wanted) if days else missed
 
 
-def _rows(base_url: str, token: str, account: str, first: date, last: date) -> Iterator[dict]:
+def _rows(ask: Ask, account: str, first: date, last: date) -> Iterator[dict]:
     """Yield the rows of all windows under the names of the table's columns."""
     for start, end in windows(first, last):
         where = f"{PATH} from {start} to {end}"
-        rows = _window(base_url, token, account, (start, end), where)
+        days = {"from": start.isoformat(), "to": end.isoformat()}
+        rows = _window(ask, {"account": account, **days}, where)
         faults = list(_mismatches(rows, account, start, end))
         if faults:
             raise IngestError(f"{where}: {summary(faults)}")
         yield from (row.model_dump() for row in rows)
 
 
-def _window(
-    base_url: str, token: str, account: str, days: tuple[date, date], where: str
-) -> list[_Row]:
+def _window(ask: Ask, question: dict[str, str], where: str) -> list[_Row]:
     """Return the rows of all pages."""
-    params = {"account": account, "from": days[0].isoformat(), "to": days[1].isoformat()}
     rows: list[_Row] = []
     asked: set[str] = set()
+    cursor: dict[str, str] = {}
     while True:
-        page = _parse(_Usage, _ask(base_url, PATH, token, params, where), where)
-        if page.account != account:
+        page = _parse(_Usage, ask(PATH, question | cursor, where), where)
+        if page.account != question["account"]:
             raise IngestError(f"{where}: account: not the one asked for")
         rows += page.rows
         if page.next is None:
@@ -210,7 +214,7 @@ def _window(
         if page.next in asked or not page.rows or len(rows) > MOST_ROWS:
             raise IngestError(f"{where}: after {len(rows)} rows its pages come to no end")
         asked.add(page.next)
-        params["cursor"] = page.next
+        cursor = {"cursor": page.next}
 
 
 def _mismatches(rows: list[_Row], account: str, first: date, last: date) -> Iterator[str]:
@@ -244,8 +248,9 @@ def _upsert(rows: list[dict]) -> None:
 
 def _ask(
     base_url: str,
+    token: str | None,
+    pause: Callable[[float], object],
     path: str,
-    token: str | None = None,
     params: dict[str, str] | None = None,
     where: str | None = None,
 ) -> bytes:
@@ -257,6 +262,7 @@ def _ask(
             longest=LONGEST_ANSWER,
             params=params,
             headers={"Authorization": f"Bearer {token}"} if token else None,
+            pause=pause,
         )
     except http.SilentError as error:
         # With the host, since that may be wrong; never with a query.

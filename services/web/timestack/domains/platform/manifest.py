@@ -28,7 +28,7 @@ from redis.exceptions import RedisError
 
 from timestack import cache
 from timestack.domains.platform import http
-from timestack.progress import Progress
+from timestack.progress import Progress, pausing
 from timestack.validation import sentences, summary
 
 PATH = "/api/manifest"
@@ -166,7 +166,8 @@ def refresh(base_url: str, progress: Progress) -> dict:
             whole = redis.hexists(CURRENT, "document")
             known = _kept(redis.hget(CURRENT, "kept")) if whole else None
         progress(0, "asking for the version")
-        answer = _ask(base_url + PATH, LONGEST_POINTER, etag=known.etag if known else None)
+        etag = known.etag if known else None
+        answer = _ask(base_url + PATH, LONGEST_POINTER, progress, etag)
         if answer is not None:
             pointer = _parse(_Pointer, answer.body, PATH)
             if known is None or not _is(known.built, pointer):
@@ -189,7 +190,7 @@ def refresh(base_url: str, progress: Progress) -> dict:
 def _take_in(url: str, pointer: _Pointer, etag: str | None, progress: Progress) -> None:
     where = urlsplit(url).path
     progress(0.2, f"downloading version {pointer.version}")
-    answer = _ask(url, LONGEST_DOCUMENT)
+    answer = _ask(url, LONGEST_DOCUMENT, progress)
     with cache.redis() as redis, _staging(redis) as key:
         with redis.pipeline() as pipe:
             pipe.hset(key, "document", answer.body).expire(key, STAGED_FOR).execute()
@@ -277,10 +278,11 @@ def _address(base_url: str, pointer: _Pointer) -> str:
     return url
 
 
-def _ask(url: str, longest: int, etag: str | None = None) -> http.Answer | None:
+def _ask(url: str, longest: int, progress: Progress, etag: str | None = None) -> http.Answer | None:
     where = urlsplit(url)
+    limits = {"within": WITHIN, "deadline": DEADLINE, "longest": longest}
     try:
-        return http.fetch(url, within=WITHIN, deadline=DEADLINE, longest=longest, etag=etag)
+        return http.fetch(url, **limits, etag=etag, pause=pausing(progress))
     except http.SilentError as error:
         # With the host, since that may be wrong.
         raise ManifestError(f"{where.path}: {error}; is {where.netloc} the platform?") from None
