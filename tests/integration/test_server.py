@@ -49,7 +49,6 @@ def test_a_web_that_stands_still_for_a_while_is_slow_and_not_away(stack: Stack) 
             assert [each.result() for each in asked] == [200] * len(asked)
     finally:
         subprocess.run(["docker", "unpause", container], capture_output=True, check=False)
-    # The engine calls what was paused unhealthy until its next probe.
     wait_until(stack.all_healthy, "the web is healthy again")
 
 
@@ -74,7 +73,7 @@ def mixed_requests(stack: Stack, count: int, replaced: int) -> Counter[str]:
             client.stdout.readline()
         before = workers_booted(stack)
         tell = f"import os, signal; os.kill({before[-1]}, signal.SIGHUP)"
-        assert stack.compose("exec", "-T", "web", "python", "-c", tell).returncode == 0
+        assert stack.exec("web", "python", "-c", tell).returncode == 0
         wait_until(lambda b=before: workers_booted(stack) != b, "another worker is there")
     last = client.stdout.read().splitlines()[-1]
     assert client.wait(60) == 0
