@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 
@@ -20,8 +21,8 @@ DEADLINE = 60_000
 DRAWN = "() => document.querySelector('#detail-chart .js-plotly-plot')?.data?.length > 0"
 
 
-@pytest.fixture
-def page(browser: Browser, stack: Stack) -> Iterator[Page]:
+@contextlib.contextmanager
+def opened(browser: Browser, stack: Stack) -> Iterator[Page]:
     """The administrator's page; the tests make it fail on purpose."""
     context = browser.new_context(
         ignore_https_errors=True, viewport={"width": 1440, "height": 1000}
@@ -30,6 +31,21 @@ def page(browser: Browser, stack: Stack) -> Iterator[Page]:
     context.add_cookies(cookies(stack))
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def page(browser: Browser, stack: Stack) -> Iterator[Page]:
+    with opened(browser, stack) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def view(browser: Browser, stack: Stack) -> Iterator[Page]:
+    """The view as it is drawn, for tests that leave it whole."""
+    with opened(browser, stack) as page:
+        page.goto(stack.url + VIEW)
+        page.wait_for_function(DRAWN)
+        yield page
 
 
 def abort(route: Route) -> None:
@@ -110,13 +126,11 @@ def test_where_no_script_arrives_the_page_does_not_promise_one_forever(
     ],
 )
 def test_a_choice_that_is_not_answered_is_shown_until_one_is(
-    stack: Stack, page: Page, status: int | None, heading: str
+    view: Page, status: int | None, heading: str
 ) -> None:
-    page.goto(stack.url + VIEW)
-    page.wait_for_function(DRAWN)
-    page.route(CALLBACKS, lambda route: route.fulfill(status=status) if status else route.abort())
-    page.get_by_text("7 d", exact=True).click()
-    expect_message(page, heading)
-    page.unroute(CALLBACKS)
-    page.get_by_text("1 d", exact=True).click()
-    expect(page.locator("#trouble")).to_be_hidden(timeout=DEADLINE)
+    view.route(CALLBACKS, lambda route: route.fulfill(status=status) if status else route.abort())
+    view.get_by_text("7 d", exact=True).click()
+    expect_message(view, heading)
+    view.unroute(CALLBACKS)
+    view.get_by_text("1 d", exact=True).click()
+    expect(view.locator("#trouble")).to_be_hidden(timeout=DEADLINE)
