@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import cookies, unfold_to, watched
 from tests.stack import ADMIN_EMAIL, Stack
-from timestack.words import EMPTY
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
@@ -28,9 +27,9 @@ days => {
 
 
 @pytest.fixture
-def page(browser: Browser, stack: Stack, prefixed_stack: Stack) -> Iterator[Page]:
-    """The administrator's desktop page, of both stacks: their cookies have names of their own."""
-    yield from opened(browser, cookies(stack) + cookies(prefixed_stack), width=1440, height=1000)
+def page(browser: Browser, stack: Stack) -> Iterator[Page]:
+    """The administrator's desktop page."""
+    yield from opened(browser, cookies(stack), width=1440, height=1000)
 
 
 @pytest.fixture
@@ -164,13 +163,6 @@ def test_the_landing_page_draws_the_last_year_and_leads_to_that_view(
     card.get_by_role("link", name="Sensors").click()
     drawn(page, "detail-chart")
     assert "temperature" in page.locator("#sensor-type").inner_text()
-
-
-def test_an_empty_database_shows_an_empty_state(prefixed_stack: Stack, page: Page) -> None:
-    page.goto(f"{prefixed_stack.url}/dash/sensors")
-    expect(page.get_by_role("heading", name=EMPTY.heading)).to_be_visible()
-    expect(page.get_by_text("make load FILE=sensors.csv TABLE=sensors")).to_be_visible()
-    assert page.locator(".js-plotly-plot").count() == 0
 
 
 def test_pgadmin_shows_the_tables_without_a_password_typed(
