@@ -27,6 +27,8 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-quic",
+    # Sixty pictures a second of what only breathes while something loads.
+    "--force-prefers-reduced-motion",
 ]
 
 
