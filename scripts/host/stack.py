@@ -207,7 +207,7 @@ def check_schema(compose: Compose, phase: Phase) -> None:
     """Refuse a broken hypertables.yaml while everything still runs as before."""
     file = compose.root / SCHEMA / "hypertables.yaml"
     mount = bind(schema(compose.root), "/app/schema")
-    check = ("python", "-m", "scripts.provision", "check")
+    check = ("python", "-m", "scripts.provision.check")
     done = subprocess.run(
         one_off("timestack/web", *check, options=mount),
         capture_output=True,

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from scripts.provision import apply as applying
-from scripts.provision import bounds, indoubt, lock, migrate, roles, target
+from scripts.provision import bounds, check, indoubt, lock, migrate, roles, target
 from scripts.provision import plan as planning
 from scripts.provision import seed as seeding
 from scripts.provision.console import say, step
@@ -223,8 +223,7 @@ def run(command: str, file: Path | None, options: dict) -> int:
         say(json.dumps(catalog.json_schema(), indent=2))
         return 0
     if command == "check":
-        say(f"{len(catalog.current(file).hypertables)} hypertables declared, no fault")
-        return 0
+        return check.main(file)
     if command == "plan":
         edition, is_offline = options.pop("edition"), options.pop("offline")
         if is_offline:
