@@ -134,7 +134,7 @@ class Aviary(Stack):
 
     def database(self) -> dict[str, bytes]:
         """Everything in it as SQL, roles included, and the statements that its own views show."""
-        done = self.compose("exec", "-T", "timescaledb", "pg_dumpall", "--inserts")
+        done = self.exec("timescaledb", "pg_dumpall", "--inserts")
         assert done.returncode == 0, done.stderr
         assert "argon2id" in done.stdout, "the users are in it"
         views = "select query from pg_stat_activity; select pg_current_logfile();"
@@ -146,7 +146,7 @@ class Aviary(Stack):
         }
 
     def redis(self) -> dict[str, bytes]:
-        done = self.compose("exec", "-T", "worker", "python", "-", stdin=DUMP_REDIS)
+        done = self.exec("worker", "python", "-", stdin=DUMP_REDIS)
         assert done.returncode == 0, done.stderr
         return {"Redis": done.stdout.encode()}
 

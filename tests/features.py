@@ -96,7 +96,7 @@ def mails(stack: Aviary) -> list[dict]:
     code = (
         "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9000/mail').read().decode())"
     )
-    done = stack.compose("exec", "-T", "platform", "python", "-c", code)
+    done = stack.exec("platform", "python", "-c", code)
     return json.loads(done.stdout) if done.returncode == 0 else []
 
 
@@ -294,11 +294,11 @@ def take_services_away(stack: Aviary, admin: httpx.Client) -> None:
 def refuse(stack: Aviary, admin: httpx.Client) -> None:
     """Let database and broker have another password than the services, for a moment."""
     ill = lambda: admin.get("/health/ready").status_code == 503  # noqa: E731
-    redis = ("exec", "-T", "redis", "sh", "-c")
+    redis = ("redis", "sh", "-c")
     with_password = "REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli "
-    done = stack.compose(*redis, with_password + "config set requirepass another")
+    done = stack.exec(*redis, with_password + "config set requirepass another")
     assert "OK" in done.stdout, done.stdout + done.stderr
-    done = stack.compose(*redis, "REDISCLI_AUTH=another redis-cli client kill type normal")
+    done = stack.exec(*redis, "REDISCLI_AUTH=another redis-cli client kill type normal")
     try:
         wait_until(ill, "the broker refuses")
     finally:

@@ -22,6 +22,7 @@ import httpx
 from testcontainers.compose import DockerCompose
 
 from scripts.host.compose import files
+from tests.psql import Psql
 
 ROOT = Path(__file__).resolve().parents[1]
 ADMIN_EMAIL = "admin@example.org"
@@ -77,6 +78,7 @@ class Stack(DockerCompose):
 
     def __init__(self, directory: Path, **settings: str) -> None:
         self.directory = directory
+        self._psql: Psql | None = None
         self.project = f"timestack-test-{uuid.uuid4().hex[:8]}"
         self.http_port, self.https_port = free_port(), free_port()
         self.database_port = settings.get("DB_PORT", "")
@@ -119,6 +121,8 @@ class Stack(DockerCompose):
         wait_until(self.all_healthy, "every service is healthy", deadline=120)
 
     def stop(self, down: bool = True) -> None:
+        if self._psql:
+            self._psql.close()
         super().stop(down)
 
     def all_healthy(self) -> bool:
@@ -177,18 +181,29 @@ class Stack(DockerCompose):
             check=False,
         )
 
+    def exec(
+        self, service: str, *command: str, stdin: str | None = None
+    ) -> subprocess.CompletedProcess:
+        """Run a command in a service's container; the caller judges its exit code.
+
+        By the engine alone: Compose would read the whole project each time.
+        """
+        return subprocess.run(
+            ["docker", "exec", "--interactive", f"{self.project}-{service}-1", *command],
+            input=stdin if stdin is not None else "",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def logs(self, *services: str) -> str:
         return self.compose("logs", "--no-color", "--tail", "60", *services).stdout
 
     def sql(self, statement: str) -> list[tuple[str, ...]]:
         """Rows of `statement`, each value as PostgreSQL writes it; run as the superuser."""
-        done = self.compose(
-            "exec", "-T", "timescaledb", "psql", "-X", "-A", "-t", "-F", "\t",
-            "-v", "ON_ERROR_STOP=1", "-d", "timestack",
-            stdin=statement,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
+        if self._psql is None or not self._psql.is_open:
+            self._psql = Psql(f"{self.project}-timescaledb-1", "timestack", "-F", "\t")
+        return [tuple(line.split("\t")) for line in self._psql.ask(statement).splitlines()]
 
     @property
     def url(self) -> str:

@@ -120,19 +120,19 @@ def test_the_search_finds_what_is_planted_in_the_database_redis_and_a_volume(
         " base = redis.Redis.from_url(S.load(needs=['redis_password']).redis_url(3));"
         " base.hset('planted', 'x', sys.argv[2]) if sys.argv[1] == 'put' else base.flushdb()"
     )
-    into_redis = ("exec", "-T", "worker", "python", "-c", code)
-    into_volume = ("exec", "-T", "pgadmin", "sh", "-c")
-    assert aviary.compose(*into_redis, "put", secret).returncode == 0
+    into_redis = ("worker", "python", "-c", code)
+    into_volume = ("pgadmin", "sh", "-c")
+    assert aviary.exec(*into_redis, "put", secret).returncode == 0
     file = "/var/lib/pgadmin/planted"
-    assert aviary.compose(*into_volume, f"echo '{secret}' > {file}").returncode == 0
+    assert aviary.exec(*into_volume, f"echo '{secret}' > {file}").returncode == 0
     try:
         assert search(aviary.database(), planted)
         assert search(aviary.redis(), planted)
         assert search(aviary.volume("pgadmin", "/var/lib/pgadmin"), planted)
     finally:
         aviary.sql("drop table planted")
-        aviary.compose(*into_redis, "forget", "")
-        aviary.compose(*into_volume, f"rm {file}")
+        aviary.exec(*into_redis, "forget", "")
+        aviary.exec(*into_volume, f"rm {file}")
 
 
 def test_the_search_finds_what_is_planted_in_an_answer(planted: dict[str, str]) -> None:

@@ -237,8 +237,8 @@ def test_the_database_and_the_broker_have_no_way_out(stack: Stack) -> None:
 
 
 def test_the_superuser_does_not_log_in_over_the_network(stack: Stack) -> None:
-    done = stack.compose(
-        "exec", "-T", "timescaledb", "psql", "-X",
+    done = stack.exec(
+        "timescaledb", "psql", "-X",
         "host=127.0.0.1 user=postgres dbname=postgres sslmode=require password=x", "-c", "select 1",
     )  # fmt: skip
     assert done.returncode != 0
@@ -246,8 +246,8 @@ def test_the_superuser_does_not_log_in_over_the_network(stack: Stack) -> None:
 
 
 def test_a_connection_without_tls_is_refused(stack: Stack) -> None:
-    done = stack.compose(
-        "exec", "-T", "timescaledb", "psql", "-X",
+    done = stack.exec(
+        "timescaledb", "psql", "-X",
         "host=127.0.0.1 user=timestack_app dbname=timestack sslmode=disable password=x",
         "-c", "select 1",
     )  # fmt: skip

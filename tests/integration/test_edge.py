@@ -122,7 +122,7 @@ def test_files_are_sent_as_the_build_compressed_them_and_kept_for_a_year(
 
 def test_the_proxys_collector_knows_at_what_size_the_kernel_kills(stack: Stack) -> None:
     read = "cat /proc/[0-9]*/environ | tr '\\0' '\\n'"
-    variables = stack.compose("exec", "-T", "traefik", "sh", "-c", read).stdout.split()
+    variables = stack.exec("traefik", "sh", "-c", read).stdout.split()
     limit = stack.inspect("traefik")["HostConfig"]["Memory"]
     assert f"GOMEMLIMIT={limit // 5 * 4}" in variables
 

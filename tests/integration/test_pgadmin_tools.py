@@ -28,7 +28,7 @@ def name(stack: Stack) -> Iterator[str]:
     """The name of a file that is not there yet, in the administrator's storage."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     yield name
-    stack.compose("exec", "-T", "pgadmin", "rm", "-f", f"{STORAGE}/{name}")
+    stack.exec("pgadmin", "rm", "-f", f"{STORAGE}/{name}")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def rows(stack: Stack) -> list[tuple[str, ...]]:
 
 
 def content(stack: Stack, name: str) -> str:
-    done = stack.compose("exec", "-T", "pgadmin", "cat", f"{STORAGE}/{name}")
+    done = stack.exec("pgadmin", "cat", f"{STORAGE}/{name}")
     assert done.returncode == 0, done.stderr
     return done.stdout
 

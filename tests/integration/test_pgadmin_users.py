@@ -130,9 +130,8 @@ def test_logging_out_of_pgadmin_shows_no_log_in_form(second: httpx.Client) -> No
 def test_another_container_is_refused_though_it_brings_name_and_secret(
     stack: Stack, proof: dict[str, str], path: str
 ) -> None:
-    done = stack.compose(
-        *("exec", "-T", "flower", "python", "-c", ASK, "pgadmin", path), stdin=json.dumps(proof)
-    )
+    ask = ("python", "-c", ASK, "pgadmin", path)
+    done = stack.exec("flower", *ask, stdin=json.dumps(proof))
     assert done.stdout.startswith("403 text/plain"), done.stdout + done.stderr
     assert "answers only the proxy" in done.stdout
 
@@ -143,10 +142,8 @@ def test_another_container_is_refused_though_it_brings_an_open_session(
     PgAdmin(stack.http)
     session = stack.http.cookies.get("pga4_session", path="/pgadmin")
     headers = {**proof, "Cookie": f"pga4_session={session}", "X-Forwarded-For": "127.0.0.1"}
-    done = stack.compose(
-        *("exec", "-T", "flower", "python", "-c", ASK, "pgadmin", "/pgadmin/browser/"),
-        stdin=json.dumps(headers),
-    )
+    ask = ("python", "-c", ASK, "pgadmin", "/pgadmin/browser/")
+    done = stack.exec("flower", *ask, stdin=json.dumps(headers))
     assert done.stdout.startswith("403 text/plain"), done.stdout + done.stderr
 
 
@@ -154,10 +151,8 @@ def test_pgadmin_s_own_container_gets_the_answer_of_its_health_check_and_no_more
     stack: Stack, proof: dict[str, str]
 ) -> None:
     for path, status in (("/pgadmin/misc/ping", "200"), ("/pgadmin/browser/", "403")):
-        done = stack.compose(
-            *("exec", "-T", "pgadmin", "python3", "-c", ASK, "127.0.0.1", path),
-            stdin=json.dumps(proof),
-        )
+        ask = ("python3", "-c", ASK, "127.0.0.1", path)
+        done = stack.exec("pgadmin", *ask, stdin=json.dumps(proof))
         assert done.stdout.startswith(status), done.stdout + done.stderr
 
 

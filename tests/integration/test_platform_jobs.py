@@ -116,7 +116,7 @@ def test_the_worker_takes_in_the_companies(stack: Stack) -> None:
 
 
 def test_the_web_is_not_told_the_token_of_the_platform(stack: Stack) -> None:
-    done = stack.compose("exec", "-T", "web", "ls", "/run/secrets")
+    done = stack.exec("web", "ls", "/run/secrets")
     assert done.returncode == 0, done.stderr
     assert "secret_key" in done.stdout.split()
     assert "platform_password" not in done.stdout.split()

@@ -32,7 +32,7 @@ def mails(stack: Stack) -> list[dict]:
     code = (
         "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9000/mail').read().decode())"
     )
-    done = stack.compose("exec", "-T", "platform", "python", "-c", code)
+    done = stack.exec("platform", "python", "-c", code)
     assert done.returncode == 0, done.stderr
     return httpx.Response(200, content=done.stdout).json()
 

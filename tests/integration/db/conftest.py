@@ -21,6 +21,7 @@ from scripts.provision import __main__ as cli
 from scripts.provision import apply as applying
 from scripts.provision import lock, migrate, roles
 from tests import editions
+from tests.psql import Psql
 from tests.stack import ROOT, free_port, make_secrets, wait_until
 from timestack import db
 from timestack.models import Base, Import
@@ -30,6 +31,8 @@ from timestack.shared.roles import FUNCTIONS, OWNER
 
 SCHEMA_FILE = ROOT / "services" / "timescaledb" / "schema" / "hypertables.yaml"
 PORT = 5432
+# Sessions of psql that stay open in a server.
+OPEN = 3
 MEASURES = """
 drop table if exists measures cascade;
 create table measures (
@@ -55,6 +58,7 @@ class Server:
         self.secrets = secrets
         self.edition = edition
         self.databases = 0
+        self._opened: dict[str, Psql] = {}
         self.container = (
             DockerContainer(editions.IMAGES[edition])
             .with_tmpfs_mount("/tmp")
@@ -81,6 +85,8 @@ class Server:
         return self
 
     def __exit__(self, *_) -> None:
+        for psql in self._opened.values():
+            psql.close()
         self.container.stop(force=True, delete_volume=True)
 
     @property
@@ -110,11 +116,14 @@ class Server:
 
     def sql(self, statement: str, database: str = "postgres") -> str:
         """What psql prints of a statement run by the superuser over the socket."""
-        done = self.run(
-            "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database, stdin=statement
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        psql = self._opened.pop(database, None)
+        if psql is None or not psql.is_open:
+            psql = Psql(self.id, database)
+        # The last one asked is the last one closed; a server has few connections.
+        self._opened[database] = psql
+        if len(self._opened) > OPEN:
+            self._opened.pop(next(iter(self._opened))).close()
+        return psql.ask(statement).strip()
 
 
 @dataclass
@@ -282,10 +291,12 @@ def make_database(server: Server) -> Iterator[Callable[[], Database]]:
             f"create database {database.name} owner {OWNER.name};"
             f" revoke all on database {database.name} from public"
         )
+        functions = ", ".join(FUNCTIONS)
         database.sql("create extension timescaledb")
-        database.sql(f"alter schema public owner to {OWNER.name}")
-        for function in FUNCTIONS:
-            database.sql(f"grant execute on function {function} to {OWNER.name} with grant option")
+        database.sql(
+            f"alter schema public owner to {OWNER.name};"
+            f" grant execute on function {functions} to {OWNER.name} with grant option"
+        )
         return database
 
     yield make

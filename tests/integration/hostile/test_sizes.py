@@ -81,11 +81,11 @@ def test_a_body_that_unpacks_to_much_is_never_unpacked(hostile: Stack) -> None:
 
 def memory(stack: Stack, service: str) -> int:
     """Bytes that a container holds, its caches apart."""
-    done = stack.compose("exec", "-T", service, "cat", "/sys/fs/cgroup/memory.stat")
+    done = stack.exec(service, "cat", "/sys/fs/cgroup/memory.stat")
     found = re.search(r"^(?:anon|total_rss) (\d+)", done.stdout, re.MULTILINE)
     if not found:
         ask = ["cat", "/sys/fs/cgroup/memory/memory.stat"]
-        done = stack.compose("exec", "-T", service, *ask)
+        done = stack.exec(service, *ask)
         found = re.search(r"^(?:anon|total_rss) (\d+)", done.stdout, re.MULTILINE)
     assert found, done.stderr
     return int(found[1])
