@@ -1,7 +1,7 @@
 # Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
 override HOST := @python3 -m scripts.host
 .DEFAULT_GOAL := help
-.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh load ingest secrets clean test test-quick lint sbom audit lock bench-load bench-query
+.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh load ingest secrets clean notify-test test test-quick lint sbom audit lock bench-load bench-query
 
 # What is typed as NAME=value reaches the scripts by the environment, letter for letter: neither
 # make nor a shell reads it, whatever characters the name of a file has.
@@ -27,6 +27,8 @@ user: ## make or change a user: make user EMAIL=a@example.org ROLE=editor ARGS=-
 	$(HOST) user
 rotate: ## a new secret in the running stack: make rotate SECRET=db_app_password
 	$(HOST) rotate
+notify-test: ## a test message by each way that notifications take
+	$(HOST) notify-test
 clean: ## delete containers and their data, after asking
 	$(HOST) clean
 

@@ -54,6 +54,12 @@ def rotate_secret(arguments: list[str]) -> int:
     return 0
 
 
+def notify_test(arguments: list[str]) -> int:
+    """Send a message by each channel from where notifications are sent; 1 when one fails."""
+    compose = database.running(ROOT)
+    return compose.run("exec", "-T", "worker", "python", "-m", "timestack.tasks.trial")
+
+
 def provision(arguments: list[str]) -> int:
     return database.provision(ROOT, [*arguments, *words("ARGS")])
 
@@ -101,6 +107,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "logs": logs,
     "secrets": secrets,
     "rotate": rotate_secret,
+    "notify-test": notify_test,
     "doctor": lambda arguments: doctor.examine(ROOT),
     "psql": lambda arguments: database.psql(ROOT, words("ARGS")),
     "provision": provision,

@@ -1,4 +1,4 @@
-"""The secrets that are only random text: made once, one file each, and kept.
+"""The secrets: random text made once, one file each, and kept; and what only the owner can write.
 
 Services read them as files under ``/run/secrets``. The directory is the owner's alone (0700) while
 the files are readable to all (0444), so that whichever user a container runs as can read the few
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from scripts.host.environment import barred, replace, shown
 from scripts.host.faults import Fault, Refused
+from timestack.shared.allowed import webhook
 from timestack.shared.roles import BY_SECRET
 
 RANDOM = (
@@ -31,6 +32,12 @@ RANDOM = (
     # To be replaced by the mail server's password.
     "smtp_password",
 )
+
+# What only the owner can write, with the check of it: made empty, which means that there is none.
+OWN = {
+    # Where notifications go, beside NOTIFY_EMAIL.
+    "notify_webhook": webhook,
+}
 
 BYTES = 32
 
@@ -63,6 +70,8 @@ def check(directory: Path, *, in_use: bool) -> list[Fault]:
         faults.append(Fault(where, what, f"close it: chmod 700 {where}"))
     for name in RANDOM:
         faults += _faults_of(directory / name, in_use=in_use)
+    for name in OWN:
+        faults += _faults_of_own(directory / name)
     return faults
 
 
@@ -74,9 +83,10 @@ def ensure(directory: Path) -> list[str]:
     made = []
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in RANDOM:
+        for name in (*RANDOM, *OWN):
             if not (directory / name).exists():
-                replace(directory / name, secrets.token_urlsafe(BYTES) + "\n", 0o444)
+                text = secrets.token_urlsafe(BYTES) + "\n" if name in RANDOM else ""
+                replace(directory / name, text, 0o444)
                 made.append(name)
     except OSError as error:
         where = shown(Path(error.filename or directory))
@@ -113,6 +123,20 @@ def _faults_of(path: Path, *, in_use: bool) -> list[Fault]:
         what = f"has {len(text)} characters, fewer than the {BYTES} that signing needs"
         return [Fault(where, what, f"write a longer one, or remove the file; {_RENEW}")]
     return []
+
+
+def _faults_of_own(path: Path) -> list[Fault]:
+    where = shown(path)
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+    except FileNotFoundError:
+        return []
+    except IsADirectoryError:
+        return [Fault(where, "a directory, not a file", f"remove it (rmdir {where}); {_RENEW}")]
+    except OSError as error:
+        return [_read_fault(where, error)]
+    wrong = OWN[path.name](text) if text else None
+    return [Fault(where, *wrong)] if wrong else []
 
 
 def _restore(what: str) -> str:

@@ -223,6 +223,7 @@ def test_each_service_mounts_only_the_secrets_it_needs(stack: Stack) -> None:
     assert holders("secret_key") == {"web"}
     assert holders("pgadmin_proxy_secret") == {"web", "pgadmin"}
     assert holders("flower_proxy_secret") == {"web", "flower"}
+    assert holders("notify_webhook") == {"worker", "worker-long"}
     assert holders("smtp_password") == {"worker", "worker-long"}
     assert holders("platform_password") == {"worker", "worker-long", "platform"}
     assert mounted["traefik"] == {"tls.pem", "tls_later.pem", "tls.key"}

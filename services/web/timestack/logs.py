@@ -21,10 +21,27 @@ from timestack.settings import OPTIONAL_SECRETS, Settings
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 HIDDEN = "***"
-# Drivers repeat these in their errors: the password of a URL or of a connection string.
-PASSWORDS = re.compile(r"""(://[^/\s:@]*:)[^/\s@]+(?=@)|(\bpassword=)(?:'[^']*'|"[^"]*"|[^\s&]+)""")
-# The link of a mail lets its holder in; the token is a part of its path.
-LINKS = re.compile(r"""(/recover/)[^/\s?"']+""")
+# What looks like a secret; a first group is what shows that, and stays.
+SECRETS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        # Drivers repeat these in their errors: the password of a URL or of a connection string.
+        r"""(://[^/\s:@]*:)[^/\s@]+(?=@)""",
+        r"""((?i:password|passwd|token|api[_-]?key|access[_-]?key)=|\bsecret=)"""
+        r"""(?:'[^']*'|"[^"]*"|[^\s&'"]+)""",
+        r"""((?i:password|passwd|token|secret|key)["']: ?["'])[^"']+""",
+        r"""((?i:\bbearer) +)[\w.~+/=-]{8,}""",
+        r"""((?i:\bauthorization: ?)\w+ +)\S+""",
+        # The link of a mail lets its holder in, and a webhook's address lets its holder write; the
+        # token is a part of the path.
+        r"""(/recover/|/hooks/|/api/webhooks/|//hooks\.slack\.com/)[^\s?"']+""",
+    )
+)
+# A text without any of these matches none of them, and this is found out faster.
+HINTS = ("://", "passw", "token", "key", "secret", "bearer", "authorization", "/recover/", "hooks/")
+# What is nothing but random has letters of both cases and digits: a name or a digest has not.
+LONG = re.compile(r"[\w-]{32,}")
+RANDOM = tuple(re.compile(pattern) for pattern in (r"\d", r"[a-z]", r"[A-Z]"))
 # The fields of a line that hold others' text.
 FREE = ("message", "path", "exception")
 # The logger of the lines that tell of a request: method, path, status, client, bytes, duration (s)
@@ -36,12 +53,35 @@ def configure(settings: Settings) -> None:
     """Send everything this process logs to standard output, at LOG_LEVEL; safe to repeat."""
     handler = logging.StreamHandler(sys.stdout)
     formatter = TextFormatter if settings.timestack_env == "development" else JsonFormatter
-    handler.setFormatter(formatter(_secrets(settings)))
+    handler.setFormatter(formatter(secrets_of(settings)))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
+    # They log whole addresses, and that of a webhook is a secret in itself.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _secrets(settings: Settings) -> list[str]:
+def masked(text: str) -> str:
+    """Return ``text`` without what looks like a secret, whosever it is."""
+    lower = text.lower()
+    for pattern in SECRETS if any(hint in lower for hint in HINTS) else ():
+        text = pattern.sub(rf"\g<1>{HIDDEN}", text)
+    return LONG.sub(lambda found: HIDDEN if _is_random(found[0]) else found[0], text)
+
+
+def _is_random(text: str) -> bool:
+    return all(pattern.search(text) for pattern in RANDOM)
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """Return ``text`` without these secrets, and what looks like another one."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return masked(text)
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Return the secrets that this process holds, as they are and as they are in a URL."""
     kept = (settings.database_password, *(getattr(settings, name) for name in OPTIONAL_SECRETS))
     values = [secret.get_secret_value() for secret in kept if secret]
     return [*values, *(quote(value, safe="") for value in values)]
@@ -80,11 +120,8 @@ class JsonFormatter(logging.Formatter):
         }
 
     def redact(self, text: str) -> str:
-        """Return ``text`` without our secrets, the password in a URL and the token of a link."""
-        for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
-        text = LINKS.sub(rf"\1{HIDDEN}", text)
-        return PASSWORDS.sub(lambda found: f"{found[1] or found[2]}{HIDDEN}", text)
+        """Return ``text`` without our secrets, and what looks like another one."""
+        return redacted(text, self._secrets)
 
 
 class TextFormatter(JsonFormatter):

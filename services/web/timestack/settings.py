@@ -42,6 +42,7 @@ OPTIONAL_SECRETS = (
     "flower_proxy_secret",
     "smtp_password",
     "platform_password",
+    "notify_webhook",
 )
 
 
@@ -83,6 +84,12 @@ def read_secret(path: Path) -> str:
 
 def _read_if_path(value: object) -> object:
     return read_secret(value) if isinstance(value, Path) else value
+
+
+def _read_if_filled(value: object) -> object:
+    """As ``_read_if_path``; an empty file, as `make up` makes it, is None."""
+    empty = isinstance(value, Path) and value.is_file() and not value.read_bytes().strip()
+    return None if empty else _read_if_path(value)
 
 
 def _long_enough(value: SecretStr) -> SecretStr:
@@ -136,6 +143,9 @@ class Settings(BaseSettings):
     smtp_user: str = ""
     smtp_password: Secret | None = None
     mail_from: str = "timestack@example.org"
+
+    notify_email: str = ""
+    notify_webhook: Annotated[SecretStr | None, BeforeValidator(_read_if_filled)] = None
 
     database_host: Host = "timescaledb"
     database_port: Port = 5432

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.host import certificates, credentials
-from scripts.host.credentials import RANDOM
+from scripts.host.credentials import OWN, RANDOM
 from scripts.host.faults import Fault
 from tests.unit.host.conftest import without_root
 
@@ -35,8 +35,8 @@ def only_fault(directory: Path, *, in_use: bool = False) -> Fault:
 
 
 def test_a_first_run_makes_every_secret(tmp_path):
-    assert credentials.ensure(tmp_path / "a" / "secrets") == list(RANDOM)
-    assert set(contents(tmp_path / "a" / "secrets")) == set(RANDOM)
+    assert credentials.ensure(tmp_path / "a" / "secrets") == [*RANDOM, *OWN]
+    assert set(contents(tmp_path / "a" / "secrets")) == {*RANDOM, *OWN}
 
 
 def test_a_complete_set_has_no_faults(made):
@@ -73,7 +73,7 @@ def test_an_interrupted_first_run_is_no_fault_and_is_completed(made):
     (made / ".secret_key.new").write_text("half")
     assert credentials.check(made, in_use=False) == []
     assert credentials.ensure(made) == ["redis_password", "secret_key"]
-    assert set(contents(made)) == set(RANDOM)
+    assert set(contents(made)) == {*RANDOM, *OWN}
     assert contents(made)["admin_password"] == kept["admin_password"]
 
 
@@ -173,3 +173,31 @@ def test_a_folder_of_somebody_else_is_one_fault_and_no_traceback(tmp_path: Path)
         faults = credentials.check(directory, in_use=True) + certificates.check(directory)
     assert len(faults) == 1
     assert "Permission denied" in faults[0].what
+
+
+def test_a_webhook_that_nobody_wrote_is_no_fault_even_in_a_stack_made_before_there_was_one(made):
+    assert contents(made)["notify_webhook"] == ""
+    (made / "notify_webhook").unlink()
+    assert credentials.check(made, in_use=True) == []
+    assert credentials.ensure(made) == ["notify_webhook"]
+
+
+@pytest.mark.parametrize(
+    "text", ["https://hooks.example.org/services/T0/B0/x\n", "http://chat:8065/hooks/abc?d=1"]
+)
+def test_a_webhook_of_ones_own_is_kept(made, text):
+    overwrite(made / "notify_webhook", text.encode())
+    assert credentials.check(made, in_use=True) == []
+    credentials.ensure(made)
+    assert contents(made)["notify_webhook"] == text
+
+
+@pytest.mark.parametrize(
+    "text", [b"hunter2", b"https://hunter2", b"ftp://a/hunter2", b"https://a/b\nhttps://a/hunter2", b"\xff/hunter2"]
+)
+def test_what_is_not_the_address_of_a_webhook_is_refused_and_not_repeated(made, text):
+    overwrite(made / "notify_webhook", text)
+    fault = only_fault(made)
+    assert fault.where.endswith("secrets/notify_webhook")
+    assert "address of a webhook" in fault.what
+    assert "hunter2" not in str(fault)

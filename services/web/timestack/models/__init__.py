@@ -6,6 +6,7 @@ from timestack.models.finance import Company, Finance
 from timestack.models.imports import Import
 from timestack.models.jobs import Job, PausedKind, Probe, ScheduleState
 from timestack.models.markets import DailyPrice, Ticker
+from timestack.models.notifications import HeldNotification
 from timestack.models.sensors import Reading, Sensor
 from timestack.models.usage import Usage
 from timestack.models.users import Login, Role, User
@@ -16,6 +17,7 @@ __all__ = [
     "DailyPrice",
     "FileJob",
     "Finance",
+    "HeldNotification",
     "Import",
     "Job",
     "Login",

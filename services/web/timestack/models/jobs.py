@@ -90,7 +90,10 @@ class PausedKind(Base):
 
 
 class ScheduleState(Base):
-    """A schedule: when its next job is due (UTC), and the last one that it made."""
+    """A schedule: when its next job is due (UTC), and the last one that it made.
+
+    ``warned_at`` is when people were last told that it is late.
+    """
 
     __tablename__ = "schedules"
 
@@ -101,6 +104,7 @@ class ScheduleState(Base):
     due_at: Mapped[datetime]
     last_at: Mapped[datetime | None]
     last_job: Mapped[uuid.UUID | None]
+    warned_at: Mapped[datetime | None]
 
 
 class Probe(Base):

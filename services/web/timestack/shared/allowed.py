@@ -194,6 +194,16 @@ def _is_zone(name: str) -> bool:
     return True
 
 
+def webhook(value: str) -> Problem:
+    """The content of a secret file; so neither the problem nor what to do repeats it."""
+    if re.fullmatch(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?/[!-~]+", value):
+        return None
+    return (
+        "does not hold the address of a webhook",
+        "write one such as https://hooks.slack.com/services/T0/B0/secret on one line, or empty it",
+    )
+
+
 def _mail_user(value: str) -> Problem:
     if re.fullmatch(r"[A-Za-z0-9@._%+=/-]{1,254}", value):
         return None
@@ -257,6 +267,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SMTP_TLS", _one_of("starttls", "implicit", "none")),
     Setting("SMTP_USER", _mail_user, needed=False),
     Setting("MAIL_FROM", _email),
+    Setting("NOTIFY_EMAIL", _email, needed=False),
     Setting("SECRETS_PATH", _path),
     Setting("TIMESTACK_ENV", _one_of("development", "production", "test")),
     Setting("COMPOSE_PROFILES", _one_of("dev", "test"), needed=False),

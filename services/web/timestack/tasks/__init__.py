@@ -6,8 +6,8 @@ in ``timestack.domains.jobs.schedules``.
 """
 
 from timestack.queue import app
-from timestack.tasks import lifecycle, mail, maintenance, platform, rollups
+from timestack.tasks import lifecycle, mail, maintenance, notify, platform, rollups, watch
 
 lifecycle.connect(app)
 
-__all__ = ["app", "mail", "maintenance", "platform", "rollups"]
+__all__ = ["app", "mail", "maintenance", "notify", "platform", "rollups", "watch"]

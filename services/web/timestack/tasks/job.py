@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from uuid import UUID
 
 from celery import Task
@@ -87,8 +88,9 @@ def _run(
         # With its connection gone the job is dead like its worker: the sweeper starts it again.
         if not (isinstance(error, DBAPIError) and error.connection_invalidated):
             again = not isinstance(error, steps.PermanentError)
+            after = error.after if isinstance(error, steps.LaterError) else timedelta(0)
             with db.session() as other:
-                steps.fail(other, id, _reason(error), again=again)
+                steps.fail(other, id, _reason(error), again=again, after=after)
         raise
     return result if finished else None
 
@@ -136,7 +138,7 @@ def _reason(error: Exception) -> str:
     """Return what the job's owner may read: the first line, without statement or traceback."""
     if isinstance(error, SoftTimeLimitExceeded):
         return "it took longer than its time limit"
-    if isinstance(error, steps.PermanentError):
+    if isinstance(error, steps.PermanentError | steps.LaterError):
         return str(error)
     cause = error.orig if isinstance(error, DBAPIError) else error
     first = str(cause).strip().partition("\n")[0]

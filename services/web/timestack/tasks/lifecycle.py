@@ -10,6 +10,7 @@ from celery import Celery, signals
 from timestack import cache, db, logs, queue
 from timestack.settings import Settings
 from timestack.tasks.liveness import WorkerHeartbeat
+from timestack.tasks.watch import ScheduleWatch
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 def connect(app: Celery) -> None:
     """Attach this module to the processes of ``app``."""
     app.steps["consumer"].add(WorkerHeartbeat)
+    app.steps["consumer"].add(ScheduleWatch)
     signals.setup_logging.connect(_logs)
     signals.worker_init.connect(_share_memory)
     signals.worker_process_init.connect(_database)

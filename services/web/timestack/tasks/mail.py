@@ -29,13 +29,18 @@ def send(recipient: str, subject: str, sealed: str) -> None:
     ``sealed`` is its text by ``timestack.domains.mail.seal``.
     """
     settings = Settings.load(needs=["redis_password"])
+    deliver(settings, recipient, subject, mail.unseal(sealed))
+
+
+def deliver(settings: Settings, recipient: str, subject: str, text: str) -> None:
+    """Hand a message in plain text to SMTP_HOST. Raises OSError and smtplib.SMTPException."""
     message = EmailMessage()
     message["From"] = settings.mail_from
     message["To"] = recipient
     message["Subject"] = subject
     message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(domain=settings.mail_from.rpartition("@")[2])
-    message.set_content(mail.unseal(sealed))
+    message.set_content(text)
     with _server(settings) as server:
         if settings.smtp_tls == "starttls":
             server.starttls(context=ssl.create_default_context())

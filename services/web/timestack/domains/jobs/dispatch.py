@@ -1,5 +1,7 @@
 """What is due is sent, and what crashes left behind is repaired: beat does both, again and again.
 
+What a request asks for is sent at once, by ``submit``.
+
 A message is only a hint: one too many finds its job taken and does nothing, and one that was lost
 is sent again.
 """
@@ -7,15 +9,16 @@ is sent again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from timestack import db, queue
-from timestack.domains.jobs import steps
+from timestack.domains.jobs import requests, steps
 from timestack.domains.jobs.kinds import KINDS
 from timestack.models.jobs import Job
 
@@ -27,6 +30,24 @@ LOST_AFTER = timedelta(minutes=1)
 GRACE = timedelta(seconds=30)
 # How many messages are sent in one go.
 BATCH = 500
+
+
+def submit(kind: str, params: Mapping[str, Any] | None = None, **request) -> Job:
+    """Accept a job, commit, send its message and return its row; ``request`` is as in Request.
+
+    Repeating a call with the same ``id`` returns the job that the first call made; so does, for a
+    kind of which jobs are unique, a call with equal parameters. Without a broker the message is
+    sent later.
+
+    Raises UnknownKindError, ParamsError, TooLargeError, and ConflictError when ``id`` is of another
+    request or ``waits_for`` of no job.
+    """
+    asked = requests.Request(**request)
+    with db.session() as session:
+        made, job = requests.write(session, kind, params or {}, asked, sending=True)
+    if made and job.sent_at:
+        send(job)
+    return job
 
 
 def send(job: Job) -> bool:

@@ -42,6 +42,42 @@ class UsageParams(Params):
     days: Annotated[int, Field(strict=True, ge=1, le=180)] | None = None
 
 
+# What can be told, and how a summary counts it.
+EVENTS = {
+    "failure": "failed jobs",
+    "manifest": "changes of the manifest",
+    "schedule": "missed schedules",
+}
+LONGEST_SUBJECT, LONGEST_TEXT = 200, 1000
+Channel = Literal["webhook", "email"]
+
+
+class Message(Params):
+    """What a person is told, in plain text; ``path`` is where to look, below this site's root."""
+
+    subject: Annotated[str, Field(min_length=1, max_length=LONGEST_SUBJECT)]
+    text: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
+    path: Annotated[str, StringConstraints(pattern=r"^(/[!-~]*)?$", max_length=200)] = ""
+
+
+class Notification(Message):
+    """A message about one of EVENTS, to every channel."""
+
+    event: Literal[tuple(EVENTS)]
+
+
+class Delivery(Message):
+    """A message on its way by one channel."""
+
+    channel: Channel
+
+
+class SummaryParams(Params):
+    """The channel by which some messages were not sent."""
+
+    channel: Channel
+
+
 @dataclass(frozen=True)
 class Kind:
     """The rules of one kind.
@@ -97,6 +133,23 @@ _KINDS = (
         "Show that jobs are run: wait some seconds and write one row",
         ProbeParams,
         exclusive=False,
+    ),
+    Kind("notify.send", "Tell people what happened", Notification, exclusive=False),
+    Kind(
+        "notify.deliver",
+        "Send a message by webhook or e-mail",
+        Delivery,
+        exclusive=False,
+        time_limit=timedelta(minutes=1),
+        max_attempts=5,
+        backoff=timedelta(seconds=10),
+    ),
+    Kind(
+        "notify.summary",
+        "Tell people how much was held back",
+        SummaryParams,
+        exclusive=False,
+        unique=UNFINISHED,
     ),
 )
 KINDS = {kind.name: kind for kind in _KINDS}

@@ -1,4 +1,4 @@
-"""A job is accepted: its parameters are checked, its row is written, its message sent."""
+"""A job is accepted: its parameters are checked and its row is written."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from timestack import db
-from timestack.domains.jobs import dispatch, kinds
+from timestack.domains.jobs import kinds
 from timestack.models.jobs import USUAL_PRIORITY, Job
 from timestack.validation import sentences
 
@@ -66,36 +65,21 @@ def id_of_key(user: str, key: str) -> UUID:
     return uuid5(KEYS, f"{user}\n{key}")
 
 
-def submit(kind: str, params: Mapping[str, Any] | None = None, **request) -> Job:
-    """Accept a job, commit, send its message and return its row; ``request`` is as in Request.
-
-    Repeating a call with the same ``id`` returns the job that the first call made; so does, for a
-    kind of which jobs are unique, a call with equal parameters. Without a broker the message is
-    sent later.
-
-    Raises UnknownKindError, ParamsError, TooLargeError, and ConflictError when ``id`` is of another
-    request or ``waits_for`` of no job.
-    """
-    asked = Request(**request)
-    with db.session() as session:
-        made, job = _write(session, kind, params or {}, asked, sending=True)
-    if made and job.sent_at:
-        dispatch.send(job)
-    return job
-
-
 def add(session: Session, kind: str, params: Mapping[str, Any] | None = None, **request) -> Job:
     """Accept a job within the caller's transaction, which decides whether there is one.
 
-    Beat sends the message within a second or so after the commit. Otherwise as ``submit``.
+    Beat sends the message within a second or so after the commit. ``request`` is as in Request.
+
+    Raises as ``dispatch.submit`` does.
     """
-    _, job = _write(session, kind, params or {}, Request(**request), sending=False)
+    _, job = write(session, kind, params or {}, Request(**request), sending=False)
     return job
 
 
-def _write(
+def write(
     session: Session, name: str, params: Mapping[str, Any], asked: Request, *, sending: bool
 ) -> tuple[bool, Job]:
+    """Return whether a row was written, and the row; ``sending`` when its message follows."""
     kind = kinds.find(name)
     checked = _check(kind, params)
     if asked.waits_for and session.get(Job, asked.waits_for) is None:

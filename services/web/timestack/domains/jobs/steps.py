@@ -14,7 +14,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
 from timestack import db
+from timestack.domains.jobs import notices
 from timestack.domains.jobs.kinds import KINDS, OPEN
+from timestack.logs import masked
 from timestack.models.jobs import Job, PausedKind
 
 LONGEST_BACKOFF = timedelta(hours=1)
@@ -24,6 +26,14 @@ LONGEST_REASON = 2000
 
 class PermanentError(Exception):
     """The job cannot succeed by being tried again; str() says what to do."""
+
+
+class LaterError(Exception):
+    """The job may succeed, but not before a time ``after`` now; str() says why."""
+
+    def __init__(self, why: str, after: timedelta):
+        self.after = after
+        super().__init__(why)
 
 
 class CancelledError(Exception):
@@ -136,19 +146,27 @@ def succeed(session: Session, id: UUID, result: dict | None) -> bool:
     )
 
 
-def fail(session: Session, id: UUID, reason: str, *, again: bool = True) -> bool:
+def fail(
+    session: Session,
+    id: UUID,
+    reason: str,
+    *,
+    again: bool = True,
+    after: timedelta = timedelta(0),
+) -> bool:
     """End a running job's attempt with a sentence that says why it failed.
 
-    It is queued once more where it may be tried ``again`` and has an attempt left, and failed for
-    good otherwise. Returns False when it was not running.
+    It is queued once more where it may be tried ``again`` and has an attempt left, not before a
+    time ``after`` now; otherwise it has failed for good, which is told. Returns False when it was
+    not running.
     """
     job = session.get(Job, id, populate_existing=True, with_for_update=True)
     if job is None or job.state != "running":
         return False
-    reason = reason[:LONGEST_REASON]
+    reason = masked(reason)[:LONGEST_REASON]
     errors = _errors(job.attempts, reason)
     if again and job.attempts < job.max_attempts and job.cancel_requested_at is None:
-        wait = backoff(job.kind, job.attempts)
+        wait = max(backoff(job.kind, job.attempts), min(after, LONGEST_BACKOFF))
         return _step(
             session,
             id,
@@ -161,6 +179,8 @@ def fail(session: Session, id: UUID, reason: str, *, again: bool = True) -> bool
             sent_at=None,
             run_at=func.now() + wait,
         )
+    if job.cancel_requested_at is None:
+        notices.failed(session, job, reason)
     return _step(
         session,
         id,
@@ -185,8 +205,8 @@ def cancelled(session: Session, id: UUID, message: str) -> bool:
 
 
 def give_up(session: Session, id: UUID, message: str) -> bool:
-    """Fail a job, for good, that no worker is at."""
-    return _step(
+    """Fail a job, for good, that no worker is at, and tell so."""
+    given_up = _step(
         session,
         id,
         ("queued", "running"),
@@ -195,6 +215,9 @@ def give_up(session: Session, id: UUID, message: str) -> bool:
         errors=_errors(Job.attempts, message),
         **_end(),
     )
+    if given_up:
+        notices.failed(session, session.get_one(Job, id, populate_existing=True), message)
+    return given_up
 
 
 def requeue(session: Session, id: UUID, message: str) -> bool:
