@@ -16,6 +16,8 @@ and the package nothing of it. Its one setting is PLATFORM_PASSWORD_FILE (defaul
 ``POST /api/manifest/publish``      control: make the next version
 ``GET``, ``POST /api/faults``       control: see ``faults``
 ``GET /api/companies``              companies with yearly finances, as they are loaded
+``POST /hooks/<token>``             a webhook as Slack has them: keeps ``{"text"}``
+``GET``, ``DELETE /hooks``          the last 1000 texts, newest last; forget them
 ``GET /mail``, ``DELETE /mail``     the last 100 messages, newest last; forget them
 =================================== ============================================================
 

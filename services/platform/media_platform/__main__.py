@@ -12,7 +12,7 @@ from threading import Event, Thread
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from media_platform import logs, mail
+from media_platform import hooks, logs, mail
 from media_platform.app import create_app
 
 PASSWORD_FILE = "/run/secrets/platform_password"  # noqa: S105 - a path
@@ -30,6 +30,8 @@ class Requests(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log method, path and status of a request."""
         path = getattr(self, "path", "-").partition("?")[0]
+        if path.startswith(hooks.PREFIX):
+            path = f"{hooks.PREFIX}***"
         if path != "/health":
             logger.info("%s %s %s", self.command, path, code)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from flask import Flask, Response, abort, jsonify
 from werkzeug.exceptions import HTTPException
 
-from media_platform import companies, faults, login, mail, manifest, usage
+from media_platform import companies, faults, hooks, login, mail, manifest, usage
 from media_platform.accounts import ACCOUNTS, Tokens, asking
 
 LONGEST_QUESTION = 64 * 1024
@@ -21,8 +23,9 @@ def create_app(password: str) -> Flask:
         "faults": faults.Faults(),
         "versions": manifest.Versions(),
         "mailbox": mail.Mailbox(),
+        "hooks": deque(maxlen=hooks.KEPT),
     }
-    for part in (login, usage, manifest, companies, mail, faults):
+    for part in (login, usage, manifest, companies, mail, hooks, faults):
         app.register_blueprint(part.blueprint)
     app.add_url_rule("/health", view_func=health)
     app.add_url_rule("/api/accounts", view_func=accounts)

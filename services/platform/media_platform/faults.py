@@ -2,7 +2,7 @@
 
 ``POST /api/faults`` with ``{"manifest": "500"}`` changes what it names and leaves the rest; null
 repairs. Endpoints: ``manifest`` (the version), ``document`` (the download), ``accounts``,
-``usage``, ``companies``. Instead of a kind, an object limits the fault:
+``usage``, ``companies``, ``hooks``. Instead of a kind, an object limits the fault:
 
 =============== ================================================================================
 ``kind``        one of those below
@@ -44,7 +44,7 @@ from urllib.parse import quote, urlsplit
 from flask import Blueprint, Response, abort, current_app, jsonify, make_response, request
 from flask.typing import ResponseReturnValue
 
-ENDPOINTS = ("manifest", "document", "accounts", "usage", "companies")
+ENDPOINTS = ("manifest", "document", "accounts", "usage", "companies", "hooks")
 PATIENCE = 60
 LIMITS = {"after": 10_000, "times": 10_000, "seconds": PATIENCE}
 BLOCK = b"a" * 65536
