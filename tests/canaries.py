@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import httpx
 
-from scripts.host.credentials import RANDOM
-from tests.stack import Stack, docker
+from scripts.host.credentials import OWN, RANDOM
+from tests.stack import ADMIN_EMAIL, Stack, docker
 
 # What a URL or a shell would stumble over, had somebody forgotten to quote.
 TAIL = "/@:%2B+"
@@ -92,8 +92,12 @@ class Aviary(Stack):
         for name, secret in self.canaries.items():
             (folder / name).write_text(f"{secret}\n")
             (folder / name).chmod(0o444)
-        self.canaries |= {name: canary(name) for name in TYPED}
-        super().__init__(directory, SEED="no", REGISTRATION="yes")
+        self.canaries |= {name: canary(name) for name in (*TYPED, *OWN)}
+        # The simulated platform takes whatever token is in the address.
+        address = f"http://platform:9000/hooks/{self.canaries['notify_webhook']}"
+        (folder / "notify_webhook").write_text(f"{address}\n")
+        (folder / "notify_webhook").chmod(0o444)
+        super().__init__(directory, SEED="no", REGISTRATION="yes", NOTIFY_EMAIL=ADMIN_EMAIL)
 
     def client(self) -> httpx.Client:
         client = super().client()

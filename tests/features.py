@@ -25,6 +25,7 @@ def use(stack: Aviary) -> None:
     """Run them all, and add the secrets made on the way to the canaries of `stack`."""
     admin = use_users(stack)
     link = use_mail(stack, admin)
+    use_notifications(stack)
     use_pages_and_api(admin)
     use_pgadmin(admin)
     use_flower(stack, admin)
@@ -136,6 +137,20 @@ def use_mail(stack: Aviary, admin: httpx.Client) -> str:
     link = recover(1)
     assert stack.client().get(link, headers=HTML).status_code == 200
     return link
+
+
+def use_notifications(stack: Aviary) -> None:
+    """Send one by each channel; then by a webhook that refuses it, and by one that fails."""
+    trial = ("exec", "-T", "worker", "python", "-m", "timestack.tasks.trial")
+    for fault, code in ((None, 0), ("401", 1), ("500", 1), (None, 0)):
+        order = (
+            "import urllib.request as u; u.urlopen(u.Request('http://127.0.0.1:9000/api/faults',"
+            f" {json.dumps({'hooks': fault})!r}.encode(), {{'Content-Type': 'application/json'}}))"
+        )
+        done = stack.compose("exec", "-T", "platform", "python", "-c", order)
+        assert done.returncode == 0, done.stderr
+        done = stack.compose(*trial)
+        assert done.returncode == code, done.stdout + done.stderr
 
 
 def waiting(admin: httpx.Client) -> bool:

@@ -193,7 +193,14 @@ def test_a_webhook_of_ones_own_is_kept(made, text):
 
 
 @pytest.mark.parametrize(
-    "text", [b"hunter2", b"https://hunter2", b"ftp://a/hunter2", b"https://a/b\nhttps://a/hunter2", b"\xff/hunter2"]
+    "text",
+    [
+        b"hunter2",
+        b"https://hunter2",
+        b"ftp://a/hunter2",
+        b"https://a/b\nhttps://a/hunter2",
+        b"\xff/hunter2",
+    ],
 )
 def test_what_is_not_the_address_of_a_webhook_is_refused_and_not_repeated(made, text):
     overwrite(made / "notify_webhook", text)

@@ -121,3 +121,36 @@ def test_the_token_of_a_mailed_link_is_in_no_line(
     first, second = map(json.loads, written.splitlines())
     assert first["message"] == f"Exception on /timestack/recover/{logs.HIDDEN} [POST]"
     assert second["path"] == f"/recover/{logs.HIDDEN}"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://:pass@redis:6379", "redis://:***@redis:6379"),
+        ("REDIS_PASSWORD=hunter2 and more", "REDIS_PASSWORD=*** and more"),
+        ("?access_token=hunter2&page=2", "?access_token=***&page=2"),
+        ('{"db_password": "hunter2", "n": 1}', '{"db_password": "***", "n": 1}'),
+        ("Authorization: Basic dTpodW50ZXIy", "Authorization: Basic ***"),
+        ("a header Bearer hunter2.hunter2", "a header Bearer ***"),
+        ("https://hooks.slack.com/services/T0/B0/x", "https://hooks.slack.com/***"),
+        ("https://chat.example.org/hooks/x failed", "https://chat.example.org/hooks/*** failed"),
+        ("https://example.org/api/webhooks/1/x/slack", "https://example.org/api/webhooks/***"),
+        ("is Qm3vX8kPz1LwT6yRb9NcJ5hGsDfA2eUo-_", "is ***"),
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(text: str, shown: str) -> None:
+    assert logs.masked(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "make rotate SECRET=db_app_password",
+        "the platform's token is missing: write it to platform_password under SECRETS_PATH",
+        "job 0b9d3b1c-53f8-4a7e-9d39-6b0f5a1e2c3d, sha256 " + "0a" * 32,
+        "/app/timestack/domains/notifications/webhook.py, line 12, in _post",
+        "the answer of https://media.example.org:9000/api/usage is 503",
+    ],
+)
+def test_what_a_reader_needs_is_not_masked(text: str) -> None:
+    assert logs.masked(text) == text

@@ -60,13 +60,13 @@ def _post(settings: Settings, subject: str, text: str) -> None:
     url = settings.notify_webhook.get_secret_value()
     if settings.production and not url.startswith("https://"):
         raise PermanentError(
-            "in production the webhook's address begins with https://, since it is a secret:"
+            "webhook: in production its address begins with https://, since it is a secret:"
             f" {channels.MISSING['webhook']}"
         )
     try:
         webhook.post(url, f"{subject}\n{text}")
     except webhook.WebhookError as error:
-        why = f"the webhook: {error}"
+        why = f"webhook: {error}"
         if not error.passing:
             raise PermanentError(f"{why}; {channels.MISSING['webhook']}") from None
         raise LaterError(why, timedelta(seconds=error.retry_after or 0)) from None
@@ -77,9 +77,11 @@ def _mail(settings: Settings, subject: str, text: str) -> None:
         mail.deliver(settings, settings.notify_email, subject, text)
     except smtplib.SMTPResponseException as error:
         # Not what it says, which may repeat what it was sent.
-        why = f"the mail server: the answer is {error.smtp_code}"
+        why = f"e-mail: the server's answer is {error.smtp_code}"
         raise LaterError(why, timedelta(0)) from None
     except smtplib.SMTPException as error:
-        raise LaterError(f"the mail server: {type(error).__name__}", timedelta(0)) from None
+        raise LaterError(
+            f"e-mail: sending failed with {type(error).__name__}", timedelta(0)
+        ) from None
     except OSError as error:
-        raise LaterError(f"the mail server: no connection: {error}", timedelta(0)) from None
+        raise LaterError(f"e-mail: no connection: {error}", timedelta(0)) from None

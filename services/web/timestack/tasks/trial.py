@@ -43,7 +43,7 @@ def main() -> int:
             continue
         fault = outcome(sent[channel])
         failed |= fault is not None
-        print(f"{title}: {fault or 'sent'}")
+        print(f"{title}: {fault.removeprefix(f'{title}: ') if fault else 'sent'}")
     return int(failed)
 
 

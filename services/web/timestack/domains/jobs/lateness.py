@@ -1,7 +1,7 @@
 """Schedules whose jobs should have run by now and have not: people are told, once for each time.
 
-A worker looks, and not beat, whose death is one of the two causes; the other is a queue whose worker
-is dead or busy. Attempts that failed are told of by themselves.
+A worker looks, and not beat, whose death is one of the two causes; the other is a queue whose
+worker is dead or busy. Attempts that failed are told of by themselves.
 """
 
 from __future__ import annotations

@@ -72,8 +72,9 @@ def summarise(session: Session, channel: str) -> int:
     text = "\n".join(_line(event, subjects) for event, subjects in events.items())
     more = "1 more notification" if total == 1 else f"{total} more notifications"
     subject = f"{more} since {since:%H:%M} UTC"
-    text = f"Held back, since there were more than {MOST} within {WINDOW.seconds // 60} min:\n{text}"
-    _deliver(session, channel, subject=subject, text=text[: kinds.LONGEST_TEXT], path="/dash/jobs")
+    why = f"Held back, since there were more than {MOST} within {WINDOW.seconds // 60} min:"
+    text = f"{why}\n{text}"[: kinds.LONGEST_TEXT]
+    _deliver(session, channel, subject=subject, text=text, path="/dash/jobs")
     return total
 
 

@@ -44,11 +44,11 @@ def post(url: str, text: str) -> None:
     except httpx.ConnectError as error:
         # Nothing had been sent, so the text can only be the system's or the TLS library's.
         raise WebhookError(f"no connection: {error}", passing=True) from None
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError, ExceptionGroup):
+        # anyio raises a group for a port that is not valid.
+        raise WebhookError("its address is not one") from None
     except (httpx.HTTPError, OSError) as error:
         raise WebhookError(f"asking failed with {type(error).__name__}", passing=True) from None
-    # anyio raises a group for a port that is not valid.
-    except (httpx.InvalidURL, ValueError, ExceptionGroup):
-        raise WebhookError("its address is not one") from None
     if not 200 <= status < 300:
         passing = status in PASSING
         raise WebhookError(f"the answer is {status}", passing=passing, retry_after=retry_after)
