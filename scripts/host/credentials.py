@@ -85,8 +85,9 @@ def ensure(directory: Path) -> list[str]:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in (*RANDOM, *OWN):
             if not (directory / name).exists():
-                text = secrets.token_urlsafe(BYTES) + "\n" if name in RANDOM else ""
-                replace(directory / name, text, 0o444)
+                own = name in OWN
+                text = "" if own else secrets.token_urlsafe(BYTES) + "\n"
+                replace(directory / name, text, 0o644 if own else 0o444)
                 made.append(name)
     except OSError as error:
         where = shown(Path(error.filename or directory))

@@ -17,7 +17,7 @@ import pytest
 from celery import Celery
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from tests.integration.db.conftest import SCHEMA_FILE, Broker, Database
@@ -215,6 +215,8 @@ def finish(id: UUID, ending: str = "succeed") -> None:
             steps.succeed(session, id, None)
         else:
             steps.fail(session, id, "it broke", again=False)
+            # That people are told is another test's matter.
+            session.execute(delete(Job).where(Job.kind == "notify.send"))
 
 
 def test_the_most_urgent_is_sent_first_and_what_is_not_due_is_not(environment) -> None:

@@ -149,6 +149,15 @@ def test_a_secret_that_is_not_needed_may_be_absent(tmp_path: Path) -> None:
     assert Settings.load(needs=["redis_password"]).secret_key is None
 
 
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_the_empty_file_of_a_webhook_means_that_there_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "notify_webhook").write_text(text)
+    assert Settings.load(needs=ALL).notify_webhook is None
+    (tmp_path / "notify_webhook").write_text("https://chat.example.org/hooks/x\n")
+    found = Settings.load(needs=ALL).notify_webhook
+    assert found.get_secret_value() == "https://chat.example.org/hooks/x"
+
+
 def test_a_password_in_a_variable_is_not_read(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("REDIS_PASSWORD", "from the environment")
     environment.setenv("DATABASE_PASSWORD", "from the environment")
