@@ -177,3 +177,17 @@ def test_without_a_password_it_does_not_start(
     assert done.returncode == 1
     assert f"{file} {message}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_webhook_keeps_texts_and_shows_and_logs_no_token(
+    platform: Platform, client: httpx.Client
+) -> None:
+    assert client.post("/hooks/T0/B0/a-token", json={"text": "Hello"}).text == "ok"
+    assert client.post("/hooks/another-token", json={"text": "again"}).status_code == 200
+    for wrong in ({}, {"text": 1}, []):
+        assert client.post("/hooks/a-token", json=wrong).status_code == 400
+    assert client.get("/hooks").json() == ["Hello", "again"]
+    assert client.delete("/hooks").status_code == 204
+    assert client.get("/hooks").json() == []
+    wait_until(lambda: "POST /hooks/*** 400" in platform.log.read_text(), "it is logged")
+    assert "-token" not in platform.log.read_text()

@@ -77,11 +77,8 @@ def _mail(settings: Settings, subject: str, text: str) -> None:
         mail.deliver(settings, settings.notify_email, subject, text)
     except smtplib.SMTPResponseException as error:
         # Not what it says, which may repeat what it was sent.
-        why = f"e-mail: the server's answer is {error.smtp_code}"
-        raise LaterError(why, timedelta(0)) from None
+        raise LaterError(f"e-mail: the server's answer is {error.smtp_code}") from None
     except smtplib.SMTPException as error:
-        raise LaterError(
-            f"e-mail: sending failed with {type(error).__name__}", timedelta(0)
-        ) from None
+        raise LaterError(f"e-mail: sending failed with {type(error).__name__}") from None
     except OSError as error:
-        raise LaterError(f"e-mail: no connection: {error}", timedelta(0)) from None
+        raise LaterError(f"e-mail: no connection: {error}") from None

@@ -29,9 +29,9 @@ class PermanentError(Exception):
 
 
 class LaterError(Exception):
-    """The job may succeed, but not before a time ``after`` now; str() says why."""
+    """The job may succeed when it is tried again, after a time at the earliest; str() says why."""
 
-    def __init__(self, why: str, after: timedelta):
+    def __init__(self, why: str, after: timedelta = timedelta(0)):
         self.after = after
         super().__init__(why)
 
