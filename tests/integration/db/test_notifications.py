@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -309,6 +310,19 @@ def test_of_many_failures_some_are_told_and_one_summary_counts_the_others(stack:
     assert stack.database.sql("select count(*) from held_notifications") == "0"
     fail()
     wait_until(lambda: len(stack.hooks()) == rate.MOST + 2, "the next one is told by itself again")
+
+
+def test_however_many_workers_share_messages_out_no_more_than_these_go(stack: Stack) -> None:
+    message = kinds.Notification(event="failure", subject="it failed")
+
+    def share_out(_: int) -> bool:
+        with db.session() as session:
+            return rate.pass_on(session, "webhook", message)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(share_out, range(24))) == rate.MOST
+    assert stack.database.sql("select count(*) from held_notifications") == "18"
+    assert stack.database.sql("select count(*) from jobs where kind = 'notify.summary'") == "1"
 
 
 # Secrets
