@@ -152,11 +152,17 @@ def stack(installation: Stack) -> Iterator[Stack]:
     wait_until(installation.at_rest, "nothing is on its way", deadline=30)
 
 
-def fail(reason: str = "it broke", kind: str = "jobs.probe", *, again: bool = False) -> UUID:
+def fail(
+    reason: str = "it broke",
+    kind: str = "jobs.probe",
+    *,
+    again: bool = False,
+    submitted_by: str = "",
+) -> UUID:
     """A job that has failed, as a worker would have it."""
     # Nobody else may claim it: a message that was lost, for all that the worker knows.
     with db.session() as session:
-        job = jobs.add(session, kind)
+        job = jobs.add(session, kind, submitted_by=submitted_by)
         job.sent_at = job.created_at
     with db.session() as session:
         assert steps.claim(session, job.id)
@@ -202,6 +208,19 @@ def test_attempts_that_are_left_and_cancelled_jobs_are_not_told_of(stack: Stack)
     with db.session() as session:
         steps.fail(session, runs.id, "it broke while it was cancelled")
     assert stack.database.sql("select count(*) from jobs where kind ~ '^notify'") == "0"
+
+
+def test_what_the_clock_starts_and_fails_each_time_is_told_once_an_hour(stack: Stack) -> None:
+    told = "select count(*) from jobs where kind = 'notify.send'"
+    for _ in range(3):
+        fail(submitted_by=schedules.BY)
+    assert stack.database.sql(told) == "1"
+    fail(kind="usage.ingest", submitted_by=schedules.BY)
+    fail(submitted_by=EMAIL)
+    assert stack.database.sql(told) == "3"
+    stack.database.sql("update jobs set created_at = created_at - interval '61 minutes'")
+    fail(submitted_by=schedules.BY)
+    assert stack.database.sql(told) == "4"
 
 
 def test_a_worker_that_died_too_often_is_told_of(stack: Stack) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from timestack.domains import notifications
 from timestack.domains.jobs.kinds import Params, UsageParams
 from timestack.domains.jobs.steps import PermanentError
 from timestack.domains.platform import ingest, manifest
@@ -42,7 +43,17 @@ def last_ended_day(now: datetime) -> date:
 @job("manifest.refresh")
 def refresh_manifest(session: Session, progress: Progress, params: Params) -> dict:
     """Bring the manifest to the platform's version; the one before is kept."""
-    return manifest.refresh(_settings().platform_url, progress)
+    found = manifest.refresh(_settings().platform_url, progress)
+    # The first one changes nothing that anybody knew.
+    if found["changed"] and found["previous"]:
+        notifications.add(
+            session,
+            "manifest",
+            f"the manifest is at version {found['version']}",
+            f"It has {found['titles']} titles; before it was version {found['previous']}.",
+            path="/",
+        )
+    return found
 
 
 @job("companies.fetch")

@@ -6,16 +6,22 @@ comes of it is in ``timestack.domains.notifications``.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from timestack.domains.jobs import requests
 from timestack.domains.jobs.kinds import LONGEST_SUBJECT, LONGEST_TEXT
+from timestack.domains.jobs.schedules import BY as CLOCK
 from timestack.logs import masked
 from timestack.models.jobs import Job
 
 BY = "notifications"
 # The kinds that tell: what fails of them is not told in turn.
 OWN = "notify."
+# What fails each five minutes is not told each five minutes.
+AGAIN_AFTER = timedelta(hours=1)
 # How much of a reason is told; all of it is in the job's row.
 LONGEST_REASON = 500
 
@@ -36,18 +42,28 @@ def add(session: Session, event: str, subject: str, text: str = "", path: str = 
 
 
 def failed(session: Session, job: Job, reason: str) -> None:
-    """Tell people that a job has failed for good."""
-    if job.kind.startswith(OWN):
+    """Tell people that a job has failed for good; of a schedule's jobs, once an hour."""
+    subject = f"{job.kind} failed"
+    if job.kind.startswith(OWN) or (job.submitted_by == CLOCK and _was_told(session, subject)):
         return
     times = "once" if job.attempts == 1 else f"{job.attempts} times"
     first = _cut(reason.strip().partition("\n")[0], LONGEST_REASON)
     add(
         session,
         "failure",
-        f"{job.kind} failed",
+        subject,
         f"Job {job.id} was tried {times} and is given up: {first}",
         f"/dash/jobs?job={job.id}",
     )
+
+
+def _was_told(session: Session, subject: str) -> bool:
+    told = select(Job.id).where(
+        Job.kind == "notify.send",
+        Job.created_at > func.now() - AGAIN_AFTER,
+        Job.params["subject"].astext == subject,
+    )
+    return session.scalar(select(told.exists()))
 
 
 def _plain(text: str) -> str:
