@@ -108,6 +108,7 @@ def installation(
             "REDIS_HOST": "localhost",
             "REDIS_PORT": str(broker.port),
             "SCHEMA_FILE": str(SCHEMA_FILE),
+            "PLATFORM_URL": platform.url,
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(platform.smtp_port),
             "SMTP_TLS": "none",
@@ -242,6 +243,25 @@ def test_anything_else_is_told_in_the_transaction_in_which_it_happens(stack: Sta
     assert text == "[data.example.org] the manifest is at version 2\n312 &lt;titles&gt;"
     (mail,) = wait_until(stack.mails, "and by mail")
     assert mail["text"].strip() == "312 <titles>"
+
+
+def test_a_new_version_of_the_manifest_is_told_and_the_first_one_is_not(stack: Stack) -> None:
+    def refresh() -> None:
+        with db.session() as session:
+            id = jobs.add(session, "manifest.refresh").id
+        ended = f"select state from jobs where id = '{id}' and finished_at is not null"
+        wait_until(lambda: stack.database.sql(ended) == "succeeded", "it is refreshed")
+
+    refresh()
+    assert stack.database.sql("select count(*) from jobs where kind = 'notify.send'") == "0"
+    with stack.platform.client() as client:
+        version = client.post("/api/manifest/publish").json()["version"]
+    refresh()
+    (text,) = wait_until(stack.hooks, "it is told")
+    assert text.startswith(f"[data.example.org] the manifest is at version {version}\n")
+    refresh()
+    wait_until(stack.at_rest, "that is all")
+    assert len(stack.hooks()) == 1
 
 
 def test_without_a_channel_nothing_is_sent_and_nothing_fails(
