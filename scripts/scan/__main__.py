@@ -171,17 +171,13 @@ def asked(given: argparse.Namespace) -> known.Filter:
     try:
         return WHAT[given.what](**options)
     except ValidationError as error:
-        raise Refused(
-            *(
-                f"--{str(each['loc'][0]).replace('_', '-')}: "
-                + (
-                    "not a filter of " + given.what
-                    if each["type"] == "extra_forbidden"
-                    else each["msg"]
-                )
-                for each in error.errors()
-            )
-        ) from None
+        raise Refused(*(_refusal(each, given.what) for each in error.errors())) from None
+
+
+def _refusal(error: dict, what: str) -> str:
+    option = f"--{str(error['loc'][0]).replace('_', '-')}"
+    unknown = error["type"] == "extra_forbidden"
+    return f"{option}: {f'not a filter of {what}' if unknown else error['msg']}"
 
 
 def report(what: str, path: str, sentence: str) -> None:

@@ -43,7 +43,8 @@ def engine(provisioned: Database) -> Iterator[None]:
 @pytest.fixture
 def database(provisioned: Database, engine: None) -> Database:
     """The database with no file in it."""
-    provisioned.sql(f"truncate {TABLES}")
+    # Faster than truncate, which begins new files.
+    provisioned.sql("".join(f"delete from {table};" for table in TABLES.split(", ")))
     return provisioned
 
 
@@ -121,13 +122,13 @@ def test_files_are_registered_and_their_results_are_rows(
         "select host, path, run_directory, name, type, size, state, owner, site, run_tag, user_tag,"
         " time_to_live from tracked_files order by path"
     ).splitlines() == [
-        f"a|{folder}/run-1/{name}|{folder}/run-1|{name}|{type}|{(folder / 'run-1' / name).stat().st_size}"
-        "|parsed|qa|lab|nightly|ann|10000 days"
+        f"a|{folder}/run-1/{name}|{folder}/run-1|{name}|{type}"
+        f"|{(folder / 'run-1' / name).stat().st_size}|parsed|qa|lab|nightly|ann|10000 days"
         for name, type in (("log.jsonl", "reportlog"), ("t.tap", "tap"), ("unit.xml", "junit"))
     ]
     assert database.sql(
-        "select time, host, suite, run, run_tag, passed, failed, errors, skipped, seconds, pass_rate"
-        " from test_runs where suite <> 't' order by suite"
+        "select time, host, suite, run, run_tag, passed, failed, errors, skipped, seconds,"
+        " pass_rate from test_runs where suite <> 't' order by suite"
     ).splitlines() == [
         "2026-03-01 09:00:00+00|a|log|run-1|nightly|1|0|0|0|2|100",
         "2026-03-01 12:00:00+00|a|unit|run-1|nightly|1|1|0|1|1.5|50",
@@ -138,8 +139,8 @@ def test_files_are_registered_and_their_results_are_rows(
     ).splitlines() == ["1|m.one|passed|0.5|", "2|m.two|failed|1|no", "3|m.three|skipped||"]
     assert (
         database.sql(
-            "select kind, owner, site, host, run_tag, user_tag, time_to_live, priority, state, count(*)"
-            " from file_jobs group by 1, 2, 3, 4, 5, 6, 7, 8, 9"
+            "select kind, owner, site, host, run_tag, user_tag, time_to_live, priority, state,"
+            " count(*) from file_jobs group by 1, 2, 3, 4, 5, 6, 7, 8, 9"
         )
         == "statistics|qa|lab|a|nightly|ann|10000 days|7|waiting|3"
     )
@@ -305,9 +306,11 @@ def test_what_is_past_its_time_to_live_is_not_taken_in_and_is_forgotten(
     assert scan() == 0
     assert scan(more="  time_to_live: 1 day\n") == 0
     assert "2 files: 1 changed, 1 expired" in capsys.readouterr().out
-    database.sql("update tracked_files set time_to_live = '1 day'")
-    database.sql("update file_jobs set time_to_live = '1 hour', queued_at = now() - interval '2 h'"
-                 " where file_id = (select id from tracked_files where name = 'old.xml')")  # fmt: skip
+    database.sql(
+        "update tracked_files set time_to_live = '1 day';"
+        "update file_jobs set time_to_live = '1 hour', queued_at = now() - interval '2 hours'"
+        " where file_id = (select id from tracked_files where name = 'old.xml')"
+    )
     assert queue.drain() == {"done": 1, "failed": 0, "expired": 1, "forgotten": 1}
     assert states(database) == {"young.xml": "parsed"}
     assert database.sql("select distinct suite, run from test_runs") == "unit|run-2"
