@@ -33,7 +33,8 @@ class Page(Protocol):
 class ChartPage:
     """Charts of one thing, which the reader chooses; the address says which, and what range.
 
-    Below the charts are ``tables`` of the same thing. ``empty`` is shown while there is nothing to choose.
+    Below the charts are ``tables`` of the same thing. ``empty`` is shown while there is nothing to
+    choose.
     """
 
     path: str
@@ -70,7 +71,7 @@ class ChartPage:
             # Charts of one line read it once.
             lines = {each.line: each.line(session, offers[chosen]) for each in self.charts}
             cards = [each.card(lines[each.line], asked, width) for each in self.charts]
-            cards += [each.card(session, offers[chosen]) for each in self.tables]
+            tables = [each.card(session, offers[chosen]) for each in self.tables]
         head = [
             html.H1(self.title, className="h3 mb-0"),
             html.P("All times are UTC.", className="text-body-secondary mb-0"),
@@ -80,6 +81,7 @@ class ChartPage:
                 html.Div(head, className="ts-page-head"),
                 self.choice.card(offers, chosen),
                 *cards,
+                html.Div(tables, className="ts-tables") if tables else None,
                 dcc.Store(id=f"{self.path}-address"),
                 dcc.Store(id=f"{self.path}-parameters", data=self._parameters),
             ],

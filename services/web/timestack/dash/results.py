@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from functools import partial
+
 from dash import html
 from sqlalchemy.orm import Session
 
@@ -11,11 +15,14 @@ from timestack.dash.page import ChartPage
 from timestack.dash.table import Cell, Table
 from timestack.dash.timechart import Line, TimeChart, hypertable_line
 from timestack.domains.results import statistics, summary
+from timestack.domains.results.rate import pass_rate
 from timestack.models.results import Result, Run, Statistic
 
 LATEST, MOST = 15, 10
 # Characters of a failure's message.
 LONGEST_WHY = 160
+# Where a name has parts: `tests.unit.test_a`, `a.py::test_b[c]`.
+PART = re.compile(r"(?<=[./])|(?=::|_|\[)")
 SOON = (
     "Nothing yet. What follows from a scan is worked out every quarter of an hour;"
     " then reload this page."
@@ -44,7 +51,7 @@ def offers(session: Session) -> dict[Suite, Suite]:
 def line(session: Session, chosen: Suite) -> Line:
     """The pass rate of a suite's runs."""
     host, suite = chosen
-    return hypertable_line(
+    whole = hypertable_line(
         session,
         "test_runs",
         {"host": host, "suite": suite},
@@ -53,6 +60,7 @@ def line(session: Session, chosen: Suite) -> Line:
         unit="%",
         value="pass_rate",
     )
+    return replace(whole, read=partial(pass_rate, session, host, suite))
 
 
 def runs(session: Session, chosen: Suite) -> list[list[Cell]]:
@@ -113,7 +121,10 @@ def _share(test: Statistic) -> str:
 
 
 def _name(text: str) -> html.Span:
-    return html.Span(text, className="ts-long")
+    """A name that may be broken before each of its parts."""
+    parts = PART.split(text)
+    broken = [each for part in parts for each in (html.Wbr(), part)]
+    return html.Span(broken[1:], className="ts-long")
 
 
 def _seconds(value: float | None) -> str:
@@ -149,6 +160,7 @@ PAGE = ChartPage(
             runs,
             nothing="No run yet.",
             numbers=(3, 4, 5),
+            wide=True,
         ),
         Table(
             "results-failing",
@@ -156,6 +168,7 @@ PAGE = ChartPage(
             ["Test", "Why"],
             failing,
             nothing="None: every test of the latest run passed or was skipped.",
+            wide=True,
         ),
         Table(
             "results-slowest",

@@ -22,7 +22,8 @@ class Table:
     """Rows read for what the reader chose; without any, the sentence ``nothing`` is shown.
 
     ``rows(session, chosen)`` returns a cell for each of ``columns``. Those of ``numbers``, counted
-    from 0, are set to the right. No other part of the application has the name.
+    from 0, are set to the right. Two that are not ``wide`` are side by side where there is room. No
+    other part of the application has the name.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Table:
     nothing: str
     note: str = ""
     numbers: Sequence[int] = ()
+    wide: bool = False
 
     def id(self, part: str) -> str:
         """The id of one of its components."""
@@ -45,10 +47,9 @@ class Table:
         return html.Section(
             [
                 html.Div(head, className="ts-table-head"),
-                html.Div(id=self.id("alert")),
                 html.Div(self._body(session, chosen), id=self.id("body")),
             ],
-            className="ts-card",
+            className="ts-card ts-wide" if self.wide else "ts-card",
             **{"aria-labelledby": self.id("title")},
         )
 

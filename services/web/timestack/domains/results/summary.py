@@ -1,4 +1,4 @@
-"""What a reader wants to know of a suite: its latest runs, and its failing, slow and flaky tests."""
+"""What a reader wants to know of a suite: its latest runs, its failing, slow and flaky tests."""
 
 from __future__ import annotations
 
