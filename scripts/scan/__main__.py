@@ -26,7 +26,7 @@ from timestack.models.files import FileJob, TrackedFile
 from timestack.settings import Settings, SettingsError, database_url
 from timestack.shared.roles import SCANNER
 
-EXAMPLE = "postgresql://timestack_scanner@db.example.org/timestack?sslrootcert=ca.pem"
+EXAMPLE = "postgresql://timestack_scanner:PASSWORD@db.example.org/timestack?sslrootcert=ca.pem"
 # Seconds for one statement.
 STATEMENT_TIMEOUT = 60.0
 WHAT: dict[str, type[known.Filter]] = {"files": known.Files, "jobs": known.FileJobs}
@@ -157,7 +157,7 @@ def settings(given: argparse.Namespace) -> Settings:
         return target.at(given.database_url, "--database-url", given.password_file)
     url = database_url()
     if url is None:
-        raise Refused(f"no database: set DATABASE_URL or --database-url, such as {EXAMPLE}")
+        raise Refused(f"no database: set DATABASE_URL, such as {EXAMPLE}")
     return target.at(url, "DATABASE_URL", given.password_file)
 
 

@@ -453,7 +453,7 @@ def test_on_a_host_that_has_a_database_url_and_nothing_else(
         (right.replace(password, "wrong-password"), 1, "password authentication failed"),
         (right.replace(f":{database.server.port}/", ":1/"), 1, "Connection refused"),
         ("nonsense:wrong-password", 2, "DATABASE_URL is not a URL"),
-        ("", 2, "no database: set DATABASE_URL or --database-url"),
+        ("", 2, "no database: set DATABASE_URL, such as"),
     ):
         done = run(address, *command)
         assert done.returncode == code, done.stderr

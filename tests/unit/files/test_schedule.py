@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.stack import ROOT
 from timestack.domains.files import schedule
 from timestack.domains.files.schedule import ScheduleError, Source
 
@@ -50,6 +52,16 @@ def test_a_source_has_what_it_says_else_what_the_whole_schedule_says() -> None:
     assert (second.owner, second.site, second.host) == ("bench", "lab", "node-7")
     assert second.time_to_live == timedelta(days=90)
     assert (second.max_size, second.timezone) == (5_000_000, "Europe/Berlin")
+
+
+def test_the_schedule_in_the_documentation_is_one() -> None:
+    guide = (ROOT / "docs" / "test-results.md").read_text()
+    [text] = re.findall(r"```yaml\n(.+?)```", guide, re.DOTALL)
+    first, second = schedule.parse(text, "test-results.md", "here")
+    assert first.host == "runner-1"
+    # The defaults that it names.
+    assert f"default: {', '.join(Source(directory='/').files)}" in text
+    assert Source(directory="/").max_size == second.max_size
 
 
 @pytest.mark.parametrize(

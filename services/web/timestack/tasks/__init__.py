@@ -6,8 +6,8 @@ in ``timestack.domains.jobs.schedules``.
 """
 
 from timestack.queue import app
-from timestack.tasks import lifecycle, mail, maintenance, platform, rollups
+from timestack.tasks import files, lifecycle, mail, maintenance, platform, rollups
 
 lifecycle.connect(app)
 
-__all__ = ["app", "mail", "maintenance", "platform", "rollups"]
+__all__ = ["app", "files", "mail", "maintenance", "platform", "rollups"]
