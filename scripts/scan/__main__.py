@@ -222,4 +222,6 @@ def _add_production(parser: argparse.ArgumentParser, default: object) -> None:
 
 
 if __name__ == "__main__":
+    # A terminal without some character shows its code instead.
+    sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main())

@@ -406,6 +406,7 @@ def test_files_and_jobs_are_listed_and_deleted_by_a_filter(
         (["delete", "files", "--production"], "nothing says which rows to delete"),
         (["delete", "jobs", "--type", "tap"], "--type: not a filter of jobs"),
         (["list", "files", "--state", "done"], "--state: Input should be 'found', 'parsed'"),
+        (["list", "files", "--owner", "\udcff"], "--owner: Input should be a valid string"),
         (["list", "files", "--owner", ""], "--owner: String should have at least 1 character"),
         (["list", "files", "--limit", "0"], "--limit must be 1 or more"),
         ([], "--schedule-file is missing"),
@@ -424,39 +425,52 @@ def test_a_bad_command_is_refused_with_what_to_do_and_shows_no_password(
     assert "secret" not in told
 
 
-def test_on_a_host_that_has_a_database_url_and_nothing_else(
-    database: Database, folder: Path, tmp_path: Path
+def test_a_database_that_does_not_answer_is_named_without_its_password(
+    database: Database, scan, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
-    write(folder, two=FAILURE)
-    schedule = tmp_path / "schedule.yaml"
-    schedule.write_text(f"owner: qa\nsite: lab\nsources: [{{directory: {folder}}}]\n")
-
-    def run(address: str, *options: str) -> subprocess.CompletedProcess[str]:
-        paths = f"{ROOT}:{ROOT / 'services' / 'web'}"
-        return subprocess.run(
-            [sys.executable, "-m", "scripts.scan", *options],
-            env={"DATABASE_URL": address, "PYTHONPATH": paths},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    command = ["--production", "--schedule-file", "schedule.yaml"]
-    done = run(url(database), *command)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "1 file: 1 new; 3 tests read, 1 failed"
-    assert database.sql("select count(*) from test_results") == "3"
     right = url(database)
     password = right.split(":")[2].split("@")[0]
     for address, code, said in (
         (right.replace(password, "wrong-password"), 1, "password authentication failed"),
         (right.replace(f":{database.server.port}/", ":1/"), 1, "Connection refused"),
         ("nonsense:wrong-password", 2, "DATABASE_URL is not a URL"),
+        (f"{right}&connect_timeout=1", 2, "DATABASE_URL has an unknown option connect_timeout"),
         ("", 2, "no database: set DATABASE_URL, such as"),
     ):
-        done = run(address, *command)
-        assert done.returncode == code, done.stderr
-        assert said in done.stderr
-        assert "Traceback" not in done.stderr
-        assert "wrong-password" not in done.stderr
+        monkeypatch.setenv("DATABASE_URL", address)
+        try:
+            assert scan() == code
+        finally:
+            db.init(database.settings(SCANNER.short), statement_timeout=60)
+        told = capsys.readouterr().err
+        assert said in told
+        assert "wrong-password" not in told
+        assert password not in told
+
+
+def test_on_a_host_that_has_a_database_url_and_nothing_else(
+    database: Database, folder: Path, tmp_path: Path
+) -> None:
+    write(folder, "run-1/Prüfung ✓.xml", two=FAILURE)
+    schedule = tmp_path / "schedule.yaml"
+    schedule.write_text(f"owner: qa\nsite: lab\nsources: [{{directory: {folder}}}]\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.scan", "--production", "--schedule-file", schedule.name],
+        env={
+            "DATABASE_URL": url(database),
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'services' / 'web'}",
+            # Of a terminal that knows neither an umlaut nor a tick.
+            "PYTHONIOENCODING": "ascii",
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        rf"new      {folder}/run-1/Pr\xfcfung \u2713.xml: junit, 3 tests, 1 failed",
+        "1 file: 1 new; 3 tests read, 1 failed",
+    ]
+    assert states(database) == {"Prüfung ✓.xml": "parsed"}
+    assert database.sql("select count(*) from test_results") == "3"

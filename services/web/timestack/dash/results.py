@@ -13,9 +13,9 @@ from timestack.dash import states
 from timestack.dash.choice import Choice, DropDown
 from timestack.dash.page import ChartPage
 from timestack.dash.table import Cell, Table
-from timestack.dash.timechart import Line, TimeChart, hypertable_line
+from timestack.dash.timechart import DailyChart, Line, TimeChart, hypertable_line
 from timestack.domains.results import statistics, summary
-from timestack.domains.results.rate import pass_rate
+from timestack.domains.results.trend import trend
 from timestack.models.results import Result, Run, Statistic
 
 LATEST, MOST = 15, 10
@@ -48,19 +48,14 @@ def offers(session: Session) -> dict[Suite, Suite]:
     return {each: each for each in summary.suites(session)}
 
 
-def line(session: Session, chosen: Suite) -> Line:
-    """The pass rate of a suite's runs."""
-    host, suite = chosen
-    whole = hypertable_line(
-        session,
-        "test_runs",
-        {"host": host, "suite": suite},
-        title=f"{suite} on {host}",
-        quantity="Pass rate",
-        unit="%",
-        value="pass_rate",
-    )
-    return replace(whole, read=partial(pass_rate, session, host, suite))
+def pass_rate(session: Session, chosen: Suite) -> Line:
+    """How much of each of a suite's runs passed."""
+    return _line(session, chosen, "pass_rate", "Pass rate", "%")
+
+
+def duration(session: Session, chosen: Suite) -> Line:
+    """How long the tests of each of a suite's runs took."""
+    return _line(session, chosen, "seconds", "Duration", "s")
 
 
 def runs(session: Session, chosen: Suite) -> list[list[Cell]]:
@@ -89,6 +84,20 @@ def flakiest(session: Session, chosen: Suite) -> list[list[Cell]]:
         [_name(each.name), f"{each.flips:,}", _share(each)]
         for each in summary.flakiest(session, *chosen, limit=MOST)
     ]
+
+
+def _line(session: Session, chosen: Suite, value: str, quantity: str, unit: str) -> Line:
+    host, suite = chosen
+    whole = hypertable_line(
+        session,
+        "test_runs",
+        {"host": host, "suite": suite},
+        title=f"{suite} on {host}",
+        quantity=quantity,
+        unit=unit,
+        value=value,
+    )
+    return replace(whole, read=partial(trend, session, host, suite, value))
 
 
 def _run(run: Run) -> list[Cell]:
@@ -151,7 +160,10 @@ PAGE = ChartPage(
         ],
         offers,
     ),
-    charts=[TimeChart("results-rate", line, label="Pass rate of the runs")],
+    charts=[
+        TimeChart("results-rate", pass_rate, label="Pass rate of the runs"),
+        DailyChart("results-duration", duration, label="How long they took, day by day"),
+    ],
     tables=[
         Table(
             "results-runs",

@@ -15,14 +15,22 @@ def escaped(name: bytes) -> str:
     >>> escaped(b"a\nb \xff\\")
     'a\\nb \\xff\\\\'
     """
-    text = name.decode("utf-8", "surrogateescape")
-    return "".join(each if _is_plain(each) else _escape(each) for each in text)
+    return "".join(each if _is_plain(each) else _escape(each) for each in as_text(name))
 
 
 def original(text: str) -> bytes:
     """Return the name that ``escaped`` wrote as ``text``."""
-    plain = ESCAPE.sub(lambda found: _unescape(found[0]), text)
-    return plain.encode("utf-8", "surrogateescape")
+    return as_bytes(ESCAPE.sub(lambda found: _unescape(found[0]), text))
+
+
+def as_bytes(text: str) -> bytes:
+    """Return a path as it is on the disk, in whatever locale this runs."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def as_text(raw: bytes) -> str:
+    """Return a path as text that ``as_bytes`` turns back."""
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def _is_plain(char: str) -> bool:
@@ -30,12 +38,11 @@ def _is_plain(char: str) -> bool:
 
 
 def _escape(char: str) -> str:
-    raw = char.encode("utf-8", "surrogateescape")
-    return SHORT.get(char) or "".join(f"\\x{byte:02x}" for byte in raw)
+    return SHORT.get(char) or "".join(f"\\x{byte:02x}" for byte in as_bytes(char))
 
 
 def _unescape(escape: str) -> str:
     if len(escape) < 4:
         return LONG.get(escape, escape)
     # The bytes of one character come together when all are encoded.
-    return bytes([int(escape[2:], 16)]).decode("utf-8", "surrogateescape")
+    return as_text(bytes([int(escape[2:], 16)]))

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from timestack import db
 from timestack.domains.files import queue
-from timestack.domains.files.names import escaped, original
+from timestack.domains.files.names import as_bytes, as_text, escaped, original
 from timestack.domains.files.schedule import Source
 from timestack.domains.results import store
 from timestack.domains.results.outcome import (
@@ -77,7 +77,7 @@ class Found:
 
     @property
     def type(self) -> str:
-        return self.source.type_of(os.fsdecode(os.path.basename(self.raw)))
+        return self.source.type_of(as_text(os.path.basename(self.raw)))
 
     def row(self) -> dict:
         """What is registered of it before it is read."""
@@ -145,17 +145,17 @@ def walk(source: Source, wrong: list[tuple[str, str]]) -> Iterator[Found]:
 
     What cannot be looked at is added to ``wrong``: its path, and why.
     """
-    top = os.fsencode(source.directory)
+    top = as_bytes(source.directory)
 
     def note(error: OSError) -> None:
-        wrong.append((escaped(os.fsencode(error.filename)), error.strerror))
+        wrong.append((escaped(error.filename), error.strerror))
 
     for folder, folders, names in os.walk(top, onerror=note):
         folders.sort()
         for name in sorted(names):
             raw = os.path.join(folder, name)
             parts = os.path.relpath(raw, top).split(b"/")
-            if not source.wants([os.fsdecode(part) for part in parts]):
+            if not source.wants([as_text(part) for part in parts]):
                 continue
             if len(escaped(raw).encode()) > LONGEST_PATH:
                 wrong.append((escaped(raw), f"its path is longer than {LONGEST_PATH:,} bytes"))
@@ -288,7 +288,7 @@ def _upsert(session: Session, found: Found, reading: Reading) -> TrackedFile:
 
 
 def _place(found: Found, reading: Reading, id: int) -> store.Place:
-    stem = os.path.splitext(os.fsdecode(os.path.basename(found.raw)))[0]
+    stem = os.path.splitext(as_text(os.path.basename(found.raw)))[0]
     return store.Place(
         file_id=id,
         host=found.source.host,
@@ -303,7 +303,7 @@ def _miss(
     source: Source, found: set[str], report: Report, counts: Counter[str], production: bool
 ) -> None:
     """Note the files that are not in a source's folder any more; their results stay."""
-    prefix = escaped(os.fsencode(source.directory)).rstrip("/") + "/"
+    prefix = escaped(as_bytes(source.directory)).rstrip("/") + "/"
     with db.session() as session:
         known = session.scalars(
             select(TrackedFile.path).where(
