@@ -11,7 +11,7 @@ from xml.sax.saxutils import quoteattr
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy.orm import Session
 
 from tests.browser.conftest import browser, watched
@@ -126,6 +126,10 @@ def write(path: Path, number: int, chance: random.Random) -> None:
     )
 
 
+def shows(part: Locator, text: str) -> None:
+    expect(part).to_contain_text(text, timeout=DEADLINE)
+
+
 def drawn(page: Page) -> None:
     page.wait_for_function(f"() => {GRAPH}?.data?.length > 0", timeout=DEADLINE)
 
@@ -135,7 +139,7 @@ def drawn(page: Page) -> None:
 
 def test_without_results_the_page_says_how_they_come(page: Page, screenshots: Path) -> None:
     page.goto("/dash/results")
-    expect(page.get_by_role("heading", name="No data yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No data yet")).to_be_visible(timeout=DEADLINE)
     expect(page.get_by_text("python -m scripts.scan --production")).to_be_visible()
     page.screenshot(path=screenshots / "results-empty.png", full_page=True)
 
@@ -149,20 +153,20 @@ def test_the_bar_leads_to_runs_pass_rate_and_the_tests_that_need_care(
     page.locator("#results-suite").click()
     page.get_by_role("option", name="unit", exact=True).click()
     page.wait_for_url(re.compile(r"host=runner-1&suite=unit"))
-    expect(page.locator("#results-rate-title")).to_have_text("unit on runner-1 %")
+    shows(page.locator("#results-rate-title"), "unit on runner-1 %")
+    shows(page.locator("#results-duration-title"), "unit on runner-1 s")
     rows = page.locator("#results-runs-body tbody tr")
-    expect(rows).to_have_count(15)
-    expect(rows.first).to_contain_text("31 Mar 2026 04:00")
-    expect(rows.first).to_contain_text("nightly-480")
+    expect(rows).to_have_count(15, timeout=DEADLINE)
+    shows(rows.first, "31 Mar 2026 04:00")
+    shows(rows.first, "nightly-480")
     failing = page.locator("#results-failing-body tbody tr")
-    expect(failing.filter(has_text=TESTS[3])).to_contain_text("assert 302 == 200")
-    expect(page.locator("#results-slowest-body tbody tr").first).to_contain_text(SLOW)
-    expect(page.locator("#results-flakiest-body tbody tr").first).to_contain_text(FLAKY)
+    shows(failing.filter(has_text=TESTS[3]), "assert 302 == 200")
+    shows(page.locator("#results-slowest-body tbody tr").first, SLOW)
+    shows(page.locator("#results-flakiest-body tbody tr").first, FLAKY)
     page.get_by_text("7 d", exact=True).click()
     page.wait_for_url(re.compile("range=7d"))
-    expect(page.locator("#results-rate-caption")).to_have_text(
-        "8 daily readings, 24 Mar 2026 04:00 to 31 Mar 2026 04:00 UTC"
-    )
+    caption = "8 daily readings, 24 Mar 2026 04:00 to 31 Mar 2026 04:00 UTC"
+    shows(page.locator("#results-rate-caption"), caption)
 
 
 def test_a_link_restores_the_suite_and_another_suite_changes_every_part(
@@ -170,12 +174,12 @@ def test_a_link_restores_the_suite_and_another_suite_changes_every_part(
 ) -> None:
     page.goto("/dash/results?host=runner-1&suite=speed")
     drawn(page)
-    expect(page.locator("#results-runs-body tbody tr")).to_have_count(1)
-    expect(page.locator("#results-slowest-body tbody tr")).to_have_text(["fast enough900 ms900 ms"])
-    expect(page.locator("#results-failing-body")).to_contain_text("None: every test")
-    expect(page.locator("#results-flakiest-body")).to_contain_text("None: no test")
+    expect(page.locator("#results-runs-body tbody tr")).to_have_count(1, timeout=DEADLINE)
+    shows(page.locator("#results-slowest-body tbody tr"), "fast enough900 ms900 ms")
+    shows(page.locator("#results-failing-body"), "None: every test")
+    shows(page.locator("#results-flakiest-body"), "None: no test")
     page.goto("/dash/results?host=runner-1&suite=none")
-    expect(page.get_by_role("alert")).to_contain_text("asks for host “runner-1”, suite “none”")
+    shows(page.get_by_role("alert"), "asks for host “runner-1”, suite “none”")
 
 
 @pytest.mark.parametrize("width", [390, 1440])
