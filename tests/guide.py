@@ -80,8 +80,8 @@ def follow(folder: Path, database: Database) -> Copy:
     for file, indent, text in WHOLE.findall(GUIDE):
         (copy.folder / file).write_text(textwrap.dedent(indent + text.removeprefix(indent)))
     package = "services/web/timestack"
-    copy.edit(f"{package}/models/__init__.py", "from timestack.models.sensors",
-              line("from timestack.models.power") + "\nfrom timestack.models.sensors")  # fmt: skip
+    copy.edit(f"{package}/models/__init__.py", "from timestack.models.results",
+              line("from timestack.models.power") + "\nfrom timestack.models.results")  # fmt: skip
     copy.edit(f"{package}/models/__init__.py", '    "Probe",', '    "Power",\n    "Probe",')
     entry = textwrap.dedent(re.search(r"```yaml\n(.+?)\n   ```", GUIDE, re.DOTALL)[1])
     copy.edit(SCHEMA, "hypertables:\n  readings:",
@@ -101,7 +101,7 @@ def follow(folder: Path, database: Database) -> Copy:
     copy.edit(tasks, "platform, rollups\n", "platform, power, rollups\n")
     copy.edit(tasks, '"platform", ', '"platform", "power", ')
     copy.edit(f"{package}/domains/jobs/kinds.py", "_KINDS = (\n",
-              f"_KINDS = (\n    {line('Kind(')}\n")  # fmt: skip
+              f"_KINDS = (\n    {line('Kind(')},\n")  # fmt: skip
     copy.edit(f"{package}/shared/roles.py", "    BACKUP,\n)",
               f"    BACKUP,\n    {line('Role(')}\n)")  # fmt: skip
     compose = "compose/compose.yaml"
