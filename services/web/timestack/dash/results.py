@@ -104,11 +104,11 @@ def _run(run: Run) -> list[Cell]:
     bad = run.failed + run.errors
     ran = run.passed + bad
     rate = "all skipped" if run.pass_rate is None else f"{_floor(run.pass_rate)} %"
-    kind = "warn" if run.pass_rate is None else "bad" if bad else "ok"
+    colour = "ts-chip-warn" if run.pass_rate is None else "ts-chip-bad" if bad else "ts-chip-ok"
     return [
         html.Time(f"{run.time:%-d %b %Y %H:%M}", dateTime=f"{run.time:%Y-%m-%dT%H:%M:%SZ}"),
         _name(run.run if run.run_tag in ("", run.run) else f"{run.run} ({run.run_tag})"),
-        html.Span(rate, className=f"ts-chip ts-chip-{kind}"),
+        html.Span(rate, className=f"ts-chip {colour}"),
         f"{bad:,} of {ran:,}",
         f"{run.skipped:,}",
         _seconds(run.seconds),
