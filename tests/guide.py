@@ -92,7 +92,9 @@ def follow(folder: Path, database: Database) -> Copy:
     copy.edit(pages, "PAGES = [sensors.PAGE, results.PAGE]", line("PAGES = "))
     api = f"{package}/api/__init__.py"
     copy.edit(
-        api, "from timestack.api import files, jobs\n", line("from timestack.api import") + "\n"
+        api,
+        "from timestack.api import files, jobs, manifest\n",
+        line("from timestack.api import") + "\n",
     )
     copy.edit(api, "blueprint.register_blueprint(jobs.blueprint)\n",
               "blueprint.register_blueprint(jobs.blueprint)\n"
