@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import socket
 import sys
 from collections import Counter
@@ -30,9 +31,10 @@ EXAMPLE = "postgresql://timestack_scanner:PASSWORD@db.example.org/timestack?sslr
 # Seconds for one statement.
 STATEMENT_TIMEOUT = 60.0
 WHAT: dict[str, type[known.Filter]] = {"files": known.Files, "jobs": known.FileJobs}
+ORIGIN = ("host", "owner", "site", "run_tag", "user_tag")
 COLUMNS = {
-    TrackedFile: ("id", "state", "host", "owner", "site", "run_tag", "user_tag", "size", "path"),
-    FileJob: ("id", "state", "kind", "priority", "host", "owner", "site", "run_tag", "user_tag"),
+    TrackedFile: ("id", "state", *ORIGIN, "size", "path", "message"),
+    FileJob: ("id", "state", *ORIGIN, "kind", "priority", "message"),
 }
 
 
@@ -50,8 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted: what was read is stored, the next scan goes on", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read the list has seen enough.
-        sys.stderr.close()
+        # Whoever read the list has seen enough; what is left of it goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
@@ -101,7 +103,7 @@ def run_scan(given: argparse.Namespace) -> int:
     if not given.production:
         print("dry run: nothing is written; --production does it")
     counts = scan(sources, report, production=given.production, again=given.again)
-    print(summary(counts, len(sources)))
+    print(summary(counts))
     return 3 if counts["failed"] or counts["waiting"] or counts["unseen"] else 0
 
 
@@ -135,11 +137,11 @@ def run_delete(given: argparse.Namespace) -> int:
         raise known.EmptyFilterError(type(filter))
     connect(given)
     with db.session() as session:
-        if given.production:
-            print(f"{known.remove(session, filter):,} {given.what} deleted")
-        else:
-            count = known.count(session, filter)
-            print(f"dry run: {count:,} {given.what} would be deleted; --production does it")
+        count = (known.remove if given.production else known.count)(session, filter)
+    if given.production:
+        print(f"{count:,} {given.what} deleted")
+    else:
+        print(f"dry run: {count:,} {given.what} would be deleted; --production does it")
     return 0
 
 
@@ -184,7 +186,7 @@ def report(what: str, path: str, sentence: str) -> None:
     print(f"{what:<8} {path}: {sentence}", flush=True)
 
 
-def summary(counts: Counter[str], sources: int) -> str:
+def summary(counts: Counter[str]) -> str:
     """Such as "12 files: 3 new, 9 unchanged; 1,204 tests, 3 failed"."""
     kinds = ("new", "changed", "unchanged", "expired")
     total = sum(counts[kind] for kind in kinds)
