@@ -328,14 +328,14 @@ def test_the_queue_is_drained_in_order_of_priority_each_row_once(
         write(folder, f"run-{run}/unit.xml", day=run, two=two, seconds=str(run))
     assert scan() == 0
     database.sql("update file_jobs set priority = id % 3")
-    told: list[tuple[float, str]] = []
-    assert queue.drain(lambda *each: told.append(each)) == {
+    seen: list[tuple[float, str]] = []
+    assert queue.drain(lambda *each: seen.append(each)) == {
         "done": 6,
         "failed": 0,
         "expired": 0,
         "forgotten": 0,
     }
-    assert told[-1] == (1.0, "6 of 6 done")
+    assert seen[-1] == (1.0, "6 of 6 done")
     order = database.sql("select priority, id from file_jobs order by finished_at").splitlines()
     assert order == sorted(order, key=lambda row: (-int(row[0]), int(row.split("|")[1])))
     assert database.sql(
@@ -401,7 +401,7 @@ def test_files_and_jobs_are_listed_and_deleted_by_a_filter(
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
         (["delete", "files", "--production"], "nothing says which rows to delete"),
         (["delete", "jobs", "--type", "tap"], "--type: not a filter of jobs"),
@@ -417,12 +417,12 @@ def test_files_and_jobs_are_listed_and_deleted_by_a_filter(
     ],
 )
 def test_a_bad_command_is_refused_with_what_to_do_and_shows_no_password(
-    database: Database, scan, capsys, command: list[str], said: str
+    database: Database, scan, capsys, command: list[str], message: str
 ) -> None:
     assert cli.main(command) == 2
-    told = capsys.readouterr().err
-    assert said in told
-    assert "secret" not in told
+    seen = capsys.readouterr().err
+    assert message in seen
+    assert "secret" not in seen
 
 
 def test_a_database_that_does_not_answer_is_named_without_its_password(
@@ -430,7 +430,7 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(
 ) -> None:
     right = url(database)
     password = right.split(":")[2].split("@")[0]
-    for address, code, said in (
+    for address, code, message in (
         (right.replace(password, "wrong-password"), 1, "password authentication failed"),
         (right.replace(f":{database.server.port}/", ":1/"), 1, "Connection refused"),
         ("nonsense:wrong-password", 2, "DATABASE_URL is not a URL"),
@@ -442,10 +442,10 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(
             assert scan() == code
         finally:
             db.init(database.settings(SCANNER.short), statement_timeout=60)
-        told = capsys.readouterr().err
-        assert said in told
-        assert "wrong-password" not in told
-        assert password not in told
+        seen = capsys.readouterr().err
+        assert message in seen
+        assert "wrong-password" not in seen
+        assert password not in seen
 
 
 def test_on_a_host_that_has_a_database_url_and_nothing_else(

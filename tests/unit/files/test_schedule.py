@@ -65,7 +65,7 @@ def test_the_schedule_in_the_documentation_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("sources: [", "s.yaml:1: not YAML: "),
         ("\tsources: 1", "s.yaml:1: not YAML: "),
@@ -91,8 +91,8 @@ def test_the_schedule_in_the_documentation_is_one() -> None:
         ('owner: "a\\x07"', "s.yaml:1: owner: must be printable text"),
     ],
 )
-def test_a_fault_is_named_by_file_line_and_key(text: str, said: str) -> None:
-    assert any(each.startswith(said) for each in faults(text)), faults(text)
+def test_a_fault_is_named_by_file_line_and_key(text: str, message: str) -> None:
+    assert any(each.startswith(message) for each in faults(text)), faults(text)
 
 
 def test_all_faults_of_a_file_are_reported_at_once_in_their_order() -> None:
@@ -119,8 +119,8 @@ def test_aliases_of_aliases_are_refused_before_they_fill_the_memory() -> None:
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     bad = tmp_path / "s.yaml"
     bad.write_bytes(b"owner: \xff")
-    for path, said in ((bad, "byte 7: not UTF-8"), (tmp_path / "none", "No such file")):
-        with pytest.raises(ScheduleError, match=said):
+    for path, message in ((bad, "byte 7: not UTF-8"), (tmp_path / "none", "No such file")):
+        with pytest.raises(ScheduleError, match=message):
             schedule.load(path, "here")
 
 

@@ -85,7 +85,7 @@ LAUGHS = b"""<?xml version="1.0"?>
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (LAUGHS, "line 2: has a document type, which is refused"),
         (b'<!DOCTYPE t SYSTEM "file:///etc/passwd"><testsuite/>', "line 1: has a document type"),
@@ -110,9 +110,11 @@ LAUGHS = b"""<?xml version="1.0"?>
         (b"\0" * 100, "line 1: is not XML"),
     ],
 )
-def test_xml_that_is_bad_or_meant_to_harm_is_refused_with_its_line(data: bytes, said: str) -> None:
+def test_xml_that_is_bad_or_meant_to_harm_is_refused_with_its_line(
+    data: bytes, message: str
+) -> None:
     began = time.process_time()
-    assert refusal("junit", data).startswith(said)
+    assert refusal("junit", data).startswith(message)
     assert time.process_time() - began < 1
 
 
@@ -203,7 +205,7 @@ def test_pytest_s_json_lines_are_read_a_result_for_the_phases_of_a_test() -> Non
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "line 1: is empty"),
         (lines(phase("a", "call")) + b'{"$report_type": "Tes', "line 2: is not JSON: Untermin"),
@@ -216,8 +218,8 @@ def test_pytest_s_json_lines_are_read_a_result_for_the_phases_of_a_test() -> Non
         (lines(phase("a", "call", "exploded")), "line 1: has no `nodeid` or `outcome`"),
     ],
 )
-def test_json_lines_that_are_bad_are_refused_with_their_line(data: bytes, said: str) -> None:
-    assert refusal("reportlog", data).startswith(said)
+def test_json_lines_that_are_bad_are_refused_with_their_line(data: bytes, message: str) -> None:
+    assert refusal("reportlog", data).startswith(message)
 
 
 def test_a_name_is_one_line_of_limited_length_and_two_long_ones_stay_apart() -> None:

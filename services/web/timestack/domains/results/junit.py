@@ -55,8 +55,8 @@ class _Reader:
         self.depth = self.suite_depth = self.tests = 0
         self.test: dict[str, str] | None = None
         self.outcome, self.message = "passed", ""
-        # The child of the test whose text is its message.
-        self.telling = ""
+        # The open child of the test whose text is its message.
+        self.message_tag = ""
         self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
         self.parser.StartDoctypeDeclHandler = self.refuse
@@ -84,7 +84,7 @@ class _Reader:
             if tag in OUTCOMES and self.outcome != "error":
                 self.outcome = OUTCOMES[tag]
                 self.message = attributes.get("message") or attributes.get("type") or ""
-                self.telling = tag
+                self.message_tag = tag
         elif tag == "testsuite":
             if not self.suite_depth:
                 self.suite_depth = self.depth
@@ -109,14 +109,14 @@ class _Reader:
             require_few(self.line, self.tests)
             self.suites[-1].add(named, self.outcome, self.test.get("time"), self.message)
             self.test = None
-        elif tag == self.telling:
-            self.telling = ""
+        elif tag == self.message_tag:
+            self.message_tag = ""
         if self.depth == self.suite_depth:
             self.suite_depth = 0
         self.depth -= 1
 
     def text(self, data: str) -> None:
-        if self.telling and len(self.message) < LONGEST_MESSAGE and not data.isspace():
+        if self.message_tag and len(self.message) < LONGEST_MESSAGE and not data.isspace():
             self.message += ("\n" if self.message else "") + data[:LONGEST_MESSAGE]
 
     def time(self, text: str) -> datetime | None:

@@ -45,7 +45,7 @@ def parse(data: bytes) -> list[Suite]:
             tests.append(Result("plan", "error", message=f"bailed out: {match[1]}"))
             break
         elif tests and line[:2] in ("  ", "# "):
-            tests[-1] = _told(tests[-1], line)
+            tests[-1] = _with_more(tests[-1], line)
     if planned is None and not tests:
         raise ResultFileError(number, "is not TAP: it has neither a plan (`1..5`) nor a test")
     suite = Suite()
@@ -72,7 +72,7 @@ def _test(match: re.Match, number: int) -> Result:
     return Result(name or f"test {number}", outcome, seconds, message)
 
 
-def _told(test: Result, line: str) -> Result:
+def _with_more(test: Result, line: str) -> Result:
     """The test with what a line below it adds."""
     if match := DURATION.match(line):
         return replace(test, seconds=float(match[1]) / 1000)
