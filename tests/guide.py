@@ -80,26 +80,30 @@ def follow(folder: Path, database: Database) -> Copy:
     for file, indent, text in WHOLE.findall(GUIDE):
         (copy.folder / file).write_text(textwrap.dedent(indent + text.removeprefix(indent)))
     package = "services/web/timestack"
-    copy.edit(f"{package}/models/__init__.py", "from timestack.models.sensors",
-              line("from timestack.models.power") + "\nfrom timestack.models.sensors")  # fmt: skip
+    copy.edit(f"{package}/models/__init__.py", "from timestack.models.results",
+              line("from timestack.models.power") + "\nfrom timestack.models.results")  # fmt: skip
     copy.edit(f"{package}/models/__init__.py", '    "Probe",', '    "Power",\n    "Probe",')
     entry = textwrap.dedent(re.search(r"```yaml\n(.+?)\n   ```", GUIDE, re.DOTALL)[1])
     copy.edit(SCHEMA, "hypertables:\n  readings:",
               f"hypertables:\n{textwrap.indent(entry, '  ')}\n\n  readings:")  # fmt: skip
     pages = f"{package}/dash/__init__.py"
-    copy.edit(pages, "from timestack.dash import guard, sensors\n",
+    copy.edit(pages, "from timestack.dash import guard, results, sensors\n",
               line("from timestack.dash import guard") + "\n")  # fmt: skip
-    copy.edit(pages, "PAGES = [sensors.PAGE]", line("PAGES = "))
+    copy.edit(pages, "PAGES = [sensors.PAGE, results.PAGE]", line("PAGES = "))
     api = f"{package}/api/__init__.py"
-    copy.edit(api, "from timestack.api import jobs\n", line("from timestack.api import") + "\n")
+    copy.edit(
+        api,
+        "from timestack.api import files, jobs, manifest\n",
+        line("from timestack.api import") + "\n",
+    )
     copy.edit(api, "blueprint.register_blueprint(jobs.blueprint)\n",
               "blueprint.register_blueprint(jobs.blueprint)\n"
               + line("blueprint.register_blueprint") + "\n")  # fmt: skip
     tasks = f"{package}/tasks/__init__.py"
-    copy.edit(tasks, "platform, rollups\n", "platform, power, rollups\n")
+    copy.edit(tasks, "platform, rollups, watch\n", "platform, power, rollups, watch\n")
     copy.edit(tasks, '"platform", ', '"platform", "power", ')
     copy.edit(f"{package}/domains/jobs/kinds.py", "_KINDS = (\n",
-              f"_KINDS = (\n    {line('Kind(')}\n")  # fmt: skip
+              f"_KINDS = (\n    {line('Kind(')},\n")  # fmt: skip
     copy.edit(f"{package}/shared/roles.py", "    BACKUP,\n)",
               f"    BACKUP,\n    {line('Role(')}\n)")  # fmt: skip
     compose = "compose/compose.yaml"

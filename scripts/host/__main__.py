@@ -112,6 +112,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "psql": lambda arguments: database.psql(ROOT, words("ARGS")),
     "provision": provision,
     "user": user,
+    "files": lambda arguments: database.files(ROOT, words("ARGS")),
     "load": lambda arguments: load.load(ROOT, given("FILE"), given("TABLE"), words("ARGS")),
     "ingest": ingest,
     "test": lambda arguments: tests.test(ROOT, words("ARGS")),

@@ -46,6 +46,12 @@ def psql(root: Path, arguments: list[str]) -> int:
     return compose.run("exec", "-T", "timescaledb", *where, "-v", "ON_ERROR_STOP=1", *arguments)
 
 
+def files(root: Path, arguments: list[str]) -> int:
+    """List or delete tracked files and their queue; the scanner itself runs where the files are."""
+    given = arguments or ["list", "files"]
+    return running(root).run(*RUN, "python", "-m", "scripts.scan", "--stack", *given)
+
+
 def provision(root: Path, arguments: list[str]) -> int:
     """One command of the provisioner, on the schema as it is now and not as it was built."""
     # What is only rendered needs no database.

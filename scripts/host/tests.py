@@ -22,6 +22,7 @@ LOCKS = {
         "3.13",
         ("--no-deps",),
     ),
+    "scripts/scan/requirements.txt": ("scripts/scan/requirements.in", "3.11", ()),
     "services/platform/requirements.txt": ("services/platform/requirements.in", "3.13", ()),
     "services/pgadmin/requirements.txt": ("services/pgadmin/requirements.in", "3.13", ()),
     "traefik/requirements.txt": ("traefik/requirements.in", "3.13", ("--no-deps",)),

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pydantic import SecretStr
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from scripts.provision.errors import Refused
@@ -39,26 +39,39 @@ def settings(url: str | None, password_file: Path | None, file: Path | None) -> 
         if password_file:
             raise Refused("--password-file has no effect without --url")
         return Settings.load(role=OWNER.name).model_copy(update=changes)
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise Refused(f"--url {url!r} is not a URL: write it like {EXAMPLE}") from None
-    if parsed.password is not None:
+    refuse_password(url, "--url")
+    password_file = password_file or Path(SECRETS_DIR, OWNER.secret)
+    return at(url, "--url", password_file).model_copy(update=changes)
+
+
+def refuse_password(url: str, option: str) -> None:
+    """Raise Refused for a URL of the command line that holds a password."""
+    if _parsed(url, option).password is not None:
         raise Refused(
-            "--url holds a password, which every user of this machine can see in the list of "
+            f"{option} holds a password, which every user of this machine can see in the list of "
             "processes: leave it out and name its file with --password-file"
         )
+
+
+def at(url: str, where: str, password_file: Path | None) -> Settings:
+    """Settings for the database at ``url``; without ``password_file`` the password is in it.
+
+    ``where`` names the URL in messages, none of which holds a password. Raises Refused.
+    """
+    parsed = _parsed(url, where)
     missing = [part for part in ("username", "host", "database") if not getattr(parsed, part)]
+    if not (parsed.password or password_file):
+        missing.append("password, and no --password-file is given")
     unknown = sorted(set(parsed.query) - {"sslmode", "sslrootcert"})
     if missing or unknown:
         what = [f"no {part}" for part in missing] + [f"an unknown option {o}" for o in unknown]
-        raise Refused(f"--url has {', '.join(what)}: write it like {EXAMPLE}")
+        raise Refused(f"{where} has {', '.join(what)}: write it like {EXAMPLE}")
     try:
-        password = read_secret(password_file or Path(SECRETS_DIR, OWNER.secret))
+        password = read_secret(password_file) if password_file else parsed.password
     except ValueError as error:
         raise Refused(f"{error}") from None
     mode = parsed.query.get("sslmode", "verify-full")
-    changes |= {
+    changes = {
         "database_host": parsed.host,
         "database_port": parsed.port or 5432,
         "database_name": parsed.database,
@@ -70,3 +83,11 @@ def settings(url: str | None, password_file: Path | None, file: Path | None) -> 
     }
     given = {"timestack_env": "development", "database_sslmode": "require"}
     return Settings(database_password=SecretStr(password), **given).model_copy(update=changes)
+
+
+def _parsed(url: str, where: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        # Not the text, which may hold a password.
+        raise Refused(f"{where} is not a URL: write it like {EXAMPLE}") from None

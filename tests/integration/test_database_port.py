@@ -72,6 +72,19 @@ def test_a_reader_on_this_host_writes_nothing(readings: Stack) -> None:
         ask(readings, "set default_transaction_read_only = off; commit; delete from readings")
 
 
+def test_the_scanner_on_this_host_writes_results_and_reads_nothing_else(
+    prefixed_stack: Stack,
+) -> None:
+    insert = "insert into tracked_files (path, size, modified_at, owner, site, host) values"
+    added = f"{insert} ('/a', 1, now(), 'o', 's', 'h') returning path"
+    with contextlib.closing(connect(prefixed_stack, "scanner")) as connection:
+        cursor = connection.cursor()
+        cursor.execute(added)
+        assert cursor.fetchall() == [("/a",)]
+        with pytest.raises(psycopg2.Error, match="permission denied"):
+            cursor.execute("select * from users")
+
+
 @pytest.mark.parametrize("role", ["owner", "app", "pgadmin", "backup"])
 def test_every_other_role_is_refused_though_its_password_is_right(
     prefixed_stack: Stack, role: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +53,9 @@ ALLOWED = {
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 ARCHITECTURE = PACKAGE.parents[2] / "docs" / "architecture.md"
-PROVISION = sorted((PACKAGE.parents[2] / "scripts" / "provision").rglob("*.py"))
+SCRIPTS = PACKAGE.parents[2] / "scripts"
+PROVISION = sorted((SCRIPTS / "provision").rglob("*.py"))
+SCAN = sorted((SCRIPTS / "scan").rglob("*.py"))
 # Simulates a service that is not ours.
 PLATFORM = sorted((PACKAGE.parents[1] / "platform" / "media_platform").rglob("*.py"))
 
@@ -168,11 +171,30 @@ def test_the_package_opens_connections_in_db_alone(file: Path) -> None:
     assert bool(found) == (file == PACKAGE / "db.py"), found
 
 
-@pytest.mark.parametrize("file", PROVISION, ids=lambda file: file.name)
-def test_provisioning_is_given_its_engine(file: Path) -> None:
+@pytest.mark.parametrize(
+    "file", PROVISION + SCAN, ids=lambda file: f"{file.parent.name}-{file.name}"
+)
+def test_provisioning_and_the_scanner_are_given_their_engine(file: Path) -> None:
     tree = ast.parse(file.read_text())
-    assert opened(tree, by_engine=False) == []
+    assert opened(tree, by_engine=file in SCAN) == []
     assert read(tree) == []
+
+
+def test_the_scanner_knows_no_face_and_needs_little_beside_the_package() -> None:
+    """What it imports at run time is what scripts/scan/requirements.in has."""
+    code = "import sys, scripts.scan.__main__; print(*sorted(sys.modules))"
+    paths = f"{SCRIPTS.parent}:{PACKAGE.parent}"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = done.stdout.split()
+    assert {layer_of(module) for module in loaded} <= {None, "domains", "shared", *RULES}
+    heavy = {"flask", "celery", "dash", "numpy", "httpx", "redis", "alembic", "pyarrow"}
+    assert not heavy & {module.partition(".")[0] for module in loaded}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))

@@ -320,6 +320,11 @@ def schema_file() -> Path:
     return Path(os.environ.get("SCHEMA_FILE", SCHEMA_IN_IMAGE))
 
 
+def database_url() -> str | None:
+    """Only DATABASE_URL, for code that runs on a host which has nothing else."""
+    return os.environ.get("DATABASE_URL") or None
+
+
 def _fault(model: type[Settings], error: dict) -> str:
     """Turn one of pydantic's errors into a sentence with the name and what to do."""
     message = error["msg"].removeprefix("Value error, ")

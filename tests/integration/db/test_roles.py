@@ -83,7 +83,7 @@ def test_nobody_but_the_owner_may(shop: Database, role: str, statement: str) -> 
     assert refusal(shop, role, statement) in (DENIED, "25006", "0A000")
 
 
-@pytest.mark.parametrize("role", ["readonly", "backup"])
+@pytest.mark.parametrize("role", ["readonly", "backup", "scanner"])
 @pytest.mark.parametrize("statement", ONLY_WRITERS_MAY)
 def test_a_reader_writes_nothing(shop: Database, role: str, statement: str) -> None:
     with pytest.raises(SQLAlchemyError, match="permission denied"):
@@ -94,6 +94,13 @@ def test_a_reader_writes_nothing(shop: Database, role: str, statement: str) -> N
 def test_everybody_else_reads_the_readings_and_their_rollups(shop: Database, role: str) -> None:
     assert attempt(shop, role, "select value from readings") == [(1,)]
     attempt(shop, role, "select * from readings_1d")
+
+
+def test_the_scanner_reads_nothing_but_files_and_test_results(shop: Database) -> None:
+    for table in ("readings", "readings_1d", "users", "logins", "jobs", "usage"):
+        assert refusal(shop, "scanner", f"select * from {table}") == DENIED
+    for table in ("tracked_files", "file_jobs", "test_runs", "test_results", "test_statistics"):
+        attempt(shop, "scanner", f"select * from {table}")
 
 
 def test_the_backup_role_reads_no_table(shop: Database) -> None:

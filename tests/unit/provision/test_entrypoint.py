@@ -118,7 +118,7 @@ def named(monkeypatch: pytest.MonkeyPatch, entrypoint, *addresses: str) -> None:
     monkeypatch.setattr(entrypoint.socket, "getaddrinfo", lambda *_: found)
 
 
-def test_only_the_reader_comes_in_from_a_network_that_is_not_the_stack_s_own(
+def test_only_reader_and_scanner_come_in_from_a_network_that_is_not_the_stack_s_own(
     entrypoint, monkeypatch, routes
 ):
     named(monkeypatch, entrypoint, "172.20.0.5", "fd00:20::3")
@@ -128,6 +128,7 @@ def test_only_the_reader_comes_in_from_a_network_that_is_not_the_stack_s_own(
         "hostssl all all 172.20.0.0/16 scram-sha-256",
         "hostssl all all fd00:20::/64 scram-sha-256",
         "hostssl all timestack_readonly all scram-sha-256",
+        "hostssl all timestack_scanner all scram-sha-256",
         "host all all all reject",
     ]
 
@@ -138,7 +139,7 @@ def test_a_role_declared_so_comes_in_from_outside_too(entrypoint, monkeypatch, r
     monkeypatch.setattr(entrypoint, "ROLES", more)
     entrypoint.write_access("inside", routes, routes)
     assert (routes / "pg_hba_outside.conf").read_text().splitlines()[-3:] == [
-        "hostssl all timestack_readonly all scram-sha-256",
+        "hostssl all timestack_scanner all scram-sha-256",
         "hostssl all timestack_bi all scram-sha-256",
         "host all all all reject",
     ]

@@ -196,6 +196,16 @@ def test_a_request_of_another_shape_is_refused(client: FlaskClient, change: dict
     assert client.post(UPDATE, json=choice(client) | change).status_code == 400
 
 
+@pytest.mark.parametrize("part", ["runs", "failing", "slowest", "flakiest"])
+@pytest.mark.parametrize("given", [None, [], {}, 1, "a\nb", "x" * 201])
+def test_a_table_s_choice_that_is_no_text_is_refused_before_the_database_is_asked(
+    client: FlaskClient, part: str, given: Any
+) -> None:
+    values = {"results-host": "a", "results-suite": given}
+    asked = body(client, f"results-{part}-body.children", **values)
+    assert client.post(UPDATE, json=asked).status_code == 400
+
+
 @pytest.mark.parametrize("id", ["sensor-type", "sensor-location", "sensor-name", "detail-range"])
 @pytest.mark.parametrize(
     "value", [None, True, 1, 1.5, [], ["JFK"], {"$ne": None}, "x" * 201, "a\0b", "\ud800"]

@@ -146,6 +146,15 @@ def test_only_an_administrator_starts_jobs(make_app: Callable[..., Flask], role:
     assert answer.status_code == (422 if role == "admin" else 403)
 
 
+@pytest.mark.parametrize("path", ["/api/v1/files", "/api/v1/file-jobs"])
+@pytest.mark.parametrize("role", users.ROLES)
+def test_whoever_may_not_change_data_deletes_no_files(
+    make_app: Callable[..., Flask], role: str, path: str
+) -> None:
+    answer = signed_in(make_app(), person(role)).delete(path)
+    assert answer.status_code == (403 if role == "viewer" else 422)
+
+
 def test_an_unknown_address_is_a_404_for_a_stranger_too(stranger: FlaskClient) -> None:
     assert stranger.get("/no-such-page").status_code == 404
 

@@ -27,7 +27,8 @@ def test_what_the_clock_starts_are_kinds_with_parameters_that_they_take(
 ) -> None:
     monkeypatch.setenv("PLATFORM_INGEST", "yes")
     due = declared(Settings.load())
-    assert {each.kind for each in due} >= {"rollups.refresh", "jobs.prune", "usage.ingest"}
+    usual = {"rollups.refresh", "jobs.prune", "files.drain", "usage.ingest"}
+    assert {each.kind for each in due} >= usual
     assert len({each.name for each in due}) == len(due)
     for each in due:
         kinds.find(each.kind).params.model_validate(dict(each.params))

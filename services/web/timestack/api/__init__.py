@@ -5,9 +5,10 @@ Errors are raised as HTTP exceptions and answered as problem+json by ``timestack
 
 from flask import Blueprint
 
-from timestack.api import jobs, manifest
+from timestack.api import files, jobs, manifest
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+blueprint.register_blueprint(files.blueprint)
 blueprint.register_blueprint(jobs.blueprint)
 blueprint.register_blueprint(manifest.blueprint)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Flask
 
-from timestack.dash import guard, sensors
+from timestack.dash import guard, results, sensors
 from timestack.dash.shell import Shell
 
 # In the order of the navigation bar.
-PAGES = [sensors.PAGE]
+PAGES = [sensors.PAGE, results.PAGE]
 
 
 def init_app(app: Flask) -> None:

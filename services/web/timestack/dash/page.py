@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 from timestack import db
 from timestack.dash import states
 from timestack.dash.choice import NO_CHOICE, Choice, nearest
+from timestack.dash.table import Table
 from timestack.dash.timechart import DailyChart, TimeChart
 
 
@@ -32,13 +33,15 @@ class Page(Protocol):
 class ChartPage:
     """Charts of one thing, which the reader chooses; the address says which, and what range.
 
-    ``empty`` is shown while there is nothing to choose.
+    Below the charts are ``tables`` of the same thing. ``empty`` is shown while there is nothing to
+    choose.
     """
 
     path: str
     title: str
     charts: Sequence[TimeChart | DailyChart]
     choice: Choice = NO_CHOICE
+    tables: Sequence[Table] = ()
     empty: Component = field(default_factory=states.empty)
 
     def __post_init__(self) -> None:
@@ -68,6 +71,7 @@ class ChartPage:
             # Charts of one line read it once.
             lines = {each.line: each.line(session, offers[chosen]) for each in self.charts}
             cards = [each.card(lines[each.line], asked, width) for each in self.charts]
+            tables = [each.card(session, offers[chosen]) for each in self.tables]
         head = [
             html.H1(self.title, className="h3 mb-0"),
             html.P("All times are UTC.", className="text-body-secondary mb-0"),
@@ -77,6 +81,7 @@ class ChartPage:
                 html.Div(head, className="ts-page-head"),
                 self.choice.card(offers, chosen),
                 *cards,
+                html.Div(tables, className="ts-tables") if tables else None,
                 dcc.Store(id=f"{self.path}-address"),
                 dcc.Store(id=f"{self.path}-parameters", data=self._parameters),
             ],
@@ -86,7 +91,7 @@ class ChartPage:
     def register(self, dash: Dash) -> None:
         """Add the callbacks of the choice, of each chart, and the one that writes the address."""
         self.choice.register(dash)
-        for each in self.charts:
+        for each in (*self.charts, *self.tables):
             each.register(dash, self.choice)
         ranges = [Input(each.id("range"), "data") for each in self.charts if each.parameter]
         if watched := [*self.choice.inputs(), *ranges]:

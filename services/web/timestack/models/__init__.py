@@ -7,6 +7,7 @@ from timestack.models.imports import Import
 from timestack.models.jobs import Job, PausedKind, Probe, ScheduleState
 from timestack.models.markets import DailyPrice, Ticker
 from timestack.models.notifications import HeldNotification
+from timestack.models.results import Result, Run, Statistic
 from timestack.models.sensors import Reading, Sensor
 from timestack.models.usage import Usage
 from timestack.models.users import Login, Role, User
@@ -24,9 +25,12 @@ __all__ = [
     "PausedKind",
     "Probe",
     "Reading",
+    "Result",
     "Role",
+    "Run",
     "ScheduleState",
     "Sensor",
+    "Statistic",
     "Ticker",
     "TrackedFile",
     "Usage",

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -33,6 +32,7 @@ from pydantic import (
 from timestack.series.functions import LONGEST_ROLLUP, LONGEST_WITH_RETENTION
 from timestack.series.sql import UNITS, fill, finite, interval_text, literal
 from timestack.settings import SCHEMA_IN_IMAGE, schema_file
+from timestack.validation import Document, Fault, NotYaml, message
 
 DAY = timedelta(days=1)
 SUFFIXES = {unit[0]: seconds for unit, seconds in UNITS.items()}
@@ -43,8 +43,6 @@ ORDERED_COLUMN = r"^[a-z_][a-z0-9_]*( (asc|desc))?$"
 
 # Messages name the file where a person can change it, not its copy in the image.
 IN_CLONE = "services/timescaledb/schema/hypertables.yaml"
-
-Fault = tuple[tuple[str | int, ...], str]
 
 
 class CatalogError(Exception):
@@ -402,9 +400,8 @@ class Catalog(_Entry):
     hypertables: dict[Identifier, Hypertable]
     tables: dict[Identifier, Table] = Field(default_factory=dict)
 
-    # The line of each key, for faults that only a database shows; empty when not parsed.
-    _file: str = PrivateAttr("")
-    _lines: dict[tuple[str | int, ...], int] = PrivateAttr(default_factory=dict)
+    # For faults that only a database shows; None when not parsed.
+    _document: Document | None = PrivateAttr(None)
 
     def loadable(self) -> set[str]:
         """The tables that files may be loaded into."""
@@ -412,10 +409,7 @@ class Catalog(_Entry):
 
     def where(self, *path: str | int) -> str:
         """``file:line: key`` of an entry; only the key where no file was read."""
-        key = ".".join(map(str, path))
-        if not self._lines:
-            return key
-        return f"{self._file}:{_line(self._lines, path)}: {key}"
+        return self._document.where(path) if self._document else ".".join(map(str, path))
 
     def span(self, name: str) -> tuple[datetime, datetime]:
         """The first time and the end (exclusive) of the rows that pages show, in UTC.
@@ -466,37 +460,13 @@ def suffix(level: timedelta) -> str:
     return f"{seconds // size}{unit}"
 
 
-def _places(node: yaml.Node | None, path: tuple[str | int, ...] = ()) -> Iterator[tuple]:
-    """(path, line, key node) of every key and item, duplicates included."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*path, str(key.value))
-            yield here, key.start_mark.line + 1
-            yield from _places(value, here)
-    elif isinstance(node, yaml.SequenceNode):
-        for number, value in enumerate(node.value):
-            here = (*path, number)
-            yield here, value.start_mark.line + 1
-            yield from _places(value, here)
-
-
-def _line(lines: dict[tuple, int], path: tuple) -> int:
-    # A key that is missing has no line: its nearest parent in the file has.
-    prefixes = (path[:end] for end in range(len(path), 0, -1))
-    return next((lines[prefix] for prefix in prefixes if prefix in lines), 1)
-
-
 def _message(error: dict[str, Any]) -> str:
-    if error["type"] == "extra_forbidden":
-        return "unknown key"
-    if error["type"] == "missing":
-        return "is required"
     if error["type"] == "string_pattern_mismatch":
         return {
             IDENTIFIER: "is not a name: use lower-case letters, digits and underscores",
             ORDERED_COLUMN: "is not a column: write its name, then `asc` or `desc` if wanted",
         }[error["ctx"]["pattern"]]
-    return error["msg"].removeprefix("Value error, ")
+    return message(error)
 
 
 def _entries(data: dict[str, Any]) -> Iterator[tuple[tuple[str, str], type[_Entry], Any]]:
@@ -510,33 +480,19 @@ def _entries(data: dict[str, Any]) -> Iterator[tuple[tuple[str, str], type[_Entr
 def parse(text: str, file: str = "hypertables.yaml") -> Catalog:
     """Return the catalog that ``text`` declares. Raises CatalogError with every fault."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}" if mark else file
-        raise CatalogError([f"{where}: not YAML: {getattr(error, 'problem', error)}"]) from None
-    places = list(_places(node))
-    faults: list[tuple[int, tuple, str]] = []
-    lines: dict[tuple, int] = {}
-    twice: set[tuple] = set()
-    for path, line in places:
-        # What is below a key that is written twice is written twice for that reason.
-        if path in lines and not any(path[:end] in twice for end in range(1, len(path))):
-            faults.append((line, path, f"is written twice, first in line {lines[path]}"))
-            twice.add(path)
-        lines.setdefault(path, line)
-
-    def add(path: tuple, message: str) -> None:
-        faults.append((_line(lines, path), path, message))
-
+        document = Document(text, file)
+    except NotYaml as error:
+        raise CatalogError([str(error)]) from None
+    data = document.data
+    faults = list(document.twice)
     try:
         catalog = Catalog.model_validate(data if data is not None else {})
     except ValidationError as error:
         catalog = None
         for each in error.errors():
             # A key that fails its pattern is reported at `[key]` after its own name.
-            add(tuple(part for part in each["loc"] if part != "[key]"), _message(each))
+            place = tuple(part for part in each["loc"] if part != "[key]")
+            faults.append((place, _message(each)))
     # Tables are checked one by one, so that a fault in one hides none in the others.
     for place, model, entry in _entries(data if isinstance(data, dict) else {}):
         try:
@@ -544,18 +500,11 @@ def parse(text: str, file: str = "hypertables.yaml") -> Catalog:
         except ValidationError:
             continue
         if isinstance(table, Hypertable):
-            for path, message in table.faults():
-                add((*place, *path), message)
-    for path, message in catalog.faults() if catalog else ():
-        add(path, message)
+            faults += [((*place, *path), what) for path, what in table.faults()]
+    faults += catalog.faults() if catalog else ()
     if faults or catalog is None:
-        raise CatalogError(
-            [
-                f"{file}:{line}: {'.'.join(map(str, path)) or 'the file'}: {message}"
-                for line, path, message in sorted(faults, key=lambda fault: fault[0])
-            ]
-        )
-    catalog._file, catalog._lines = file, lines
+        raise CatalogError(document.listed(faults))
+    catalog._document = document
     return catalog
 
 

@@ -45,6 +45,8 @@ APP = Role("app")
 READONLY = Role("readonly", settings=READS_ONLY, outside=True)
 # An administrator in pgAdmin.
 PGADMIN = Role("pgadmin", member_of=("pg_monitor", "pg_signal_backend"))
+# `python -m scripts.scan` on other hosts: tables of files and test results, and nothing else.
+SCANNER = Role("scanner", settings=(("statement_timeout", "60s"),), outside=True)
 # Physical backups copy files, so that no right to read a table is needed. pg_read_all_data would
 # also open pg_authid with everybody's verifiers.
 BACKUP = Role(
@@ -63,6 +65,7 @@ ROLES = (
     APP,
     READONLY,
     PGADMIN,
+    SCANNER,
     BACKUP,
 )
 

@@ -54,7 +54,7 @@ class _Chart:
         title = [f"{line.title} ", html.Span(line.unit, className="ts-chip")]
         if line.extent is None:
             return View(title, figure.blank(EMPTY.heading), f"{EMPTY.heading}.")
-        return View(title, *draw(line))
+        return View(title, *draw(line.with_width()))
 
     def _card(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -40,6 +40,13 @@ class Line:
     def axis(self) -> str:
         """The vertical axis: "Power (W)"."""
         return f"{self.quantity or self.title} ({self.unit})"
+
+    def with_width(self) -> Line:
+        """The same; of one instant, which no axis can be drawn of, a day around it."""
+        if self.extent.first < self.extent.last:
+            return self
+        extent = Extent(self.extent.first - DAY / 2, self.extent.last + DAY / 2)
+        return replace(self, extent=extent)
 
     @cached_property
     def days(self) -> Series:

@@ -126,6 +126,12 @@ _KINDS = (
         "Bring the manifest to the platform's version",
         unique=UNFINISHED,
     ),
+    Kind(
+        "files.drain",
+        "Work out what follows from files that the scanner read, and drop what is out of date",
+        queue=queue.LONG,
+        time_limit=timedelta(minutes=25),
+    ),
     Kind("certificates.check", "Look which certificates end within thirty days"),
     Kind("jobs.prune", "Delete the rows of jobs that ended long ago"),
     Kind(

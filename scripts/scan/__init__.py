@@ -1,0 +1,1 @@
+"""The scanner of test results; see ``__main__``."""

@@ -1,0 +1,1 @@
+"""Results of tests: read from files of three formats, stored, and compared over runs."""
