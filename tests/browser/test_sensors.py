@@ -110,7 +110,7 @@ def test_the_bar_leads_everywhere_and_back(stack: Stack, page: Page) -> None:
     page.wait_for_function(SPANS, arg=7)
     bar = page.get_by_role("navigation", name="Main")
     targets = {str(link.get_attribute("href")) for link in bar.get_by_role("link").all()}
-    places = {"/", "/dash/sensors", "/account", "/pgadmin/", "/flower/", "/traefik/"}
+    places = {"/", "/dash/sensors", "/dash/jobs", "/account", "/pgadmin/", "/flower/", "/traefik/"}
     assert targets == places
     expect(bar.get_by_role("link", name=ADMIN_EMAIL)).to_be_visible()
     bar.get_by_role("link", name="Timestack").click()

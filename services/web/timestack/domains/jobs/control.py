@@ -14,9 +14,9 @@ from timestack.models.jobs import Job, PausedKind
 
 
 class NotFoundError(LookupError):
-    """There is no job with the id."""
+    """There is no job with the id, or with one that begins so."""
 
-    def __init__(self, id: UUID):
+    def __init__(self, id: UUID | str):
         super().__init__(f"there is no job {id}: it may have been deleted since it ended")
 
 
