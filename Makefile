@@ -1,7 +1,7 @@
 # Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
 override HOST := @python3 -m scripts.host
 .DEFAULT_GOAL := help
-.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh load ingest secrets clean test test-quick lint sbom audit lock bench-load bench-query
+.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh load jobs ingest secrets clean test test-quick lint sbom audit lock bench-load bench-query
 
 # What is typed as NAME=value reaches the scripts by the environment, letter for letter: neither
 # make nor a shell reads it, whatever characters the name of a file has.
@@ -43,6 +43,10 @@ refresh: ## bring the rollups up to date
 	$(HOST) provision refresh
 load: ## a file into a table: make load FILE=readings.csv.gz TABLE=readings ARGS='--tz UTC'
 	$(HOST) load
+
+## Jobs
+jobs: ## what runs, waits and failed: make jobs ARGS='list --state failed'; ARGS=--help
+	$(HOST) jobs
 ingest: ## usage from the platform: make ingest DAYS=180, or what is missing without
 	$(HOST) ingest
 

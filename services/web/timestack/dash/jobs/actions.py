@@ -12,10 +12,9 @@ from werkzeug.exceptions import BadRequest
 from timestack import db
 from timestack.dash import guard
 from timestack.dash.choice import require_text
-from timestack.dash.jobs import form
 from timestack.dash.jobs.parts import Note
 from timestack.domains import jobs
-from timestack.domains.jobs import control, kinds, requests
+from timestack.domains.jobs import control, forms, kinds, requests
 from timestack.models.jobs import Job
 
 # Verb -> the role it needs, as auth/gate.py has it for the same endpoints of the API.
@@ -69,7 +68,7 @@ def start(kind: str, filled: Any) -> Job:
     try:
         return jobs.submit(
             kind,
-            form.parameters(kinds.find(kind), filled),
+            forms.parameters(kinds.find(kind), filled),
             submitted_by=g.user.email,
             request_id=g.get("request_id"),
         )

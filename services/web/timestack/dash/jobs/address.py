@@ -67,4 +67,4 @@ def _require_id(text: str) -> None:
     try:
         UUID(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not the id of a job") from None
+        raise listing.AskedError(f"{text!r} is not the id of a job") from None

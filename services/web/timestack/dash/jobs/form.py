@@ -1,4 +1,4 @@
-"""A form made from the JSON schema of a kind's parameters, and what is filled in, as parameters."""
+"""A form made from the JSON schema of a kind's parameters."""
 
 from __future__ import annotations
 
@@ -6,47 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from timestack.dash.jobs.address import href
-from timestack.domains.jobs import words
+from timestack.domains.jobs import forms, words
 from timestack.domains.jobs.kinds import Kind
 
 NUMBERS = {"integer": "1", "number": "any"}
 BOUNDS = {"minimum": "at least", "maximum": "at most"}
 
 
-def fields(kind: Kind) -> dict[str, dict[str, Any]]:
-    """Return the JSON schema of each parameter; of one that may be null, that of the other type."""
-    schema = kind.params.model_json_schema()
-    known = schema.get("$defs", {})
-    found = {}
-    for name, each in schema.get("properties", {}).items():
-        choices = [one for one in each.get("anyOf", [each]) if one.get("type") != "null"]
-        inner = choices[0] if len(choices) == 1 else {}
-        if reference := inner.get("$ref"):
-            inner = known.get(reference.rsplit("/", 1)[-1], {})
-        found[name] = {**each, **inner, "required": name in schema.get("required", ())}
-    return found
-
-
-def parameters(kind: Kind, filled: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a form was filled in with, for the kind's model to judge.
-
-    An empty field is left out, and takes its default. What the form does not have is passed on.
-    """
-    known = fields(kind)
-    return {name: _value(known.get(name, {}), text) for name, text in filled.items() if text != ""}
-
-
-def _value(field: Mapping[str, Any], text: str) -> Any:
-    return text if field.get("type") == "string" else words.parsed(text)
-
-
 def form(kind: Kind, filled: Mapping[str, str], faults: Sequence[str]) -> html.Form:
     """Return the form; each fault, ``name: what is wrong``, is shown at its field."""
-    known = fields(kind)
+    known = forms.fields(kind)
     at, others = {}, []
     for fault in faults:
         name, _, text = fault.partition(": ")
@@ -65,7 +38,7 @@ def form(kind: Kind, filled: Mapping[str, str], faults: Sequence[str]) -> html.F
             html.Div(
                 [
                     html.Button("Start the job", type="submit", className="btn btn-primary"),
-                    dcc.Link("Back to all jobs", href=href(), className="btn btn-outline-primary"),
+                    html.A("Back to all jobs", href=href(), className="btn btn-outline-primary"),
                 ],
                 className="ts-job-do",
             ),

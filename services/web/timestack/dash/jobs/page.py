@@ -1,8 +1,8 @@
 """The Jobs page: its layout, and the callbacks that keep it up to date.
 
-The address says what is shown (``Address``). What is live is in containers, one for each section
-of ``view``; a clock in the browser asks for them while the page is seen, and only those that
-changed are sent.
+The address says what is shown (``Address``). What is live is in elements, one for each section of
+``view``; a clock in the browser asks for them while the page is seen, and only those that changed
+are sent, to be changed in place (assets/live.js).
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class JobsPage:
                 # What is shown: the address, and a digest of each section.
                 dcc.Store(id="jobs-address", data=address.parameters()),
                 dcc.Store(id="jobs-shown", data=_digests(seen)),
+                dcc.Store(id="jobs-seen"),
                 # What the browser asks for: the sections, an action, a job.
                 dcc.Store(id="jobs-asked"),
                 dcc.Store(id="jobs-action"),
@@ -80,7 +81,7 @@ class JobsPage:
         title = html.H1(self.title, className="h3 mb-0")
         if address.is_list:
             return [title, html.P("All times are UTC.", className="text-body-secondary mb-0")]
-        return [title, dcc.Link("All jobs", href=href())]
+        return [title, html.A("All jobs", href=href())]
 
     def _filter(self, address: Address) -> html.Div:
         names = sorted({*kinds.KINDS, *filter(None, [address.kind])}, key=parts.title)
@@ -114,6 +115,11 @@ class JobsPage:
             prevent_initial_call=True,
         )
         dash.clientside_callback(
+            ClientsideFunction("timestack", "draw"),
+            Input("jobs-seen", "data"),
+            prevent_initial_call=True,
+        )
+        dash.clientside_callback(
             ClientsideFunction("timestack", "filter"),
             Input("jobs-kind", "value"),
             Input("jobs-state", "value"),
@@ -121,7 +127,7 @@ class JobsPage:
         )
 
         @dash.callback(
-            [Output(f"jobs-{name}", "children") for name in view.SECTIONS],
+            Output("jobs-seen", "data"),
             Output("jobs-shown", "data"),
             Output("jobs-clock", "interval"),
             Input("jobs-asked", "data"),
@@ -171,11 +177,10 @@ def _refresh(asked: Any, note: Note, shown: Mapping[str, Any]) -> tuple:
     # Whatever failed before, this did not.
     set_props("alert", {"children": None})
     now = _digests(seen)
-    changed = [
-        no_update if shown.get(name) == now[name] else seen.sections.get(name)
-        for name in view.SECTIONS
-    ]
-    return *changed, now, _pace(seen)
+    changed = {
+        f"jobs-{name}": seen.sections.get(name) for name in now if now[name] != shown.get(name)
+    }
+    return changed, now, _pace(seen)
 
 
 def _start(asked: Any) -> Any:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from timestack.dash.jobs.address import href
@@ -71,7 +71,7 @@ def counts(found: Mapping[str, int], kind: str | None, state: str | None) -> htm
     def count(name: str) -> html.Li:
         number = found[name]
         shown = f"{number:,}+" if number >= listing.MOST_COUNTED else f"{number:,}"
-        link = dcc.Link(
+        link = html.A(
             [html.Span(shown, className="ts-count"), html.Span(LABELS[name])],
             href=href(kind=kind, state=name),
             className=f"ts-count-{name}" if number else None,
@@ -107,7 +107,7 @@ def row(job: Job, setting: Setting) -> html.Li:
             html.Div(
                 [
                     html.P(
-                        dcc.Link(title(job.kind), href=href(job=str(job.id))),
+                        html.A(title(job.kind), href=href(job=str(job.id))),
                         className="ts-job-title",
                     ),
                     html.P(_details(job), className="ts-job-sub"),
@@ -288,7 +288,7 @@ def _both(job: Job) -> bool:
 
 
 def _other(job: Job) -> html.Span:
-    link = dcc.Link(f"{title(job.kind)}, {words.short(job.id)}", href=href(job=str(job.id)))
+    link = html.A(f"{title(job.kind)}, {words.short(job.id)}", href=href(job=str(job.id)))
     return html.Span([link, f", which is {job.state}"])
 
 
@@ -340,7 +340,7 @@ def kind_row(kind: Kind, pause: PausedKind | None, setting: Setting) -> html.Li:
             html.Div(
                 [
                     button(switch[0], about, verb=switch[1], kind=kind.name),
-                    dcc.Link(
+                    html.A(
                         ["Start", html.Span(about, className="visually-hidden"), "…"],
                         href=href(start=kind.name),
                         className="btn btn-sm btn-outline-primary",
@@ -361,7 +361,7 @@ def schedule_row(each: ScheduleState, setting: Setting) -> html.Li:
     """A schedule with its last and next run."""
     last = time(each.last_at, setting)
     if each.last_job:
-        last = dcc.Link(last, href=href(job=str(each.last_job)))
+        last = html.A(last, href=href(job=str(each.last_job)))
     return html.Li(
         [
             html.Div(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 from sqlalchemy.orm import Session
 
@@ -149,8 +149,8 @@ def _after(
     return html.Nav(links, className="ts-pages", **{"aria-label": "Pages"}) if links else None
 
 
-def _link(label: str, target: str) -> dcc.Link:
-    return dcc.Link(label, href=target, className="btn btn-sm btn-outline-primary")
+def _link(label: str, target: str) -> html.A:
+    return html.A(label, href=target, className="btn btn-sm btn-outline-primary")
 
 
 def _empty(admin: bool) -> html.Section:

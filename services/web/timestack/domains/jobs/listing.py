@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, literal, select, tuple_, union_all
@@ -13,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from timestack.domains.jobs import words
 from timestack.domains.jobs.control import NotFoundError
-from timestack.domains.jobs.kinds import KINDS
-from timestack.models.jobs import FINISHED, STATES, UNFINISHED, Job, PausedKind
+from timestack.domains.jobs.kinds import KINDS, Kind
+from timestack.models.jobs import FINISHED, STATES, UNFINISHED, Job, PausedKind, ScheduleState
 
 MOST = 200
 # Of each state, no more are counted: whoever has so many needs no exact number.
@@ -22,6 +23,10 @@ MOST_COUNTED = 10_000
 # The states that a filter may name together.
 GROUPS = {"unfinished": UNFINISHED, "finished": FINISHED}
 BEGINNING = re.compile(r"[0-9a-f]{4,32}")
+
+
+class AskedError(ValueError):
+    """What is asked for cannot be; str() says why."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,70 @@ class Filter:
         """Refuse a state that no job can have; a kind may be one of former days."""
         if self.state is not None and self.state not in (*STATES, *GROUPS):
             known = ", ".join((*STATES, *GROUPS))
-            raise ValueError(f"{self.state!r} is not a state: use one of {known}")
+            raise AskedError(f"{self.state!r} is not a state: use one of {known}")
 
     @property
     def states(self) -> tuple[str, ...]:
         """The states that are asked for."""
         return STATES if self.state is None else GROUPS.get(self.state, (self.state,))
+
+
+def shape(job: Job) -> dict[str, Any]:
+    """Return a job as JSON shows it."""
+    return {
+        "id": str(job.id),
+        "kind": job.kind,
+        "params": job.params,
+        "state": job.state,
+        "priority": job.priority,
+        "progress": job.progress,
+        "message": job.message,
+        "attempts": job.attempts,
+        "max_attempts": job.max_attempts,
+        "errors": job.errors,
+        "result": job.result if job.state in FINISHED else None,
+        "created_at": utc(job.created_at),
+        "run_at": utc(job.run_at),
+        "started_at": utc(job.started_at),
+        "finished_at": utc(job.finished_at),
+        "cancel_requested_at": utc(job.cancel_requested_at),
+        "waits_for": job.waits_for and str(job.waits_for),
+        "submitted_by": job.submitted_by,
+        "request_id": job.request_id,
+    }
+
+
+def kind_shape(kind: Kind, pause: PausedKind | None) -> dict[str, Any]:
+    """Return a kind, and whether it is paused, as JSON shows it."""
+    return {
+        "kind": kind.name,
+        "title": kind.title,
+        "queue": kind.queue,
+        "params": kind.params.model_json_schema(),
+        "time_limit_seconds": kind.time_limit.total_seconds(),
+        "max_attempts": kind.max_attempts,
+        "paused": pause is not None,
+        "paused_at": utc(pause.paused_at) if pause else None,
+        "paused_by": pause.paused_by if pause else None,
+    }
+
+
+def schedule_shape(state: ScheduleState) -> dict[str, Any]:
+    """Return a schedule as JSON shows it."""
+    return {
+        "name": state.name,
+        "kind": state.kind,
+        "cron": state.cron,
+        "zone": state.zone,
+        "due_at": utc(state.due_at),
+        "last_at": utc(state.last_at),
+        "last_job": state.last_job and str(state.last_job),
+    }
+
+
+def utc(time: datetime | None) -> str | None:
+    """Return a time as JSON shows it."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z") if time else None
 
 
 def get(session: Session, id: UUID) -> Job | None:
@@ -51,17 +114,17 @@ def get(session: Session, id: UUID) -> Job | None:
 def find(session: Session, text: str) -> Job:
     """Return the job whose id is a text or begins with it, with four digits at least.
 
-    Raises ValueError for what begins no id or those of several jobs, and NotFoundError.
+    Raises AskedError for what begins no id or those of several jobs, and NotFoundError.
     """
     digits = text.lower().replace("-", "")
     if not BEGINNING.fullmatch(digits):
-        raise ValueError(f"{text!r} is not the id of a job, nor the first digits of one")
+        raise AskedError(f"{text!r} is not the id of a job, nor the first digits of one")
     least, most = (UUID(digits.ljust(32, each)) for each in "0f")
     found = session.scalars(select(Job).where(Job.id.between(least, most)).limit(2)).all()
     if not found:
         raise NotFoundError(text)
     if len(found) > 1:
-        raise ValueError(f"several jobs' ids begin with {text}: give more digits")
+        raise AskedError(f"several jobs' ids begin with {text}: give more digits")
     return found[0]
 
 
