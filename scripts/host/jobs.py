@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from scripts.host.faults import Fault, Refused
 
 # Days before today that the platform keeps usage of.
 MOST_DAYS = 180
+DAYS = re.compile("[0-9]{1,3}")
 
 
 def jobs(root: Path, arguments: list[str]) -> int:
@@ -23,7 +25,7 @@ def jobs(root: Path, arguments: list[str]) -> int:
 
 def ingest(root: Path, days: str) -> int:
     """Take in usage and wait for the end: of so many days, or what is missing up to yesterday."""
-    if days and not (days.isascii() and days.isdigit() and 1 <= int(days) <= MOST_DAYS):
+    if days and not (DAYS.fullmatch(days) and 1 <= int(days) <= MOST_DAYS):
         todo = f"make ingest DAYS={MOST_DAYS}, or without DAYS for what is missing"
         fault = Fault(f"DAYS={days}", f"is not a number from 1 to {MOST_DAYS}", todo)
         raise Refused([fault], untouched=True)

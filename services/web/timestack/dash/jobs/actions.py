@@ -36,7 +36,7 @@ def do(asked: Any) -> Note:
     Raises BadRequest for what no button of ours asks for, and Forbidden.
     """
     verb = asked.get("verb") if isinstance(asked, dict) else None
-    if verb not in ROLES:
+    if not isinstance(verb, str) or verb not in ROLES:
         raise BadRequest("A button asks to cancel, retry, pause or resume.")
     guard.require(ROLES[verb])
     about = asked.get("job" if verb in ("cancel", "retry") else "kind")

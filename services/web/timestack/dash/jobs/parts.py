@@ -65,15 +65,15 @@ def chip(state: str, text: str = "") -> html.Span:
     return html.Span(text or state, className=f"ts-chip ts-chip-{CHIPS.get(state, state)}")
 
 
-def counts(found: Mapping[str, int], kind: str | None, state: str | None) -> html.Ul:
-    """How many jobs are in each state; each leads to the list of them."""
+def counts(found: Mapping[str, int], state: str | None) -> html.Ul:
+    """How many jobs of all kinds are in each state; each leads to the list of them."""
 
     def count(name: str) -> html.Li:
         number = found[name]
         shown = f"{number:,}+" if number >= listing.MOST_COUNTED else f"{number:,}"
         link = html.A(
             [html.Span(shown, className="ts-count"), html.Span(LABELS[name])],
-            href=href(kind=kind, state=name),
+            href=href(state=name),
             className=f"ts-count-{name}" if number else None,
         )
         return html.Li(link, id=f"jobs-count-{name}", className="active" if name == state else None)
@@ -299,7 +299,10 @@ def _errors(job: Job, setting: Setting) -> html.Div | None:
         html.Li(
             [
                 html.P(
-                    [f"Attempt {each['attempt']}, ", time(datetime.fromisoformat(each["at"]), setting)],
+                    [
+                        f"Attempt {each['attempt']}, ",
+                        time(datetime.fromisoformat(each["at"]), setting),
+                    ],
                     className="ts-job-message",
                 ),
                 html.P(each["error"], className="ts-job-fault"),

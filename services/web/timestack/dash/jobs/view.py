@@ -47,7 +47,7 @@ def read(session: Session, address: Address, note: Note, *, admin: bool) -> View
     }
     shown = [job for jobs in lists.values() for job in jobs[:PAGE_SIZE]]
     setting = _setting(session, shown, note, admin)
-    sections: dict[str, Component | None] = {"counts": parts.counts(counts, *_both(address))}
+    sections: dict[str, Component | None] = {"counts": parts.counts(counts, address.state)}
     if not shown and address == Address():
         sections["ended"] = _empty(admin)
     else:
@@ -62,10 +62,6 @@ def read(session: Session, address: Address, note: Note, *, admin: bool) -> View
         sections["told"] = parts.told(note.about, setting)
     moving = any(counts[state] for state in UNFINISHED) and not address.before
     return View(sections, moving and set(wanted.states) != {"failed"})
-
-
-def _both(address: Address) -> tuple[str | None, str | None]:
-    return address.kind, address.state
 
 
 def _setting(session: Session, jobs: list[Job], note: Note, admin: bool) -> Setting:
