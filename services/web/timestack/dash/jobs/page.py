@@ -87,7 +87,10 @@ class JobsPage:
         names = sorted({*kinds.KINDS, *filter(None, [address.kind])}, key=parts.title)
         offered = {
             "kind": [(ALL, "All kinds"), *((name, parts.title(name)) for name in names)],
-            "state": [(ALL, "All states"), *((name, name) for name in (*STATES, *listing.GROUPS))],
+            "state": [
+                (ALL, "All states"),
+                *((name, name.capitalize()) for name in (*STATES, *listing.GROUPS)),
+            ],
         }
         return html.Div(
             [

@@ -47,12 +47,16 @@ class Note:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the parts are shown with: the database's time, why jobs wait, the user's rights."""
+    """What the parts are shown with: the database's time, why jobs wait, the user's rights.
+
+    ``state`` is the only one that is listed, None for several.
+    """
 
     now: datetime
     reasons: Mapping[UUID, str]
     note: Note
     admin: bool
+    state: str | None = None
 
 
 def title(kind: str) -> str:
@@ -115,7 +119,10 @@ def row(job: Job, setting: Setting) -> html.Li:
                 className="ts-job-what",
             ),
             html.Div(
-                [*([chip(job.state)] if job.state in FINISHED else []), *state(job, setting)],
+                [
+                    *([chip(job.state)] if job.state in {*FINISHED} - {setting.state} else []),
+                    *state(job, setting),
+                ],
                 className="ts-job-how",
             ),
             html.Div(when(job, setting), className="ts-job-when"),
@@ -205,6 +212,13 @@ def time(moment: datetime | None, setting: Setting) -> html.Time | html.Span:
     return html.Time(words.clock(moment, setting.now), dateTime=f"{moment:%Y-%m-%dT%H:%M:%SZ}")
 
 
+def exact(moment: datetime) -> html.Time:
+    """A time in UTC, whatever day it is now."""
+    moment = moment.astimezone(UTC)
+    text = f"{moment.day} {moment:%b %Y %H:%M:%S} UTC"
+    return html.Time(text, dateTime=f"{moment:%Y-%m-%dT%H:%M:%SZ}")
+
+
 def buttons(job: Job) -> list[Component]:
     """What can be done with a job."""
     about = f" {title(job.kind)}, job {words.short(job.id)}"
@@ -243,13 +257,13 @@ def one(job: Job, setting: Setting, waits_for: Job | None) -> html.Section:
         "Request id": html.Code(job.request_id) if job.request_id else None,
         "Priority": f"{job.priority} (0 goes first, 9 last)",
         "Attempts": f"{job.attempts} of {job.max_attempts}",
-        "Submitted": time(job.created_at, setting),
-        "Not before": time(job.run_at, setting) if job.run_at > job.created_at else None,
+        "Submitted": exact(job.created_at),
+        "Not before": exact(job.run_at) if job.run_at > job.created_at else None,
         "Waits for": _other(waits_for) if waits_for else None,
-        "Started": time(job.started_at, setting) if job.started_at else None,
-        "Ended": time(job.finished_at, setting) if job.finished_at else None,
+        "Started": exact(job.started_at) if job.started_at else None,
+        "Ended": exact(job.finished_at) if job.finished_at else None,
         "Took": _took(job),
-        "Cancelled at": time(job.cancel_requested_at, setting) if job.cancel_requested_at else None,
+        "Cancelled at": exact(job.cancel_requested_at) if job.cancel_requested_at else None,
         "Result": _json(job.result) if job.state in FINISHED and job.result is not None else None,
     }
     return html.Section(
@@ -271,7 +285,7 @@ def one(job: Job, setting: Setting, waits_for: Job | None) -> html.Section:
                 ],
                 className="ts-facts",
             ),
-            _errors(job, setting),
+            _errors(job),
         ],
         className="ts-card ts-one",
         id=f"job-{job.id}",
@@ -292,7 +306,7 @@ def _other(job: Job) -> html.Span:
     return html.Span([link, f", which is {job.state}"])
 
 
-def _errors(job: Job, setting: Setting) -> html.Div | None:
+def _errors(job: Job) -> html.Div | None:
     if not job.errors:
         return None
     rows = [
@@ -301,7 +315,7 @@ def _errors(job: Job, setting: Setting) -> html.Div | None:
                 html.P(
                     [
                         f"Attempt {each['attempt']}, ",
-                        time(datetime.fromisoformat(each["at"]), setting),
+                        exact(datetime.fromisoformat(each["at"])),
                     ],
                     className="ts-job-message",
                 ),

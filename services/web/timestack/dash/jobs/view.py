@@ -13,10 +13,16 @@ from timestack.dash.jobs import parts
 from timestack.dash.jobs.address import Address, href
 from timestack.dash.jobs.parts import Note, Setting
 from timestack.domains.jobs import control, kinds, listing, schedules
-from timestack.models.jobs import UNFINISHED, Job
+from timestack.models.jobs import FINISHED, UNFINISHED, Job
 
 # In the order of the page.
 SECTIONS = ("counts", "told", "one", "running", "queued", "ended", "kinds", "schedules")
+# What a list says that has no job.
+NOTHING = {
+    "running": "Nothing is running.",
+    "queued": "Nothing is waiting.",
+    "ended": "There is none.",
+}
 # Jobs of a list.
 PAGE_SIZE = 25
 
@@ -38,7 +44,6 @@ def read(session: Session, address: Address, note: Note, *, admin: bool) -> View
         return _one(session, address, note, admin)
     if not address.is_list:
         return View({}, False)
-    wanted = address.wanted
     counts = listing.counts(session)
     lists = {
         "running": _running(session, address),
@@ -46,13 +51,13 @@ def read(session: Session, address: Address, note: Note, *, admin: bool) -> View
         "ended": _ended(session, address),
     }
     shown = [job for jobs in lists.values() for job in jobs[:PAGE_SIZE]]
-    setting = _setting(session, shown, note, admin)
+    setting = _setting(session, shown, note, admin, address.state)
     sections: dict[str, Component | None] = {"counts": parts.counts(counts, address.state)}
     if not shown and address == Address():
         sections["ended"] = _empty(admin)
     else:
         for name, jobs in lists.items():
-            sections[name] = _section(name, jobs, address, setting, counts)
+            sections[name] = _section(name, jobs, address, setting)
     if address == Address():
         sections["kinds"] = _kinds(session, setting)
         sections["schedules"] = _schedules(session, setting)
@@ -61,11 +66,13 @@ def read(session: Session, address: Address, note: Note, *, admin: bool) -> View
         # What it was about is in no list any more.
         sections["told"] = parts.told(note.about, setting)
     moving = any(counts[state] for state in UNFINISHED) and not address.before
-    return View(sections, moving and set(wanted.states) != {"failed"})
+    return View(sections, moving)
 
 
-def _setting(session: Session, jobs: list[Job], note: Note, admin: bool) -> Setting:
-    return Setting(listing.now(session), listing.reasons(session, jobs), note, admin)
+def _setting(
+    session: Session, jobs: list[Job], note: Note, admin: bool, state: str | None = None
+) -> Setting:
+    return Setting(listing.now(session), listing.reasons(session, jobs), note, admin, state)
 
 
 def _one(session: Session, address: Address, note: Note, admin: bool) -> View:
@@ -92,8 +99,7 @@ def _queued(session: Session, address: Address) -> list[Job]:
 
 
 def _ended(session: Session, address: Address) -> list[Job]:
-    state = address.state or "finished"
-    if state in UNFINISHED or state == "unfinished":
+    if not _of_ended(address):
         return []
     last = None
     if address.before:
@@ -101,35 +107,29 @@ def _ended(session: Session, address: Address) -> list[Job]:
         if job is None:
             raise control.NotFoundError(address.before)
         last = (job.created_at, job.id)
-    wanted = listing.Filter(address.kind, state)
+    wanted = listing.Filter(address.kind, address.state or "finished")
     return list(listing.latest(session, wanted, limit=PAGE_SIZE + 1, before=last))
 
 
-def _section(
-    name: str, jobs: list[Job], address: Address, setting: Setting, counts: dict[str, int]
-) -> Component | None:
-    alone = address.state is not None
+def _section(name: str, jobs: list[Job], address: Address, setting: Setting) -> Component | None:
     if not jobs:
-        nothing = {"running": "Nothing is running.", "queued": "Nothing is waiting."}
-        if address.before or (alone and address.state not in (name, *_of(name))):
+        asked = name in address.wanted.states or (name == "ended" and _of_ended(address))
+        if address.before or not asked:
             return None
-        sentence = nothing.get(name, "There is none.")
-        return parts.section(name.capitalize(), [parts.quiet(sentence)])
+        return parts.section(_heading(name, address), [parts.quiet(NOTHING[name])])
     rows = [parts.row(job, setting) for job in jobs[:PAGE_SIZE]]
-    return parts.section(_heading(name, address), rows, _after(name, jobs, address, counts))
+    return parts.section(_heading(name, address), rows, _after(name, jobs, address))
 
 
-def _of(name: str) -> tuple[str, ...]:
-    return ("succeeded", "failed", "cancelled", "finished") if name == "ended" else ("unfinished",)
+def _of_ended(address: Address) -> bool:
+    return not set(FINISHED).isdisjoint(address.wanted.states)
 
 
 def _heading(name: str, address: Address) -> str:
     return address.state.capitalize() if name == "ended" and address.state else name.capitalize()
 
 
-def _after(
-    name: str, jobs: list[Job], address: Address, counts: dict[str, int]
-) -> Component | None:
+def _after(name: str, jobs: list[Job], address: Address) -> Component | None:
     """What follows a list: more of it."""
     links = []
     if name == "ended":
@@ -140,8 +140,8 @@ def _after(
             older = href(kind=address.kind, state=address.state, before=last)
             links.append(_link("Older", older))
     elif len(jobs) > PAGE_SIZE:
-        more = f"These {PAGE_SIZE} start first, of {counts[name]:,} in all."
-        return html.P(more, className="ts-job-message")
+        more = {"queued": "start first; more wait", "running": "started first; more run"}[name]
+        return html.P(f"These {PAGE_SIZE} {more}.", className="ts-job-message ts-pages")
     return html.Nav(links, className="ts-pages", **{"aria-label": "Pages"}) if links else None
 
 
