@@ -25,7 +25,13 @@ LABELS = {
     "failed": "failed in 24 h",
     "cancelled": "cancelled in 24 h",
 }
-CHIPS = {"running": "info", "succeeded": "ok", "failed": "bad"}
+CHIPS = {
+    "running": "ts-chip ts-chip-info",
+    "succeeded": "ts-chip ts-chip-ok",
+    "failed": "ts-chip ts-chip-bad",
+    "paused": "ts-chip ts-chip-warn",
+}
+COUNTS = {"running": "ts-count-running", "failed": "ts-count-failed"}
 # Characters of a list's line; a job's own page shows all.
 LONGEST = 200
 
@@ -64,9 +70,9 @@ def title(kind: str) -> str:
     return KINDS[kind].title if kind in KINDS else kind
 
 
-def chip(state: str, text: str = "") -> html.Span:
+def chip(state: str) -> html.Span:
     """The state of a job or a kind."""
-    return html.Span(text or state, className=f"ts-chip ts-chip-{CHIPS.get(state, state)}")
+    return html.Span(state, className=CHIPS.get(state, "ts-chip"))
 
 
 def counts(found: Mapping[str, int], state: str | None) -> html.Ul:
@@ -78,7 +84,7 @@ def counts(found: Mapping[str, int], state: str | None) -> html.Ul:
         link = html.A(
             [html.Span(shown, className="ts-count"), html.Span(LABELS[name])],
             href=href(state=name),
-            className=f"ts-count-{name}" if number else None,
+            className=COUNTS.get(name) if number else None,
         )
         return html.Li(link, id=f"jobs-count-{name}", className="active" if name == state else None)
 
@@ -346,7 +352,7 @@ def kind_row(kind: Kind, pause: PausedKind | None, setting: Setting) -> html.Li:
             html.Div(
                 [
                     html.Div(
-                        [html.Span(kind.title), *([chip("warn", "paused")] if pause else [])],
+                        [html.Span(kind.title), *([chip("paused")] if pause else [])],
                         className="ts-job-title",
                     ),
                     html.P(html.Code(kind.name), className="ts-job-sub"),
