@@ -121,6 +121,7 @@ def test_a_job_is_waited_for_and_its_end_is_the_exit_status(
 ) -> None:
     command = [sys.executable, "-m", "timestack.shell", "jobs", "submit", PROBE, "--wait"]
     with Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True) as shell:
+        assert next(shell.stderr).endswith(f", {PROBE}\n")
         assert next(shell.stderr) == "0% waits for a free worker\n"
         [made] = latest()
         with db.session() as session:

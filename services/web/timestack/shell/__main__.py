@@ -1,7 +1,7 @@
 """``python -m timestack.shell FACE …``: parses what was typed, and answers without tracebacks.
 
-Exit status 0: done; 1: it could not be done, or the job that was waited for failed; 2: what was
-typed is wrong; 130: interrupted.
+Exit status 0: done; 1: it could not be done, or the job that was waited for, or a part of it,
+failed; 2: what was typed is wrong; 130: interrupted.
 """
 
 from __future__ import annotations

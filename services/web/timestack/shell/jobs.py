@@ -56,7 +56,9 @@ def add_to(faces: argparse._SubParsersAction) -> None:
     new = command("submit", submit, "start a job")
     new.add_argument("kind", help="`make jobs ARGS=kinds` lists them")
     new.add_argument("params", nargs="*", metavar="NAME=VALUE", help="its parameters")
-    new.add_argument("--wait", action="store_true", help="until it ends; status 1 if it fails")
+    new.add_argument(
+        "--wait", action="store_true", help="until it ends; status 1 if it, or a part of it, fails"
+    )
     new.add_argument("--at", type=_moment, metavar="TIME", help="not before 2030-01-31T12:00Z")
     new.add_argument(
         "--priority", type=int, choices=range(LAST_PRIORITY + 1), default=USUAL_PRIORITY,
@@ -241,7 +243,10 @@ def submit(asked: argparse.Namespace) -> int:
         _print_json(listing.shape(job))
     else:
         print(_outcome(job))
-    return 1 if job.state in ("failed", "cancelled") else 0
+    failures = (job.result or {}).get("failures") or {}
+    for name, why in failures.items():
+        print(f"{name}: {why}", file=sys.stderr)
+    return 1 if failures or job.state in ("failed", "cancelled") else 0
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -257,12 +262,13 @@ def _outcome(job: Job) -> str:
         return f"job {words.short(job.id)}, {job.kind}, is {job.state}: `{show}` follows it"
     took = f" after {words.lasting(job.finished_at - job.started_at)}" if job.started_at else ""
     said = f": {job.message}" if job.message else ""
-    result = f": {json.dumps(job.result, ensure_ascii=False)}" if job.result else ""
+    result = f"\n{json.dumps(job.result, indent=2, ensure_ascii=False)}" if job.result else ""
     return f"job {words.short(job.id)}, {job.kind}, {job.state}{took}{said}{result}"
 
 
 def _wait(job: Job) -> Job:
-    """Follow a job to its end."""
+    """Follow a job to its end; whatever ends that, the job goes on."""
+    print(f"job {words.short(job.id)}, {job.kind}", file=sys.stderr, flush=True)
     with _follower() as follow:
         while True:
             with db.session() as session:
