@@ -1,7 +1,7 @@
 # Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
 override HOST := @python3 -m scripts.host
 .DEFAULT_GOAL := help
-.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh files load ingest secrets clean notify-test test test-quick lint sbom audit lock bench-load bench-query
+.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh files load jobs ingest secrets clean notify-test test test-quick lint sbom audit lock bench-load bench-query
 
 # What is typed as NAME=value reaches the scripts by the environment, letter for letter: neither
 # make nor a shell reads it, whatever characters the name of a file has.
@@ -47,6 +47,10 @@ files: ## tracked files and their queue: make files ARGS='list jobs --state wait
 	$(HOST) files
 load: ## a file into a table: make load FILE=readings.csv.gz TABLE=readings ARGS='--tz UTC'
 	$(HOST) load
+
+## Jobs
+jobs: ## what runs, waits and failed: make jobs ARGS='list --state failed'; ARGS=--help
+	$(HOST) jobs
 ingest: ## usage from the platform: make ingest DAYS=180, or what is missing without
 	$(HOST) ingest
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.host import database, doctor, lint, load, rotate, stack, tests
+from scripts.host import database, doctor, jobs, lint, load, rotate, stack, tests
 from scripts.host.console import info, show, warn
 from scripts.host.faults import Fault, Refused
 
@@ -76,14 +76,6 @@ def user(arguments: list[str]) -> int:
     return database.provision(ROOT, ["user", email, *chosen, *words("ARGS")])
 
 
-def ingest(arguments: list[str]) -> int:
-    """Take in usage by a job and follow it to its end; DAYS is how many days at least."""
-    worker = "worker-long"
-    days = [f"days={given('DAYS')}"] if given("DAYS") else []
-    submit = ("python", "-m", "timestack.submit", "usage.ingest", *days)
-    return database.running(ROOT, service=worker).run("exec", "-T", worker, *submit)
-
-
 def given(name: str) -> str:
     """What was typed as NAME=value after `make`, letter for letter; empty by default."""
     return os.environ.get(name, "")
@@ -113,8 +105,9 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "provision": provision,
     "user": user,
     "files": lambda arguments: database.files(ROOT, words("ARGS")),
+    "jobs": lambda arguments: jobs.jobs(ROOT, words("ARGS")),
+    "ingest": lambda arguments: jobs.ingest(ROOT, given("DAYS")),
     "load": lambda arguments: load.load(ROOT, given("FILE"), given("TABLE"), words("ARGS")),
-    "ingest": ingest,
     "test": lambda arguments: tests.test(ROOT, words("ARGS")),
     "test-quick": lambda arguments: tests.quick(ROOT, words("ARGS")),
     "bench": lambda arguments: tests.bench(ROOT, [*arguments, *words("ARGS")]),
@@ -132,7 +125,8 @@ INTERRUPTED = {
     "rotate": "run `make up`: it sets the passwords in the database to those of the secret files",
     "provision": "what was not finished is undone or goes on when the command is run again",
     "load": "nothing was loaded",
-    "ingest": "the job goes on, if it had been submitted",
+    "jobs": "a job that was started goes on: make jobs",
+    "ingest": "the job goes on: make jobs",
 }
 
 

@@ -114,6 +114,7 @@ def test_the_bar_leads_everywhere_and_back(stack: Stack, page: Page) -> None:
         "/",
         "/dash/sensors",
         "/dash/results",
+        "/dash/jobs",
         "/account",
         "/pgadmin/",
         "/flower/",

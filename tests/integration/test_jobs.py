@@ -42,6 +42,16 @@ def test_a_job_is_accepted_runs_on_the_worker_and_shows_its_progress(stack: Stac
     assert job["started_at"] <= job["finished_at"]
 
 
+def test_the_shell_in_the_workers_container_starts_a_job_and_waits_for_it(stack: Stack) -> None:
+    shell = ("exec", "-T", "worker", "python", "-m", "timestack.shell", "jobs")
+    done = stack.compose(*shell, "submit", "jobs.probe", "seconds=1", "mark=shell", "--wait")
+    assert done.returncode == 0, done.stderr
+    assert "succeeded after" in done.stdout
+    assert "mark=shell" in stack.compose(*shell).stdout
+    wrong = stack.compose(*shell, "submit", "jobs.probe", "seconds=long")
+    assert (wrong.returncode, "Traceback" in wrong.stderr) == (2, False)
+
+
 def test_a_job_refreshes_the_rollup_that_the_page_reads(stack: Stack) -> None:
     stack.sql(
         "insert into readings(time, sensor_id, value)"

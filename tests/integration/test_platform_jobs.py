@@ -75,12 +75,12 @@ def test_the_worker_takes_in_the_usage_of_every_account_and_twice_is_once(stack:
 
 
 def test_make_ingest_s_command_follows_its_job_to_the_end(stack: Stack) -> None:
-    submit = ("python", "-m", "timestack.submit", "usage.ingest")
-    done = stack.compose("exec", "-T", "worker-long", *submit, "days=7")
+    submit = ("python", "-m", "timestack.shell", "jobs", "submit", "usage.ingest", "--wait")
+    done = stack.compose("exec", "-T", "worker", *submit, "days=7")
     assert done.returncode == 0, done.stderr
     assert '"failures": {}' in done.stdout
-    refused = stack.compose("exec", "-T", "worker-long", *submit, "days=0")
-    assert refused.returncode == 1
+    refused = stack.compose("exec", "-T", "worker", *submit, "days=0")
+    assert refused.returncode == 2
     assert "days: Input should be greater than or equal to 1" in refused.stderr
 
 

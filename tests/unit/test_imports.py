@@ -43,7 +43,7 @@ ALLOWED = {
     "pages": FACE,
     "dash": FACE,
     "tasks": FACE,
-    "submit": FACE,
+    "shell": FACE,
     "__init__": set(),
     "probe": set(),
     "monitor": {"queue", "shared", *FOUNDATION},

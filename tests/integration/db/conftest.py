@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from celery import Celery
 from pydantic import SecretStr
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisAway
@@ -23,7 +24,7 @@ from scripts.provision import lock, migrate, roles
 from tests import editions
 from tests.psql import Psql
 from tests.stack import ROOT, free_port, make_secrets, wait_until
-from timestack import db
+from timestack import db, queue
 from timestack.models import Base, Import
 from timestack.series import catalog
 from timestack.settings import Settings
@@ -310,6 +311,40 @@ def broker(secrets: Path) -> Iterator[Broker]:
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def jobs_variables(provisioned: Database, broker: Broker) -> dict[str, str]:
+    """What the environment of a worker or the web holds."""
+    return {
+        **provisioned.environment,
+        "DATABASE_ROLE": "timestack_app",
+        "REDIS_HOST": "localhost",
+        "REDIS_PORT": str(broker.port),
+    }
+
+
+@pytest.fixture
+def environment(
+    provisioned: Database,
+    broker: Broker,
+    jobs_variables: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[dict[str, str]]:
+    """The environment of a worker or the web, set in this process too; no job or message yet."""
+    for name, value in jobs_variables.items():
+        monkeypatch.setenv(name, value)
+    fresh = Celery("test", set_as_current=False)
+    fresh.add_defaults(queue._configuration)
+    # Read now: a test may change the environment.
+    assert fresh.conf.broker_url
+    monkeypatch.setattr(queue, "app", fresh)
+    engine = db.init(provisioned.settings("app"))
+    provisioned.sql("truncate jobs, job_probes, paused_kinds, schedules")
+    broker.redis.flushall()
+    yield {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'services' / 'web'}"}
+    fresh.close()
+    engine.dispose()
 
 
 @pytest.fixture

@@ -15,14 +15,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from celery import Celery
-from flask import Flask
-from flask.testing import FlaskClient
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from tests.integration.db.conftest import SCHEMA_FILE, Broker, Database
+from tests.integration.db.conftest import Database
 from tests.stack import ROOT, free_port, wait_until
-from timestack import api, db, errors, queue
+from timestack import db, queue
 from timestack.domains import jobs
 from timestack.domains.jobs import (
     control,
@@ -39,39 +37,6 @@ from timestack.models.jobs import FINISHED, Job
 pytestmark = pytest.mark.database
 
 KIND = "rollups.refresh"
-
-
-@pytest.fixture
-def environment(
-    provisioned: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, str]:
-    """The environment of a worker or the web, set in this process too; no job or message yet."""
-    secrets = provisioned.server.secrets
-    variables = {
-        "TIMESTACK_ENV": "test",
-        "SECRETS_DIR": str(secrets),
-        "DATABASE_HOST": "localhost",
-        "DATABASE_PORT": str(provisioned.server.port),
-        "DATABASE_NAME": provisioned.name,
-        "DATABASE_ROLE": "timestack_app",
-        "DATABASE_CA": str(secrets / "ca.pem"),
-        "REDIS_HOST": "localhost",
-        "REDIS_PORT": str(broker.port),
-        "SCHEMA_FILE": str(SCHEMA_FILE),
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    fresh = Celery("test", set_as_current=False)
-    fresh.add_defaults(queue._configuration)
-    # Read now: a test may change the environment.
-    assert fresh.conf.broker_url
-    monkeypatch.setattr(queue, "app", fresh)
-    engine = db.init(provisioned.settings("app"))
-    provisioned.sql("truncate jobs, job_probes, paused_kinds, schedules")
-    broker.redis.flushall()
-    yield {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'services' / 'web'}"}
-    fresh.close()
-    engine.dispose()
 
 
 def state(id: UUID) -> tuple[str, float, str]:
@@ -676,67 +641,3 @@ def test_a_process_is_healthy_once_it_works(environment, start, tmp_path: Path, 
     assert not healthy(environment, tmp_path, name)
     start(name)
     wait_until(lambda: healthy(environment, tmp_path, name), f"{name} is healthy")
-
-
-# The interface
-
-
-@pytest.fixture
-def client(environment) -> FlaskClient:
-    app = Flask(__name__)
-    errors.init_app(app)
-    app.register_blueprint(api.blueprint)
-    return app.test_client()
-
-
-def test_a_job_is_accepted_and_found_where_the_answer_says(client: FlaskClient) -> None:
-    answer = client.post("/api/v1/jobs", json={"kind": KIND}, headers={"X-Request-Id": "abcdefgh"})
-    assert answer.status_code == 202
-    shown = client.get(answer.headers["Location"]).get_json()
-    assert shown == answer.get_json()
-    assert (shown["state"], shown["progress"], shown["result"]) == ("queued", 0, None)
-    assert shown["created_at"].endswith("Z")
-    assert shown["request_id"] == "abcdefgh"
-
-
-def test_a_request_that_is_repeated_under_its_id_is_one_job(client: FlaskClient) -> None:
-    body = {"kind": KIND, "id": str(uuid4())}
-    first, second = (client.post("/api/v1/jobs", json=body) for _ in range(2))
-    assert first.status_code == second.status_code == 202
-    assert first.get_json() == second.get_json()
-
-
-def test_the_latest_fifty_are_listed_newest_first(client: FlaskClient) -> None:
-    ids = [str(jobs.submit(KIND).id) for _ in range(52)]
-    listed = [job["id"] for job in client.get("/api/v1/jobs").get_json()["jobs"]]
-    assert listed == ids[:1:-1]
-
-
-@pytest.mark.parametrize(
-    ("body", "type", "status", "detail"),
-    [
-        (b'{"kind": "no.such"}', "application/json", 422, KIND),
-        (b"{}", "application/json", 422, "kind"),
-        (b"[]", "application/json", 422, "object"),
-        (b'{"kind": "rollups.refresh", "x": 1}', "application/json", 422, "x"),
-        (b'{"kind": "rollups.refresh", "id": "1"}', "application/json", 422, "id"),
-        (b"{", "application/json", 400, None),
-        (b"kind=rollups.refresh", "application/x-www-form-urlencoded", 415, None),
-    ],
-)
-def test_a_bad_request_is_a_problem(
-    client: FlaskClient, body: bytes, type: str, status: int, detail: str | None
-) -> None:
-    answer = client.post("/api/v1/jobs", data=body, content_type=type)
-    assert answer.status_code == status
-    assert answer.mimetype == "application/problem+json"
-    assert answer.get_json()["request_id"]
-    if detail:
-        assert detail in answer.get_json()["detail"]
-
-
-@pytest.mark.parametrize("id", ["00000000-0000-0000-0000-000000000000", "1", "1' or '1'='1"])
-def test_a_job_that_does_not_exist_is_not_found(client: FlaskClient, id: str) -> None:
-    answer = client.get(f"/api/v1/jobs/{id}")
-    assert answer.status_code == 404
-    assert answer.mimetype == "application/problem+json"

@@ -19,8 +19,8 @@ INDEXES = {
     "jobs_unsent_idx": (["priority", "run_at"], "state = 'queued' and sent_at is null"),
     "jobs_created_at_idx": (["created_at"], None),
     "jobs_kind_idx": (["kind", "created_at"], None),
-    "jobs_failed_idx": (["created_at"], "state = 'failed'"),
-    "jobs_finished_at_idx": (["finished_at"], FINISHED),
+    "jobs_failed_idx": (["state", "created_at"], "state in ('failed', 'cancelled')"),
+    "jobs_finished_at_idx": (["state", "finished_at"], FINISHED),
     "jobs_waits_for_idx": (["waits_for"], "waits_for is not null"),
 }
 

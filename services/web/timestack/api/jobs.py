@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from werkzeug.exceptions import (
 from timestack import db
 from timestack.domains import jobs
 from timestack.domains.jobs import control, kinds, listing, requests, schedules
-from timestack.models.jobs import FINISHED, LAST_PRIORITY, USUAL_PRIORITY, Job
+from timestack.models.jobs import LAST_PRIORITY, USUAL_PRIORITY
 from timestack.validation import sentences
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
@@ -69,7 +68,7 @@ def create() -> tuple[Response, int, dict[str, str]]:
         raise RequestEntityTooLarge(_sentence(error)) from None
     except requests.ConflictError as error:
         raise Conflict(_sentence(error)) from None
-    return jsonify(_shape(job)), 202, {"Location": url_for("api.jobs.show", id=job.id)}
+    return jsonify(listing.shape(job)), 202, {"Location": url_for("api.jobs.show", id=job.id)}
 
 
 @blueprint.get("/<uuid:id>")
@@ -79,15 +78,16 @@ def show(id: UUID) -> Response:
         job = listing.get(session, id)
     if job is None:
         raise NotFound(f"There is no job {id}.")
-    return jsonify(_shape(job))
+    return jsonify(listing.shape(job))
 
 
 @blueprint.get("")
 def index() -> Response:
     """The newest jobs, newest first, fifty at most.
 
-    ``?kind=`` and ``?state=`` choose among them; ``?before=`` an id goes on where the list that
-    ended with that job did. 400 for what none of these can be.
+    ``?kind=`` and ``?state=``, which may be ``finished`` or ``unfinished``, choose among them;
+    ``?before=`` an id goes on where the list that ended with that job did. 400 for what none of
+    these can be.
     """
     try:
         wanted = listing.Filter(request.args.get("kind"), request.args.get("state"))
@@ -99,7 +99,7 @@ def index() -> Response:
         if before and last is None:
             raise NotFound(f"There is no job {before}.")
         found = listing.latest(session, wanted, before=last and (last.created_at, last.id))
-        return jsonify(jobs=[_shape(job) for job in found])
+        return jsonify(jobs=[listing.shape(job) for job in found])
 
 
 @blueprint.get("/counts")
@@ -126,22 +126,8 @@ def index_kinds() -> Response:
     """What may be asked for: each kind, the JSON schema of its parameters, whether it is paused."""
     with db.session() as session:
         paused = {each.kind: each for each in control.paused(session)}
-    return jsonify(
-        kinds=[
-            {
-                "kind": kind.name,
-                "title": kind.title,
-                "queue": kind.queue,
-                "params": kind.params.model_json_schema(),
-                "time_limit_seconds": kind.time_limit.total_seconds(),
-                "max_attempts": kind.max_attempts,
-                "paused": kind.name in paused,
-                "paused_at": _utc(paused[kind.name].paused_at) if kind.name in paused else None,
-                "paused_by": paused[kind.name].paused_by if kind.name in paused else None,
-            }
-            for kind in sorted(kinds.KINDS.values(), key=lambda kind: kind.name)
-        ]
-    )
+    found = sorted(kinds.KINDS.values(), key=lambda kind: kind.name)
+    return jsonify(kinds=[listing.kind_shape(kind, paused.get(kind.name)) for kind in found])
 
 
 @blueprint.post("/kinds/<kind>/pause")
@@ -161,26 +147,13 @@ def index_schedules() -> Response:
     """What the clock starts, with its last and next time; the next one first."""
     with db.session() as session:
         found = schedules.states(session)
-    return jsonify(
-        schedules=[
-            {
-                "name": each.name,
-                "kind": each.kind,
-                "cron": each.cron,
-                "zone": each.zone,
-                "due_at": _utc(each.due_at),
-                "last_at": _utc(each.last_at),
-                "last_job": each.last_job and str(each.last_job),
-            }
-            for each in found
-        ]
-    )
+    return jsonify(schedules=[listing.schedule_shape(each) for each in found])
 
 
 def _changed(change, id: UUID) -> Response:
     try:
         with db.session() as session:
-            return jsonify(_shape(change(session, id)))
+            return jsonify(listing.shape(change(session, id)))
     except control.NotFoundError as error:
         raise NotFound(_sentence(error)) from None
     except (control.StateError, kinds.UnknownKindError) as error:
@@ -208,34 +181,6 @@ def _id_of_key() -> UUID | None:
 def _user() -> str:
     """The e-mail address of the user who asks."""
     return getattr(current_user, "email", "")
-
-
-def _shape(job: Job) -> dict:
-    return {
-        "id": str(job.id),
-        "kind": job.kind,
-        "params": job.params,
-        "state": job.state,
-        "priority": job.priority,
-        "progress": job.progress,
-        "message": job.message,
-        "attempts": job.attempts,
-        "max_attempts": job.max_attempts,
-        "errors": job.errors,
-        "result": job.result if job.state in FINISHED else None,
-        "created_at": _utc(job.created_at),
-        "run_at": _utc(job.run_at),
-        "started_at": _utc(job.started_at),
-        "finished_at": _utc(job.finished_at),
-        "cancel_requested_at": _utc(job.cancel_requested_at),
-        "waits_for": job.waits_for and str(job.waits_for),
-        "submitted_by": job.submitted_by,
-        "request_id": job.request_id,
-    }
-
-
-def _utc(time: datetime | None) -> str | None:
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z") if time else None
 
 
 def _sentence(error: Exception) -> str:

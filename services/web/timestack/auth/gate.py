@@ -55,7 +55,8 @@ ROLES = {
     "api.manifest.refresh": "admin",
     # All users may change their own password.
     "security.change_password": "viewer",
-    # Callbacks read; one that changes something asks for its role by itself.
+    # Callbacks read, and those of a page need its role (dash/guard.py); one that changes something
+    # asks for its role by itself.
     "/dash/_dash-update-component": "viewer",
 }
 READING = ("GET", "HEAD", "OPTIONS")
@@ -88,18 +89,14 @@ def refusal(role: str | None) -> ResponseReturnValue | None:
         return None
     if not current_user.is_authenticated:
         return to_login()
-    if not holds(role):
-        raise Forbidden(
-            f"This needs the role {role}, which {current_user.email} does not have."
-            " An administrator can give it to you."
-        )
+    if fault := users.refusal(current_user, role):
+        raise Forbidden(fault)
     return None
 
 
 def holds(role: str) -> bool:
     """Whether the signed-in user has ``role`` or one above it."""
-    held = users.rank([each.name for each in current_user.roles])
-    return held >= users.ROLES.index(role)
+    return users.refusal(current_user, role) is None
 
 
 def to_login(back: str | None = None, root: str = "") -> ResponseReturnValue:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from collections.abc import Sequence
 
-from timestack.dash import guard, results, sensors
+from flask import Flask, g
+
+from timestack.dash import guard, jobs, results, sensors
+from timestack.dash.page import Page
 from timestack.dash.shell import Shell
 
 # In the order of the navigation bar.
-PAGES = [sensors.PAGE, results.PAGE]
+PAGES = [sensors.PAGE, results.PAGE, jobs.PAGE]
 
 
 def init_app(app: Flask) -> None:
     """Mount the dashboards; ``app.extensions["dash"]`` is the Dash application.
 
     ``app.config["URL_PREFIX"]`` is what the browser sees before ``/dash/``; the routes themselves
-    are without it. Templates know the pages as ``dashboards``.
+    are without it. Templates ask
+    ``dashboards()`` for those that the user may open.
     """
     shell = Shell(app, PAGES)
     guard.init_app(app, shell)
     app.extensions["dash"] = shell
-    app.jinja_env.globals["dashboards"] = PAGES
+    app.jinja_env.globals["dashboards"] = _open
+
+
+def _open() -> Sequence[Page]:
+    return [page for page in PAGES if guard.may(g.user, page.role)]
 
 
 __all__ = ["init_app"]

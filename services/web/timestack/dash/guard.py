@@ -1,4 +1,5 @@
-"""Refusing requests that no page of ours sends, which Dash itself would answer with a 500.
+"""Refusing requests that no page of ours sends, which Dash itself would answer with a 500, and
+those of users who may not open the page.
 
 Dash trusts the shape of a callback's body, and that its files are asked for by their names.
 Values are not judged here: what a value may be, each callback knows.
@@ -6,25 +7,41 @@ Values are not judged here: what a value may be, each callback knows.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dash import Dash
 from dash.exceptions import DependencyException
-from flask import Flask, request
+from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.exceptions import BadRequest, Forbidden, NotFound
+
+from timestack.domains import users
+
+if TYPE_CHECKING:
+    from timestack.dash.shell import Shell
 
 REFUSED = "This request is not one that a page of Timestack sends: reload the page."
 
 
-def init_app(app: Flask, dash: Dash) -> None:
+def may(user: Any, role: str) -> bool:
+    """Whether a user, None for a stranger, has a role or one above it."""
+    return users.refusal(user, role) is None
+
+
+def require(role: str) -> None:
+    """Raise Forbidden unless the user of this request has a role or one above it."""
+    if fault := users.refusal(g.user, role):
+        raise Forbidden(fault)
+
+
+def init_app(app: Flask, dash: Shell) -> None:
     """Check the body of every request to the callbacks of ``dash``, and miss files that are not."""
     path = f"{dash.config.routes_pathname_prefix}_dash-update-component"
 
     @app.before_request
     def check() -> None:
         if request.path == path and request.method == "POST":
-            _check(request.get_json(), dash.callback_map)
+            output = _check(request.get_json(), dash.callback_map)
+            require(dash.roles.get(output, "viewer"))
 
     @app.errorhandler(DependencyException)
     def missing(_: DependencyException) -> ResponseReturnValue:
@@ -32,8 +49,8 @@ def init_app(app: Flask, dash: Dash) -> None:
         return app.handle_user_exception(NotFound())
 
 
-def _check(body: Any, callbacks: dict[str, dict]) -> None:
-    """Raise BadRequest unless ``body`` calls a callback with exactly its arguments."""
+def _check(body: Any, callbacks: dict[str, dict]) -> str:
+    """Return which callback a body calls; raises BadRequest unless with exactly its arguments."""
     output = body.get("output") if isinstance(body, dict) else None
     callback = callbacks.get(output) if isinstance(output, str) else None
     if callback is None:
@@ -49,6 +66,7 @@ def _check(body: Any, callbacks: dict[str, dict]) -> None:
     )
     if not matching:
         raise BadRequest(REFUSED)
+    return output
 
 
 def _named(items: Any) -> list[tuple] | None:

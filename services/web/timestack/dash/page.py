@@ -17,10 +17,11 @@ from timestack.dash.timechart import DailyChart, TimeChart
 
 
 class Page(Protocol):
-    """A dashboard at ``<URL_PREFIX>/dash/<path>``."""
+    """A dashboard at ``<URL_PREFIX>/dash/<path>``, for users with a ``role`` or one above it."""
 
     path: str
     title: str
+    role: str
 
     def layout(self, asked: Mapping[str, str], width: int) -> Component:
         """Return its content for an address's parameters and a window's width in CSS pixels."""
@@ -43,6 +44,7 @@ class ChartPage:
     choice: Choice = NO_CHOICE
     tables: Sequence[Table] = ()
     empty: Component = field(default_factory=states.empty)
+    role: str = "viewer"
 
     def __post_init__(self) -> None:
         """Refuse what an address could not tell apart."""

@@ -20,7 +20,7 @@ from flask import Flask, redirect, render_template, request
 from markupsafe import Markup
 from werkzeug.exceptions import BadRequest
 
-from timestack.dash import states
+from timestack.dash import guard, states
 from timestack.dash.page import Page
 
 
@@ -56,8 +56,12 @@ class Shell(Dash):
             ]
         )
         self._register()
+        # Output -> the role that its callback needs.
+        self.roles: dict[str, str] = {}
         for page in pages:
+            before = set(self.callback_map)
             page.register(self)
+            self.roles |= dict.fromkeys(self.callback_map.keys() - before, page.role)
 
     def index(self, *args: Any, **kwargs: Any):
         """Serve the document; ``/dash/`` leads to the first page, an unknown address is a 404."""
@@ -66,6 +70,8 @@ class Shell(Dash):
             query = request.query_string.decode()
             first = self.config.requests_pathname_prefix + self.pages[0].path
             return redirect(f"{first}?{query}" if query else first)
+        if path in self._pages:
+            guard.require(self._pages[path].role)
         document = super().index(*args, **kwargs)
         return document if path in self._pages else (document, 404)
 
@@ -97,6 +103,7 @@ class Shell(Dash):
             if page is None or not path.startswith(prefix):
                 first = self.pages[0]
                 return states.no_such_page(path, first.title, prefix + first.path)
+            guard.require(page.role)
             return page.layout(query, width)
 
 

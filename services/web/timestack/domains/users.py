@@ -34,6 +34,14 @@ def rank(roles: list[str]) -> int:
     return max((ROLES.index(name) for name in roles if name in ROLES), default=-1)
 
 
+def refusal(user: User | None, role: str) -> str | None:
+    """Why a user may not do what needs a role, as a sentence; None when they may."""
+    if user and rank([each.name for each in user.roles]) >= ROLES.index(role):
+        return None
+    who = user.email if user else "a stranger"
+    return f"This needs the role {role}, which {who} does not have. An administrator can give it."
+
+
 def role_of(user: User | None) -> str | None:
     """The highest role of a user; None without a user or a role."""
     held = rank([role.name for role in user.roles]) if user else -1

@@ -46,12 +46,19 @@ class Job(Base):
         ),
         # Unique jobs: one row for each key, as long as it is kept.
         Index("jobs_unique_key_key", "unique_key", unique=True),
-        # The Jobs page: newest first, of all, of a kind, and those that failed.
+        # The Jobs page: newest first, of all, of a kind, and those rare ones that did not succeed.
         Index("jobs_created_at_idx", "created_at"),
         Index("jobs_kind_idx", "kind", "created_at"),
-        Index("jobs_failed_idx", "created_at", postgresql_where="state = 'failed'"),
+        Index(
+            "jobs_failed_idx",
+            "state",
+            "created_at",
+            postgresql_where="state in ('failed', 'cancelled')",
+        ),
         # Counts of the last day, and what is old enough to go.
-        Index("jobs_finished_at_idx", "finished_at", postgresql_where=f"state in {FINISHED}"),
+        Index(
+            "jobs_finished_at_idx", "state", "finished_at", postgresql_where=f"state in {FINISHED}"
+        ),
         Index("jobs_waits_for_idx", "waits_for", postgresql_where="waits_for is not null"),
     )
 

@@ -14,9 +14,9 @@ from timestack.models.jobs import Job, PausedKind
 
 
 class NotFoundError(LookupError):
-    """There is no job with the id."""
+    """There is no job with the id, or with one that begins so."""
 
-    def __init__(self, id: UUID):
+    def __init__(self, id: UUID | str):
         super().__init__(f"there is no job {id}: it may have been deleted since it ended")
 
 
@@ -57,7 +57,9 @@ def retry(session: Session, id: UUID) -> Job:
     if job.state not in ("failed", "cancelled"):
         raise StateError(f"job {id} is {job.state}: only a failed or cancelled one can be retried")
     key = kinds.unique_key(kind, job.params) if kind.unique == kinds.UNFINISHED else job.unique_key
-    if other := session.scalar(select(Job.id).where(Job.unique_key == key, Job.id != id)):
+    # Without a key it takes nobody's place.
+    equal = select(Job.id).where(Job.unique_key == key, Job.id != id)
+    if key is not None and (other := session.scalar(equal)):
         raise StateError(f"job {other}, with the same parameters, has taken the place of {id}")
     session.execute(
         update(Job)

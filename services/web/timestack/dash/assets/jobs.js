@@ -1,0 +1,72 @@
+// The Jobs page in the browser: when it looks again, and what its buttons, links and forms ask for.
+// They are listened to at the document, since rows come and go. Dash calls look and filter by name.
+(() => {
+  // Dash's renderer is loaded after this file and adds no_update and set_props to the same object.
+  const dash = (window.dash_clientside ??= {});
+
+  // Each action is one of its own, even if the last one was the same.
+  let turn = 0;
+  // The id of what gets the focus when the next address is shown.
+  let next = null;
+
+  function go(search, focus) {
+    next = focus;
+    dash.set_props("url", { search: search === "?" ? "" : search });
+  }
+
+  const isPlain = (event) =>
+    event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("button[data-ask]");
+    const link = event.target.closest?.(".ts-jobs-page a[href^='?']");
+    if (button) {
+      turn += 1;
+      dash.set_props("jobs-action", { data: { ...JSON.parse(button.dataset.ask), turn } });
+    } else if (link && isPlain(event)) {
+      event.preventDefault();
+      go(link.getAttribute("href"), "main");
+      window.scrollTo(0, 0);
+    }
+  });
+
+  document.addEventListener("submit", (event) => {
+    const kind = event.target.dataset?.start;
+    if (!kind) return;
+    event.preventDefault();
+    turn += 1;
+    const filled = Object.fromEntries(new FormData(event.target));
+    dash.set_props("jobs-start-asked", { data: { kind, filled, turn } });
+  });
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !document.getElementById("jobs-running")) return;
+    dash.set_props("jobs-asked", { data: Date.now() });
+  });
+
+  // Dash makes what it shows again, and the focus is lost: it goes to the first fault of a form, to
+  // the drop-down that was changed, or to the beginning of what a link led to.
+  new MutationObserver(() => {
+    if (document.activeElement !== document.body) return;
+    const fault = document.querySelector("#jobs-start .is-invalid");
+    const wanted = fault ?? document.getElementById(next);
+    next = null;
+    wanted?.focus({ preventScroll: wanted.id === "main" });
+  }).observe(document, { childList: true, subtree: true });
+
+  Object.assign((dash.timestack ??= {}), {
+    // The clock ticked: look again, unless nobody sees it.
+    look() {
+      return document.hidden ? dash.no_update : Date.now();
+    },
+
+    // Another kind or state was chosen: that is another address, and a step that Back undoes.
+    filter(kind, state) {
+      const now = new URLSearchParams(window.location.search);
+      const wanted = Object.entries({ kind, state }).filter(([, value]) => value !== "all");
+      const query = new URLSearchParams(wanted);
+      if (["kind", "state"].every((name) => now.get(name) === query.get(name))) return;
+      go(`?${query}`, document.activeElement?.id);
+    },
+  });
+})();

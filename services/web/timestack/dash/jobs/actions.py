@@ -1,0 +1,85 @@
+"""What a button of the Jobs page does; each asks for its role by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from flask import g
+from werkzeug.exceptions import BadRequest
+
+from timestack import db
+from timestack.dash import guard
+from timestack.dash.choice import require_text
+from timestack.dash.jobs.parts import Note
+from timestack.domains import jobs
+from timestack.domains.jobs import control, forms, kinds, requests
+from timestack.models.jobs import Job
+
+# Verb -> the role it needs, as auth/gate.py has it for the same endpoints of the API.
+ROLES = {"cancel": "editor", "retry": "editor", "pause": "admin", "resume": "admin"}
+MOST_FIELDS = 50
+
+
+class FormError(ValueError):
+    """The parameters are wrong; ``faults`` has ``name: what is wrong`` for each fault."""
+
+    def __init__(self, faults: list[str]):
+        self.faults = faults
+        super().__init__("; ".join(faults))
+
+
+def do(asked: Any) -> Note:
+    """Do what a button asked for, and return what is to be read beside it.
+
+    Raises BadRequest for what no button of ours asks for, and Forbidden.
+    """
+    verb = asked.get("verb") if isinstance(asked, dict) else None
+    if not isinstance(verb, str) or verb not in ROLES:
+        raise BadRequest("A button asks to cancel, retry, pause or resume.")
+    guard.require(ROLES[verb])
+    about = asked.get("job" if verb in ("cancel", "retry") else "kind")
+    require_text(about)
+    try:
+        with db.session() as session:
+            if verb in ("cancel", "retry"):
+                getattr(control, verb)(session, _id(about))
+            elif verb == "pause":
+                control.pause(session, about, by=g.user.email)
+            else:
+                control.resume(session, about)
+    except (control.NotFoundError, control.StateError, kinds.UnknownKindError) as error:
+        text = str(error)
+        return Note(about, f"{text[:1].upper()}{text[1:]}.")
+    return Note(about)
+
+
+def start(kind: str, filled: Any) -> Job:
+    """Start a job with what its form was filled in with.
+
+    Raises FormError; BadRequest for what is no form of ours, and Forbidden.
+    """
+    guard.require("admin")
+    if not isinstance(filled, Mapping) or len(filled) > MOST_FIELDS:
+        raise BadRequest("A form is an object of texts.")
+    if not all(isinstance(each, str) for each in filled.values()):
+        raise BadRequest("A form is an object of texts.")
+    try:
+        return jobs.submit(
+            kind,
+            forms.parameters(kinds.find(kind), filled),
+            submitted_by=g.user.email,
+            request_id=g.get("request_id"),
+        )
+    except requests.ParamsError as error:
+        raise FormError(error.faults) from None
+    except (requests.TooLargeError, kinds.UnknownKindError) as error:
+        raise FormError([str(error)]) from None
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise BadRequest("A job is named by its id.") from None

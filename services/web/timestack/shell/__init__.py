@@ -1,0 +1,1 @@
+"""What is typed at a terminal of a container: ``python -m timestack.shell jobs list``."""
