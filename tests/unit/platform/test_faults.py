@@ -100,7 +100,7 @@ SEEN = {
 }
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", PATHS)
 @pytest.mark.parametrize("kind", SEEN)
 def test_an_endpoint_fails_as_ordered_and_no_other_does(
     service: httpx.Client, order: Callable[..., None], endpoint: str, kind: str
@@ -112,7 +112,7 @@ def test_an_endpoint_fails_as_ordered_and_no_other_does(
         status, looks = SEEN[kind]
         assert answer.status_code == status
         looks(answer, good)
-    for other in ENDPOINTS:
+    for other in PATHS:
         if other != endpoint:
             assert service.get(PATHS[other]).status_code == 200
     order(**{endpoint: None})
