@@ -123,7 +123,7 @@ def test_every_kind_is_looked_at() -> None:
     assert set(KINDS) == {*SEEN, "slow", "silent"}
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", PATHS)
 def test_an_endpoint_is_silent_until_the_client_leaves(
     platform: Platform, service: httpx.Client, order: Callable[..., None], endpoint: str
 ) -> None:
