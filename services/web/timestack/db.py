@@ -158,15 +158,18 @@ def autocommit(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def connect() -> Connection:
+    """Return a connection that its caller keeps and closes."""
+    return _sessions().get_bind().connect()
+
+
 @contextmanager
 def steady_session() -> Iterator[Session]:
     """Give a session that keeps one connection through all its commits, and its advisory locks.
 
     An open transaction is rolled back at the end.
     """
-    with session() as outer:
-        engine = outer.get_bind()
-    with engine.connect() as connection, Session(connection, expire_on_commit=False) as opened:
+    with connect() as connection, Session(connection, expire_on_commit=False) as opened:
         try:
             yield opened
         finally:
