@@ -69,7 +69,7 @@ class Line:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Give a session for the work; what is not committed is rolled back at the end."""
-        _autocommit(self._connection, on=False)
+        db.switch_autocommit(self._connection, on=False)
         with Session(self._connection, expire_on_commit=False) as opened:
             yield opened
 
@@ -99,7 +99,7 @@ class Line:
         try:
             if not connection.invalidated:
                 connection.rollback()
-                _autocommit(connection, on=True)
+                db.switch_autocommit(connection, on=True)
                 connection.execute(_CLEAN)
                 connection.commit()
                 self._connection = connection
@@ -127,10 +127,5 @@ def _opened() -> Connection:
             log.warning("the database is away, its job waits: %s", error.orig)
             time.sleep(PAUSE)
         else:
-            _autocommit(connection, on=True)
+            db.switch_autocommit(connection, on=True)
             return connection
-
-
-def _autocommit(connection: Connection, *, on: bool) -> None:
-    """Switch the driver itself: SQLAlchemy's isolation level costs a round trip each way."""
-    connection.connection.driver_connection.autocommit = on
