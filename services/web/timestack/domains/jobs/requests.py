@@ -35,8 +35,8 @@ _KEY = _new("unique_key") + func.coalesce(
     ":" + cast(func.floor(func.extract("epoch", func.now()) / _WINDOW), Text), ""
 )
 # Made once: to make a statement takes longer than to run it.
-_INSERT = (
-    insert(Job)
+_INSERT = select(Job).from_statement(
+    insert(Job.__table__)
     .values(
         **{
             name: _new(name)
@@ -51,7 +51,7 @@ _INSERT = (
         sent_at=case((bindparam("sending", type_=Boolean), func.now())),
     )
     .on_conflict_do_nothing()
-    .returning(Job)
+    .returning(*Job.__table__.c)
 )
 
 
