@@ -1,7 +1,7 @@
 # Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
 override HOST := @python3 -m scripts.host
 .DEFAULT_GOAL := help
-.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh files load jobs ingest secrets clean notify-test test test-quick lint sbom audit lock bench-load bench-query
+.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh files load jobs ingest secrets clean notify-test test test-quick lint sbom audit lock faults bench-load bench-query bench-jobs
 
 # What is typed as NAME=value reaches the scripts by the environment, letter for letter: neither
 # make nor a shell reads it, whatever characters the name of a file has.
@@ -59,6 +59,8 @@ test: ## everything: lint, unit, integration and browser tests
 	$(HOST) test
 test-quick: ## lint and unit tests, which need no engine
 	$(HOST) test-quick
+faults: ## kill, stop and starve each part of a stack of its own, and count what is lost: nothing
+	$(HOST) faults
 lint: ## Python, Dockerfiles and Compose files, each by its linter
 	$(HOST) lint
 sbom: ## what is in every image, as CycloneDX: build/sbom/*.cdx.json
@@ -71,6 +73,8 @@ bench-load: ## rows per second of `make load` against psql \copy
 	$(HOST) bench load
 bench-query: ## series.query against the raw SQL
 	$(HOST) bench query
+bench-jobs: ## jobs per second against bare Celery, and how soon a job starts
+	$(HOST) bench jobs
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -24,6 +24,8 @@ hypothesis.settings.register_profile("timestack", deadline=None)
 hypothesis.settings.load_profile("timestack")
 # Files of tests/integration that bring up stacks of their own, and do not need the shared ones.
 OWN_STACK = {"test_canary.py", "test_host.py", "test_up.py"}
+# Faults are caused in its stack.
+INTEGRATION = PurePath("tests/integration")
 # Files of few tests that take long.
 LONG = {
     "test_certificates.py",
@@ -53,9 +55,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
     return Groups(config, log)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--faults", action="store_true", help="cause every fault, not the quickest")
+
+
 def group_of(nodeid: str) -> str:
     """The folder, whose tests share stacks; the file, of what has its own or needs none."""
     file = PurePath(nodeid.partition("::")[0])
+    if "faults" in file.parts:
+        return str(INTEGRATION)
     by_itself = {"unit", "db"} & set(file.parts) or file.name in OWN_STACK
     return str(file if by_itself else file.parent)
 

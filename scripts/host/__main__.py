@@ -110,6 +110,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "load": lambda arguments: load.load(ROOT, given("FILE"), given("TABLE"), words("ARGS")),
     "test": lambda arguments: tests.test(ROOT, words("ARGS")),
     "test-quick": lambda arguments: tests.quick(ROOT, words("ARGS")),
+    "faults": lambda arguments: tests.faults(ROOT, words("ARGS")),
     "bench": lambda arguments: tests.bench(ROOT, [*arguments, *words("ARGS")]),
     "lint": lambda arguments: lint.lint(ROOT),
     "sbom": lambda arguments: tests.check(ROOT, "sbom"),

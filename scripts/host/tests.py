@@ -1,4 +1,4 @@
-"""`make test`, `test-quick`, `bench`, `sbom`, `audit` and `lock`: what needs the tests' tools."""
+"""`make test`, `faults`, `bench`, `sbom`, `audit`, `lock`: what needs the tests' tools."""
 
 from __future__ import annotations
 
@@ -123,12 +123,7 @@ def check(root: Path, name: str) -> int:
 def bench(root: Path, arguments: list[str]) -> int:
     """Run tests/benchmarks/bench_NAME.py on the images as they are now; prints ratios."""
     name, *more = arguments
-    phases = Phases()
-    with stack.only_one(root):
-        stack.ready_engine(root, phases, serve=False)
-        stack.build(root, phases, **PLATFORM)
-        with phases.phase("tools") as phase:
-            tools.environment(root, phase)
+    ready(root)
     module = f"tests.benchmarks.bench_{name}"
     paths = f"{root}{os.pathsep}{root / 'services' / 'web'}"
     return subprocess.run(
@@ -137,6 +132,22 @@ def bench(root: Path, arguments: list[str]) -> int:
         env={"TESTCONTAINERS_RYUK_DISABLED": "true", **os.environ, "PYTHONPATH": paths},
         check=False,
     ).returncode
+
+
+def faults(root: Path, arguments: list[str]) -> int:
+    """Cause every fault of tests/faults on a running stack, one after the other."""
+    ready(root)
+    return pytest(root, "-n0", "--faults", "tests/faults", *arguments)
+
+
+def ready(root: Path) -> None:
+    """Prepare engine, images and the tests' environment."""
+    phases = Phases()
+    with stack.only_one(root):
+        stack.ready_engine(root, phases, serve=False)
+        stack.build(root, phases, **PLATFORM)
+        with phases.phase("tools") as phase:
+            tools.environment(root, phase)
 
 
 def browser(root: Path, phase: Phase) -> None:

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from subprocess import PIPE
-
 import pytest
 
-from tests.stack import ROOT, Stack, wait_until
+from tests.stack import Stack, wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -97,65 +90,3 @@ def test_a_bad_request_for_a_job_is_a_problem_that_says_what(
     assert answer.status_code == status
     assert answer.headers["content-type"].startswith("application/problem+json")
     assert answer.json()["detail"]
-
-
-# Notes each time that a job is finished, by any worker and however often.
-WATCH = """
-create table ended (id uuid, state text);
-create function note_end() returns trigger language plpgsql security definer as
-$$ begin insert into public.ended values (new.id, new.state); return null; end $$;
-create trigger note_end after update of state on jobs for each row
-  when (new.state in ('succeeded', 'failed')) execute function note_end();
-"""
-UNWATCH = "drop function if exists note_end cascade; drop table if exists ended"
-WAITING = """
-select count(*) from pg_stat_activity
- where application_name = 'timestack-worker' and wait_event_type = 'Lock'
-"""
-
-
-@contextmanager
-def refreshes_held(stack: Stack) -> Iterator[None]:
-    """Let every refresh wait in the middle of its work until the block ends."""
-    psql = ("exec", "-T", "timescaledb", "psql", "-XAtq", "-d", "timestack")
-    command = [*stack.compose_command_property, *psql]
-    with subprocess.Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) as session:
-        session.stdin.write("begin; lock table timestack.changes; select 'held';\n")
-        session.stdin.flush()
-        assert session.stdout.readline() == "held\n"
-        yield
-
-
-def kill(stack: Stack, service: str) -> int:
-    """Kill a container's main process with SIGKILL; its former id on this host.
-
-    From the host: after `docker kill` the engine would not start the container again.
-    """
-    process = stack.inspect(service)["State"]["Pid"]
-    os.kill(process, signal.SIGKILL)
-    return process
-
-
-def test_a_worker_and_a_broker_that_are_killed_come_back_and_lose_no_job(stack: Stack) -> None:
-    stack.sql(WATCH)
-    try:
-        with refreshes_held(stack):
-            paths = [submit(stack) for _ in range(3)]
-            wait_until(lambda: stack.sql(WAITING) != [("0",)], "a worker is in the middle of a job")
-            killed = {"worker": kill(stack, "worker")}
-            paths += [submit(stack) for _ in range(2)]
-            killed["redis"] = kill(stack, "redis")
-            paths += [submit(stack) for _ in range(2)]
-        # The sweeper, which comes once a minute, finds the job of the dead worker.
-        for path in paths:
-            wait_until(lambda path=path: finished(stack, path), "the job ends", deadline=240)
-        ended = stack.sql("select id, state from ended")
-    finally:
-        stack.sql(UNWATCH)
-    ids = {path.rpartition("/")[2] for path in paths}
-    assert sorted(each for each in ended if each[0] in ids) == sorted(
-        (id, "succeeded") for id in ids
-    )
-    for service, before in killed.items():
-        assert stack.inspect(service)["State"]["Pid"] not in (0, before), service
-    wait_until(stack.all_healthy, "the stack is healthy again")

@@ -158,15 +158,39 @@ def autocommit(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def connect() -> Connection:
+    """Return a connection that its caller keeps and closes."""
+    return _sessions().get_bind().connect()
+
+
+@contextmanager
+def single_statements() -> Iterator[Session]:
+    """Give a session where each statement is a transaction of its own, in one round trip.
+
+    For what is no account's: the policies show such statements none.
+    """
+    with acting_for(None), connect() as connection:
+        switch_autocommit(connection, on=True)
+        try:
+            with Session(connection, expire_on_commit=False) as opened:
+                yield opened
+        finally:
+            if not connection.invalidated:
+                switch_autocommit(connection, on=False)
+
+
+def switch_autocommit(connection: Connection, *, on: bool) -> None:
+    """Switch the driver itself: SQLAlchemy's isolation level costs a round trip each way."""
+    connection.connection.driver_connection.autocommit = on
+
+
 @contextmanager
 def steady_session() -> Iterator[Session]:
     """Give a session that keeps one connection through all its commits, and its advisory locks.
 
     An open transaction is rolled back at the end.
     """
-    with session() as outer:
-        engine = outer.get_bind()
-    with engine.connect() as connection, Session(connection, expire_on_commit=False) as opened:
+    with connect() as connection, Session(connection, expire_on_commit=False) as opened:
         try:
             yield opened
         finally:

@@ -34,9 +34,9 @@ LONGEST = timedelta(hours=4)
 LAST_WORDS = timedelta(minutes=1)
 # For what has no limit of its own.
 USUAL_LIMIT = timedelta(minutes=25)
-# Redis hands an unacknowledged message to another worker after this time: were it shorter than
-# the longest task, a task still running would be started a second time.
-VISIBILITY_TIMEOUT = 2 * LONGEST
+# Redis hands an unacknowledged message to another worker after this time, which is longer than any
+# task without a row. That of a job which still runs finds it locked, and is dropped.
+VISIBILITY_TIMEOUT = timedelta(minutes=30)
 BROKER_TIMEOUT = 3
 # Seconds that a request waits for a broker that hangs, and for which the next ones go on without
 # it at once: beat sends what they could not.
@@ -86,7 +86,7 @@ def _configuration() -> dict:
         "worker_concurrency": settings.worker_concurrency,
         "worker_prefetch_multiplier": 1,
         # A child that grew or ran long is replaced, so a leak never becomes an outage.
-        "worker_max_tasks_per_child": 200,
+        "worker_max_tasks_per_child": 1000,
         "worker_max_memory_per_child": 200_000,  # KiB
         "worker_send_task_events": False,
         "beat_scheduler": "timestack.tasks.beat:JobScheduler",

@@ -400,12 +400,12 @@ def test_a_changed_schedule_is_due_by_its_new_time_and_a_removed_one_is_gone(env
 def test_a_message_that_was_lost_is_sent_again(environment, provisioned, broker) -> None:
     id = jobs.submit(KIND).id
     broker.redis.flushall()
-    assert dispatch.sweep()["sent"] == 0, "a young row may be on its way"
+    assert dispatch.sweep()["resent"] == 0, "a young row may be on its way"
     age(provisioned, id)
-    assert dispatch.sweep()["sent"] == 1
+    assert dispatch.sweep()["resent"] == 1
     assert queue.messages(queue.SHORT) == 1
     age(provisioned, id)
-    assert dispatch.sweep()["sent"] == 0, "it has its message now"
+    assert dispatch.sweep()["resent"] == 0, "it has its message now"
 
 
 def test_a_job_is_accepted_while_the_broker_is_away(

@@ -49,7 +49,13 @@ def upgrade() -> None:
     op.create_foreign_key(
         op.f("jobs_waits_for_fkey"), "jobs", "jobs", ["waits_for"], ["id"], ondelete="SET NULL"
     )
-    op.create_index("jobs_unique_key_key", "jobs", ["unique_key"], unique=True)
+    op.create_index(
+        "jobs_unique_key_key",
+        "jobs",
+        ["unique_key"],
+        unique=True,
+        postgresql_where=sa.text("unique_key is not null"),
+    )
     for name, (columns, where) in INDEXES.items():
         op.create_index(name, "jobs", columns, postgresql_where=where and sa.text(where))
     # Each job is updated some times within seconds, and the indexes of unfinished ones are to stay

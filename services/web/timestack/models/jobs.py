@@ -45,7 +45,12 @@ class Job(Base):
             postgresql_where="state = 'queued' and sent_at is null",
         ),
         # Unique jobs: one row for each key, as long as it is kept.
-        Index("jobs_unique_key_key", "unique_key", unique=True),
+        Index(
+            "jobs_unique_key_key",
+            "unique_key",
+            unique=True,
+            postgresql_where="unique_key is not null",
+        ),
         # The Jobs page: newest first, of all, of a kind, and those rare ones that did not succeed.
         Index("jobs_created_at_idx", "created_at"),
         Index("jobs_kind_idx", "kind", "created_at"),

@@ -14,7 +14,6 @@ from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlalchemy import ColumnElement, Text, cast, func, literal
 
 from timestack import queue
 
@@ -101,7 +100,7 @@ class Kind:
     unique: timedelta | Literal["unfinished"] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a limit after which Redis would already have sent the message again."""
+        """Refuse a limit beyond that of a worker's queries."""
         if self.time_limit > queue.LONGEST:
             raise ValueError(f"{self.name}: the longest time limit is {queue.LONGEST}")
 
@@ -168,17 +167,18 @@ def find(name: str) -> Kind:
     return KINDS[name]
 
 
-def unique_key(kind: Kind, params: Mapping[str, Any]) -> ColumnElement[str] | str | None:
-    """Return what no two jobs may share, None where they may be equal."""
+def unique_key(kind: Kind, params: Mapping[str, Any]) -> str | None:
+    """Return what no two jobs may share, within the kind's window if it has one; None: nothing."""
     if kind.unique is None:
         return None
     text = json.dumps(params, sort_keys=True, separators=(",", ":"))
     key = f"{kind.name}:{sha256(text.encode()).hexdigest()[:32]}"
-    if isinstance(kind.unique, timedelta):
-        # By the database's clock: those of two web servers differ.
-        window = func.floor(func.extract("epoch", func.now()) / kind.unique.total_seconds())
-        return literal(f"{key}:") + cast(window, Text)
-    return OPEN + key
+    return OPEN + key if kind.unique == UNFINISHED else key
+
+
+def window(kind: Kind) -> float | None:
+    """Return the seconds for which equal parameters are one job, None where there is no window."""
+    return kind.unique.total_seconds() if isinstance(kind.unique, timedelta) else None
 
 
 class UnknownKindError(ValueError):

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from pydantic import ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import Boolean, Float, Text, bindparam, case, cast, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,36 @@ from timestack.validation import sentences
 LARGEST_PARAMS = 16 * 1024
 # The namespace of ids that are made of a client's idempotency keys.
 KEYS = UUID("b1f5a9ae-8a53-4d3c-a8f7-1f3d6f0f6d61")
+
+
+def _new(name: str, type_=None):
+    return bindparam(f"new_{name}", type_=type_ or Job.__table__.c[name].type)
+
+
+# A window is of the database's clock: those of two web servers differ.
+_WINDOW = cast(bindparam("window"), Float)
+_KEY = _new("unique_key") + func.coalesce(
+    ":" + cast(func.floor(func.extract("epoch", func.now()) / _WINDOW), Text), ""
+)
+# Made once: to make a statement takes longer than to run it.
+_INSERT = select(Job).from_statement(
+    insert(Job.__table__)
+    .values(
+        **{
+            name: _new(name)
+            for name in (
+                *("id", "kind", "params", "priority", "max_attempts"),
+                *("waits_for", "submitted_by", "request_id"),
+            )
+        },
+        unique_key=_KEY,
+        run_at=func.coalesce(_new("run_at"), func.now()),
+        # Written now rather than after sending, which would be a second commit.
+        sent_at=case((bindparam("sending", type_=Boolean), func.now())),
+    )
+    .on_conflict_do_nothing()
+    .returning(*Job.__table__.c)
+)
 
 
 class ParamsError(ValueError):
@@ -86,29 +116,30 @@ def write(
         raise ConflictError(f"there is no job {asked.waits_for} to wait for")
     now = sending and asked.run_at is None and asked.waits_for is None
     id = asked.id or uuid4()
-    values = {
-        "id": id,
-        "kind": name,
-        "params": checked,
-        "priority": asked.priority,
-        "max_attempts": kind.max_attempts,
-        "unique_key": kinds.unique_key(kind, checked),
-        "run_at": asked.run_at or func.now(),
-        # Written now rather than after sending, which would be a second commit.
-        "sent_at": func.now() if now else None,
-        "waits_for": asked.waits_for,
-        "submitted_by": asked.submitted_by,
-        "request_id": asked.request_id,
+    key = kinds.unique_key(kind, checked)
+    given = {
+        "new_id": id,
+        "new_kind": name,
+        "new_params": checked,
+        "new_priority": asked.priority,
+        "new_max_attempts": kind.max_attempts,
+        "new_unique_key": key,
+        "window": kinds.window(kind),
+        "new_run_at": asked.run_at,
+        "sending": now,
+        "new_waits_for": asked.waits_for,
+        "new_submitted_by": asked.submitted_by,
+        "new_request_id": asked.request_id,
     }
     while True:
-        made = session.scalar(insert(Job).values(values).on_conflict_do_nothing().returning(Job))
+        made = session.scalar(_INSERT, given)
         if made:
             return True, made
         if job := session.get(Job, id, populate_existing=True):
             _require_same(job, name, checked)
             return False, job
         # With the same key; unless it ended at this moment, and the key is free again.
-        if job := session.scalar(select(Job).where(Job.unique_key == values["unique_key"])):
+        if job := session.scalar(select(Job).where(Job.unique_key == _KEY), given):
             return False, job
 
 

@@ -9,7 +9,21 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, null, or_, select, text, update
+from sqlalchemy import (
+    Integer,
+    Row,
+    Text,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
@@ -67,39 +81,9 @@ def lock(session: Session, name: str) -> bool:
     return taken
 
 
-def key(name: str):
-    """Return the SQL expression of the number that PostgreSQL knows a lock by."""
-    return func.hashtextextended(f"timestack:{name}", 0)
-
-
-def claim(session: Session, id: UUID, task_id: str | None = None) -> Job | None:
-    """Start a job that may start: queued, or running under a worker that died; return its row.
-
-    The caller holds the job's lock. None when there is nothing to start: it is finished, unknown,
-    not due, paused, waits for another one, or has used up its attempts; what is to become of it
-    then is ``dispatch.sweep``'s to decide.
-    """
-    first = aliased(Job)
-    statement = (
-        update(Job)
-        .where(
-            Job.id == id,
-            or_(Job.state == "running", startable(first)),
-            Job.attempts < Job.max_attempts,
-            Job.cancel_requested_at.is_(None),
-        )
-        .values(
-            state="running",
-            progress=0,
-            message="",
-            started_at=func.now(),
-            attempts=Job.attempts + 1,
-            task_id=task_id,
-        )
-        .returning(Job)
-        .execution_options(synchronize_session=False)
-    )
-    return session.scalar(statement)
+def key(name):
+    """Return the SQL expression of the number that PostgreSQL knows the lock of a name by."""
+    return func.hashtextextended(literal("timestack:") + name, 0)
 
 
 def startable(first: type[Job]):
@@ -112,6 +96,49 @@ def startable(first: type[Job]):
         & ~paused.exists()
         & (Job.waits_for.is_(None) | done.exists())
     )
+
+
+# Made once: to make a statement takes longer than to run it.
+NAME = bindparam("name", type_=Text)
+_CLAIM = (
+    update(Job)
+    .where(
+        Job.id == bindparam("job"),
+        or_(Job.state == "running", startable(aliased(Job))),
+        Job.attempts < Job.max_attempts,
+        Job.cancel_requested_at.is_(None),
+    )
+    .values(
+        state="running",
+        progress=0,
+        message="",
+        started_at=func.now(),
+        attempts=Job.attempts + 1,
+        task_id=bindparam("task"),
+    )
+    .returning(Job.attempts, Job.params)
+    .execution_options(synchronize_session=False)
+)
+# The same under the job's lock, in one round trip. A row that changes meanwhile is looked at again,
+# so that a lock that another one has just let go shows what that one left. What it returns beside
+# is for its side effects: the lock of the job before is let go, this commit does not wait for the
+# disk, later queries end at a limit.
+TAKE = _CLAIM.where(func.pg_try_advisory_lock(key(NAME))).returning(
+    func.pg_advisory_unlock(key(bindparam("done", type_=Text))),
+    func.set_config("synchronous_commit", "off", True),
+    func.set_config("statement_timeout", bindparam("limit", type_=Text), False),
+)
+
+
+def claim(session: Session, id: UUID, task_id: str | None = None) -> Row | None:
+    """Start a job that may start: queued, or running under a worker that died.
+
+    Returns ``attempts``, the number of this one, and ``params``. The caller holds the job's lock.
+    None when there is nothing to start: it is finished, unknown, not due, paused, waits for another
+    one, or has used up its attempts; what is to become of it then is ``dispatch.sweep``'s to
+    decide.
+    """
+    return session.execute(_CLAIM, {"job": id, "task": task_id}).one_or_none()
 
 
 def progress(session: Session, id: UUID, fraction: float, message: str) -> bool:
@@ -132,18 +159,14 @@ def progress(session: Session, id: UUID, fraction: float, message: str) -> bool:
     return cancelled is not None
 
 
-def succeed(session: Session, id: UUID, result: dict | None) -> bool:
-    """Finish a running job with its result."""
-    return _step(
-        session,
-        id,
-        ("running",),
-        state="succeeded",
-        progress=1,
-        message="",
-        result=null() if result is None else result,
-        **_end(),
-    )
+def succeed(session: Session, id: UUID, result: dict | None, attempt: int | None = None) -> bool:
+    """Finish a running job with its result.
+
+    False, and nothing is changed, when it does not run or not in this ``attempt``: its worker was
+    taken for dead.
+    """
+    given = {"job": id, "result": result, "attempt": attempt}
+    return session.execute(_SUCCEED, given).one_or_none() is not None
 
 
 def fail(
@@ -153,15 +176,16 @@ def fail(
     *,
     again: bool = True,
     after: timedelta = timedelta(0),
+    attempt: int | None = None,
 ) -> bool:
     """End a running job's attempt with a sentence that says why it failed.
 
     It is queued once more where it may be tried ``again`` and has an attempt left, not before a
     time ``after`` now; otherwise it has failed for good, which is told. Returns False when it was
-    not running.
+    not running, or not in this ``attempt``.
     """
     job = session.get(Job, id, populate_existing=True, with_for_update=True)
-    if job is None or job.state != "running":
+    if job is None or job.state != "running" or attempt not in (None, job.attempts):
         return False
     reason = masked(reason)[:LONGEST_REASON]
     errors = _errors(job.attempts, reason)
@@ -242,6 +266,25 @@ def _end() -> dict[str, Any]:
         "finished_at": func.now(),
         "unique_key": case((open_key, null()), else_=Job.unique_key),
     }
+
+
+_SUCCEED = (
+    update(Job)
+    .where(
+        Job.id == bindparam("job"),
+        Job.state == "running",
+        Job.attempts == func.coalesce(cast(bindparam("attempt"), Integer), Job.attempts),
+    )
+    .values(
+        state="succeeded",
+        progress=1,
+        message="",
+        result=bindparam("result", type_=JSONB(none_as_null=True)),
+        **_end(),
+    )
+    .returning(Job.id)
+    .execution_options(synchronize_session=False)
+)
 
 
 def _errors(attempt, reason: str):
