@@ -100,8 +100,8 @@ def follow(folder: Path, database: Database) -> Copy:
               "blueprint.register_blueprint(jobs.blueprint)\n"
               + line("blueprint.register_blueprint") + "\n")  # fmt: skip
     tasks = f"{package}/tasks/__init__.py"
-    copy.edit(tasks, "platform, rollups, watch\n", "platform, power, rollups, watch\n")
-    copy.edit(tasks, '"platform", ', '"platform", "power", ')
+    copy.edit(tasks, "    platform,\n", "    platform,\n    power,\n")
+    copy.edit(tasks, '    "platform",\n', '    "platform",\n    "power",\n')
     copy.edit(f"{package}/domains/jobs/kinds.py", "_KINDS = (\n",
               f"_KINDS = (\n    {line('Kind(')},\n")  # fmt: skip
     copy.edit(f"{package}/shared/roles.py", "    BACKUP,\n)",

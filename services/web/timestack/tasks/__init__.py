@@ -6,8 +6,26 @@ in ``timestack.domains.jobs.schedules``.
 """
 
 from timestack.queue import app
-from timestack.tasks import files, lifecycle, mail, maintenance, notify, platform, rollups, watch
+from timestack.tasks import (
+    files,
+    lifecycle,
+    mail,
+    maintenance,
+    notify,
+    platform,
+    rollups,
+    watch,
+)
 
 lifecycle.connect(app)
 
-__all__ = ["app", "files", "mail", "maintenance", "notify", "platform", "rollups", "watch"]
+__all__ = [
+    "app",
+    "files",
+    "mail",
+    "maintenance",
+    "notify",
+    "platform",
+    "rollups",
+    "watch",
+]
