@@ -64,9 +64,11 @@
     }
   }
 
-  // Dash calls this by name, with the children of elements by their ids.
-  ((window.dash_clientside ??= {}).timestack ??= {}).draw = (parts) => {
-    for (const [id, children] of Object.entries(parts ?? {})) {
+  // Dash calls this by name, with the children of elements by their ids, of the address that was
+  // asked for: an answer that comes late is not that of the page that is shown by now.
+  ((window.dash_clientside ??= {}).timestack ??= {}).draw = (seen, address) => {
+    if (JSON.stringify(seen?.address) !== JSON.stringify(address)) return;
+    for (const [id, children] of Object.entries(seen.parts)) {
       const place = document.getElementById(id);
       if (place) draw(place, children);
     }

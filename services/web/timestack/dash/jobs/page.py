@@ -120,6 +120,7 @@ class JobsPage:
         dash.clientside_callback(
             ClientsideFunction("timestack", "draw"),
             Input("jobs-seen", "data"),
+            State("jobs-address", "data"),
             prevent_initial_call=True,
         )
         dash.clientside_callback(
@@ -183,7 +184,7 @@ def _refresh(asked: Any, note: Note, shown: Mapping[str, Any]) -> tuple:
     changed = {
         f"jobs-{name}": seen.sections.get(name) for name in now if now[name] != shown.get(name)
     }
-    return changed, now, _pace(seen)
+    return {"address": asked, "parts": changed}, now, _pace(seen)
 
 
 def _start(asked: Any) -> Any:
