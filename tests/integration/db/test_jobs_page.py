@@ -325,7 +325,7 @@ def test_a_job_is_started_by_a_form_that_says_what_is_wrong_with_it(page: Page) 
         assert listing.latest(session) == []
     page.get_by_label("Mark").fill("5")
     seconds.fill("2.5")
-    page.get_by_role("button", name="Start the job").click()
+    page.get_by_role("button", name="Start the job").dblclick()
     page.wait_for_url(re.compile(r"\?job="))
     expect(page.get_by_text("admin@example.org").last).to_be_visible()
     with db.session() as session:

@@ -65,7 +65,7 @@ def test_an_editor_cancels_but_neither_starts_nor_pauses(make_app: Callable[...,
     assert act(editor, {"verb": "cancel", "job": JOB}) == 200
     assert act(editor, {"verb": "pause", "kind": "jobs.probe"}) == 403
     assert act(editor, {"verb": "resume", "kind": "jobs.probe"}) == 403
-    assert start(editor, {"kind": "jobs.probe", "filled": {}}) == 403
+    assert start(editor, {"kind": "jobs.probe", "filled": {}, "id": JOB}) == 403
     route = {"path": "/dash/jobs", "search": "?start=jobs.probe", "width": 1000}
     assert post(editor, "page.children", route=route) == 403
 
@@ -91,8 +91,9 @@ def test_an_action_that_no_button_asks_for_is_refused(client: FlaskClient, asked
     [
         *(None, "x", {}, {"kind": "no.such", "filled": {}}, {"kind": ["jobs.probe"]}),
         *({"kind": "jobs.probe"}, {"kind": "jobs.probe", "filled": "x"}),
-        {"kind": "jobs.probe", "filled": {"seconds": 1}},
-        {"kind": "jobs.probe", "filled": {f"f{number}": "x" for number in range(51)}},
+        {"kind": "jobs.probe", "filled": {"seconds": 1}, "id": JOB},
+        *({"kind": "jobs.probe", "filled": {}, "id": id} for id in (None, 1, "1")),
+        {"kind": "jobs.probe", "filled": {f"f{number}": "x" for number in range(51)}, "id": JOB},
     ],
 )
 def test_a_form_that_is_not_ours_is_refused(client: FlaskClient, asked: Any) -> None:

@@ -31,12 +31,15 @@
   });
 
   document.addEventListener("submit", (event) => {
-    const kind = event.target.dataset?.start;
+    const form = event.target;
+    const kind = form.dataset?.start;
     if (!kind) return;
     event.preventDefault();
+    // The job's, so that two clicks start one.
+    const id = (form.dataset.job ??= crypto.randomUUID());
+    const filled = Object.fromEntries(new FormData(form));
     turn += 1;
-    const filled = Object.fromEntries(new FormData(event.target));
-    dash.set_props("jobs-start-asked", { data: { kind, filled, turn } });
+    dash.set_props("jobs-start-asked", { data: { kind, filled, id, turn } });
   });
 
   document.addEventListener("visibilitychange", () => {

@@ -19,6 +19,7 @@ from timestack.models.jobs import Job
 
 # Verb -> the role it needs, as auth/gate.py has it for the same endpoints of the API.
 ROLES = {"cancel": "editor", "retry": "editor", "pause": "admin", "resume": "admin"}
+OF_JOBS = {"cancel": control.cancel, "retry": control.retry}
 MOST_FIELDS = 50
 
 
@@ -39,12 +40,12 @@ def do(asked: Any) -> Note:
     if not isinstance(verb, str) or verb not in ROLES:
         raise BadRequest("A button asks to cancel, retry, pause or resume.")
     guard.require(ROLES[verb])
-    about = asked.get("job" if verb in ("cancel", "retry") else "kind")
+    about = asked.get("job" if verb in OF_JOBS else "kind")
     require_text(about)
     try:
         with db.session() as session:
-            if verb in ("cancel", "retry"):
-                getattr(control, verb)(session, _id(about))
+            if verb in OF_JOBS:
+                OF_JOBS[verb](session, _id(about))
             elif verb == "pause":
                 control.pause(session, about, by=g.user.email)
             else:
@@ -55,31 +56,35 @@ def do(asked: Any) -> Note:
     return Note(about)
 
 
-def start(kind: str, filled: Any) -> Job:
-    """Start a job with what its form was filled in with.
+def start(kind: str, filled: Any, id: Any) -> Job:
+    """Start a job with what its form was filled in with; ``id`` makes two clicks one job.
 
     Raises FormError; BadRequest for what is no form of ours, and Forbidden.
     """
     guard.require("admin")
-    if not isinstance(filled, Mapping) or len(filled) > MOST_FIELDS:
-        raise BadRequest("A form is an object of texts.")
-    if not all(isinstance(each, str) for each in filled.values()):
-        raise BadRequest("A form is an object of texts.")
+    if not (
+        isinstance(filled, Mapping)
+        and len(filled) <= MOST_FIELDS
+        and all(isinstance(each, str) for each in filled.values())
+    ):
+        raise BadRequest(f"A form is an object of {MOST_FIELDS} texts at most.")
     try:
         return jobs.submit(
             kind,
             forms.parameters(kinds.find(kind), filled),
+            id=_id(id),
             submitted_by=g.user.email,
             request_id=g.get("request_id"),
         )
     except requests.ParamsError as error:
         raise FormError(error.faults) from None
-    except (requests.TooLargeError, kinds.UnknownKindError) as error:
+    except (requests.ConflictError, requests.TooLargeError, kinds.UnknownKindError) as error:
         raise FormError([str(error)]) from None
 
 
-def _id(text: str) -> UUID:
+def _id(given: Any) -> UUID:
+    require_text(given)
     try:
-        return UUID(text)
+        return UUID(given)
     except ValueError:
         raise BadRequest("A job is named by its id.") from None

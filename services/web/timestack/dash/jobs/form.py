@@ -27,14 +27,14 @@ def form(kind: Kind, filled: Mapping[str, str], faults: Sequence[str]) -> html.F
             at[name] = text
         else:
             others.append(fault)
-    none = html.P("It has no parameters.", className="text-body-secondary")
+    shown = [_field(name, each, filled.get(name), at.get(name)) for name, each in known.items()]
+    none = html.P("It has no parameters.", className="text-body-secondary mb-3")
     return html.Form(
         [
             html.H2(kind.title, className="h4"),
             html.P(html.Code(kind.name), className="ts-job-sub mb-3"),
-            *[html.P(_sentence(each), className="ts-job-note", role="alert") for each in others],
-            *([_field(name, each, filled.get(name), at.get(name)) for name, each in known.items()]),
-            *([] if known else [none]),
+            *(html.P(_sentence(each), className="ts-job-note", role="alert") for each in others),
+            *(shown or [none]),
             html.Div(
                 [
                     html.Button("Start the job", type="submit", className="btn btn-primary"),
@@ -80,11 +80,15 @@ def _control(
         return dbc.Select(id=id, name=name, options=options, value=shown, invalid=wrong)
     kind = {"date": "date"}.get(field.get("format"), "text")
     if field.get("type") in NUMBERS:
-        bounds = {short: field[key] for key, short in (("minimum", "min"), ("maximum", "max"))
-                  if key in field}  # fmt: skip
-        step = NUMBERS[field["type"]]
         return dbc.Input(
-            id=id, name=name, type="number", step=step, value=shown, invalid=wrong, **bounds
+            id=id,
+            name=name,
+            type="number",
+            step=NUMBERS[field["type"]],
+            min=field.get("minimum"),
+            max=field.get("maximum"),
+            value=shown,
+            invalid=wrong,
         )
     return dbc.Input(id=id, name=name, type=kind, value=shown, invalid=wrong, autocomplete="off")
 

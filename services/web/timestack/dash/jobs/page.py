@@ -192,7 +192,7 @@ def _start(asked: Any) -> Any:
     if not isinstance(kind, str) or kind not in kinds.KINDS:
         raise BadRequest("A form starts a job of a kind that is known.")
     try:
-        job = actions.start(kind, asked.get("filled"))
+        job = actions.start(kind, asked.get("filled"), asked.get("id"))
     except actions.FormError as error:
         return form.form(kinds.find(kind), asked["filled"], error.faults)
     set_props("url", {"search": href(job=str(job.id))})
