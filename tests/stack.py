@@ -201,10 +201,14 @@ class Stack(DockerCompose):
     def url(self) -> str:
         return f"https://localhost:{self.https_port}{self.prefix}"
 
-    def client(self) -> httpx.Client:
-        """A stranger's browser that trusts this stack's own certificate authority and no other."""
+    def client(self, *, http2: bool = True, like: httpx.Client | None = None) -> httpx.Client:
+        """A stranger's browser that trusts this stack's own certificate authority and no other.
+
+        With the cookies and headers of the one that it is `like`.
+        """
         context = ssl.create_default_context(cafile=str(self.secrets / "ca.pem"))
-        return httpx.Client(base_url=self.url, verify=context, http2=True, timeout=20)
+        known = {"cookies": like.cookies, "headers": like.headers} if like else {}
+        return httpx.Client(base_url=self.url, verify=context, http2=http2, timeout=20, **known)
 
     @cached_property
     def visitor(self) -> httpx.Client:

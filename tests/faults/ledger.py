@@ -74,6 +74,8 @@ class Ledger:
 
     def __init__(self, stack: Stack, file: Path, name: str):
         self.stack, self.name = stack, name
+        # HTTP/1.1: a connection of HTTP/2 is not for several threads.
+        self._client = stack.client(http2=False, like=stack.http)
         self._numbers = itertools.count()
         self._turn = Lock()
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +105,7 @@ class Ledger:
     def _ask(self, key: str, body: dict) -> httpx.Response | None:
         headers = {"Idempotency-Key": key}
         try:
-            return self.stack.http.post("/api/v1/jobs", json=body, headers=headers)
+            return self._client.post("/api/v1/jobs", json=body, headers=headers)
         except httpx.HTTPError:
             return None
 
@@ -145,6 +147,7 @@ class Ledger:
         seconds = time.monotonic() - since
         wait_until(self._healthy, f"the stack is healthy: {fault}", DEADLINE)
         self._file.close()
+        self._client.close()
         lines = Path(self._file.name).read_text().splitlines()
         accepted = {json.loads(line)["mark"] for line in lines}
         jobs = {mark: state for mark, state, _ in self.stack.sql(JOBS.format(name=self.name))}

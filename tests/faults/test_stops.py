@@ -18,7 +18,7 @@ STOPS = 20
 
 def test_the_worker_is_stopped_twenty_times(stack: Stack, ledger: Ledger, prove) -> None:
     worker = stack.inspect("worker")["Id"]
-    with ledger.flow(seconds=0.5):
+    with ledger.flow(seconds=0.2):
         for _ in range(STOPS):
             ledger.wait_until_running()
             docker("stop", worker)

@@ -15,15 +15,14 @@ pytestmark = pytest.mark.stack
 CLOCK = ROOT / "tests" / "faults" / "clock.yaml"
 NOW = ("python", "-c", "import time; print(time.time())")
 FILL = """
-import os, tempfile
-file = os.open(os.path.join(tempfile.gettempdir(), "filling"), os.O_CREAT | os.O_WRONLY)
+import os
+file = os.open("/tmp/filling", os.O_CREAT | os.O_WRONLY)
 try:
     while True:
         os.write(file, b"x" * 65536)
 except OSError as error:
     print(error.strerror)
 """
-EMPTY = "import os, tempfile; os.unlink(os.path.join(tempfile.gettempdir(), 'filling'))"
 
 
 def test_clocks_are_five_minutes_off(stack: Stack, ledger: Ledger, prove) -> None:
@@ -57,6 +56,8 @@ def test_the_workers_tmp_is_full(stack: Stack, ledger: Ledger, prove) -> None:
             # A new process has no room either.
             kill(stack, "worker", children(main_process(stack, "worker"))[-1])
             ledger.submit(20)
+            check = ("python", "timestack/tasks/heartbeat.py", "worker")
+            docker("exec", worker["Id"], *check)
         finally:
-            docker("exec", worker["Id"], "python", "-c", EMPTY)
+            docker("exec", worker["Id"], "rm", "/tmp/filling")
     prove("the worker's /tmp is full")
