@@ -9,13 +9,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from celery import Celery
 from pydantic import SecretStr
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisAway
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 from testcontainers.core.container import DockerContainer
 
 from scripts.provision import __main__ as cli
@@ -25,7 +26,9 @@ from tests import editions
 from tests.psql import Psql
 from tests.stack import ROOT, free_port, make_secrets, wait_until
 from timestack import db, queue
+from timestack.domains.jobs import steps
 from timestack.models import Base, Import
+from timestack.models.jobs import Job
 from timestack.series import catalog
 from timestack.settings import Settings
 from timestack.shared.roles import FUNCTIONS, OWNER
@@ -311,6 +314,15 @@ def broker(secrets: Path) -> Iterator[Broker]:
     running.start()
     yield running
     running.stop()
+
+
+def fail(id: UUID, reason: str = "it broke") -> UUID:
+    """Let a queued job fail for good, without a worker; that people are told of it is left out."""
+    with db.session() as session:
+        assert steps.claim(session, id)
+        steps.fail(session, id, reason, again=False)
+        session.execute(delete(Job).where(Job.kind == "notify.send"))
+    return id
 
 
 @pytest.fixture(scope="module")

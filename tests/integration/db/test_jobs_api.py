@@ -11,12 +11,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.integration.db.conftest import Database
+from tests.integration.db.conftest import Database, fail
 from tests.unit.web.conftest import person, signed_in
 from timestack import db, queue
 from timestack.app import create_app
 from timestack.domains import jobs, users
-from timestack.domains.jobs import control, requests, schedules, steps
+from timestack.domains.jobs import control, requests, schedules
 
 pytestmark = pytest.mark.database
 
@@ -54,11 +54,7 @@ def listed(client: FlaskClient, query: str = "") -> list[str]:
 
 def failed(**params) -> str:
     """A job that failed for good."""
-    id = jobs.submit(PROBE, params).id
-    with db.session() as session:
-        assert steps.claim(session, id)
-        steps.fail(session, id, "it broke", again=False)
-    return str(id)
+    return str(fail(jobs.submit(PROBE, params).id))
 
 
 # A job is accepted
@@ -76,7 +72,7 @@ def test_a_job_is_accepted_and_found_where_the_answer_says(client: FlaskClient) 
 
 def test_a_job_takes_its_parameters_time_and_order(client: FlaskClient) -> None:
     first = client.post(JOBS, json={"kind": PROBE, "params": {"seconds": 2}}).get_json()
-    assert first["params"] == {"mark": "", "seconds": 2.0}
+    assert first["params"] == {"seconds": 2.0}
     later = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
     body = {
         "kind": PROBE, "run_at": later.isoformat(), "priority": 0, "waits_for": first["id"],

@@ -15,7 +15,7 @@ from celery import Celery
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import browser, watched
-from tests.integration.db.conftest import Database
+from tests.integration.db.conftest import Database, fail
 from tests.served import Web, serving
 from tests.stack import PASSWORD
 from timestack import db, queue
@@ -132,15 +132,14 @@ def run(progress: float, message: str, kind: str = PROBE, **params) -> UUID:
 def end(state: str, kind: str = PROBE, **params) -> UUID:
     """A job that has ended."""
     id = jobs.submit(kind, params, submitted_by="admin@example.org", request_id="from-the-edge").id
+    if state == "failed":
+        return fail(id, "ConnectionError: the platform answered 503")
     with db.session() as session:
         if state == "cancelled":
             control.cancel(session, id)
-        elif state == "succeeded":
-            assert steps.claim(session, id)
-            steps.succeed(session, id, {"mark": "here"})
         else:
             assert steps.claim(session, id)
-            steps.fail(session, id, "ConnectionError: the platform answered 503", again=False)
+            steps.succeed(session, id, {"mark": "here"})
     return id
 
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.integration.db.conftest import Database
+from tests.integration.db.conftest import Database, fail
 from tests.stack import free_port
 from timestack import db
 from timestack.domains import jobs
@@ -38,11 +38,7 @@ def shell(environment, capsys: pytest.CaptureFixture):
 
 
 def failed(reason: str = "it broke", **params) -> UUID:
-    id = jobs.submit(PROBE, params).id
-    with db.session() as session:
-        assert steps.claim(session, id)
-        steps.fail(session, id, reason, again=False)
-    return id
+    return fail(jobs.submit(PROBE, params).id, reason)
 
 
 def job(id: UUID):

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, aliased
 
 from timestack import db, queue
 from timestack.domains.jobs import requests, steps
-from timestack.domains.jobs.kinds import KINDS
+from timestack.domains.jobs.kinds import KINDS, find
 from timestack.models.jobs import Job
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,8 @@ def submit(kind: str, params: Mapping[str, Any] | None = None, **request) -> Job
     request or ``waits_for`` of no job.
     """
     asked = requests.Request(**request)
+    # What is refused at once needs no database.
+    find(kind)
     # One statement: without BEGIN and COMMIT, a request waits for the database half as long.
     with db.single_statements() as session:
         made, job = requests.write(session, kind, params or {}, asked, sending=True)
