@@ -12,7 +12,7 @@ from tests.stack import Stack
 pytestmark = pytest.mark.stack
 
 
-def test_it_hangs_for_a_minute(stack: Stack, ledger: Ledger, prove, frozen) -> None:
+def test_the_database_hangs_for_a_minute(stack: Stack, ledger: Ledger, prove, frozen) -> None:
     with ledger.flow():
         ledger.submit(10, seconds=1)
         ledger.wait_until_running()

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.stack
 CONFIG = "REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli --raw config {}"
 
 
-def test_the_volume_is_wiped(stack: Stack, ledger: Ledger, prove, frozen) -> None:
+def test_the_volume_of_redis_is_wiped(stack: Stack, ledger: Ledger, prove, frozen) -> None:
     with frozen("worker"):
         ledger.submit(200)
         done = stack.compose("rm", "--stop", "--force", "redis")
@@ -28,7 +28,7 @@ def test_the_volume_is_wiped(stack: Stack, ledger: Ledger, prove, frozen) -> Non
     prove("Redis starts with an empty volume, 200 jobs queued")
 
 
-def test_it_hangs_for_a_minute(stack: Stack, ledger: Ledger, prove, frozen) -> None:
+def test_redis_hangs_for_a_minute(stack: Stack, ledger: Ledger, prove, frozen) -> None:
     with ledger.flow():
         ledger.submit(10, seconds=1)
         ledger.wait_until_running()
@@ -37,7 +37,7 @@ def test_it_hangs_for_a_minute(stack: Stack, ledger: Ledger, prove, frozen) -> N
     prove("Redis hangs for 60 s")
 
 
-def test_it_is_full(stack: Stack, ledger: Ledger, prove) -> None:
+def test_redis_is_full(stack: Stack, ledger: Ledger, prove) -> None:
     with ledger.flow():
         ledger.submit(10, seconds=1)
         with full(stack):

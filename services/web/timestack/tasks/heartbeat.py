@@ -4,8 +4,8 @@ Run as a file (``python timestack/tasks/heartbeat.py worker``) and with the stan
 alone, the check costs 20 ms; importing Celery for it would cost half a second every time.
 """
 
-import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,8 +18,11 @@ LIMITS = {"worker": 30, "beat": 90}
 
 def path(name: str) -> Path:
     """Return the heartbeat file of ``worker`` or ``beat``."""
-    # Not tempfile's answer, which there is none of while the file system is full.
-    folder = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 (a container's own)
+    try:
+        folder = tempfile.gettempdir()
+    except FileNotFoundError:
+        # None has room for a new file; the one that is there can be touched.
+        folder = "/tmp"  # noqa: S108 (a container's own)
     return Path(folder) / f"timestack-{name}.heartbeat"
 
 

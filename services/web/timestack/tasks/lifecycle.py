@@ -6,6 +6,7 @@ import gc
 import logging
 
 from celery import Celery, signals
+from celery.utils.log import get_multiprocessing_logger
 
 from timestack import cache, db, logs, queue
 from timestack.settings import Settings
@@ -31,6 +32,9 @@ def _logs(**_):
     logs.configure(Settings.load())
     # Celery's own line for a received task lacks the request id; _received logs it with one.
     logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
+    # The pool's words, of a process that was killed: by themselves they would go to nobody's
+    # handler, and out in their own form.
+    get_multiprocessing_logger().propagate = True
 
 
 def _share_memory(**_):
