@@ -16,8 +16,7 @@ TOTAL = f"select count(*), sum(items), round(sum(storage_video_mb)) {OF_THEM}"
 
 
 def test_the_first_usage_and_companies_come_by_themselves_and_once(stack: Stack) -> None:
-    # What a random id is not: of version 5.
-    seeding = "select state from jobs where id::text like '______________5%'"
+    seeding = "select state from jobs where submitted_by = 'seed'"
 
     def ended() -> bool:
         states = stack.sql(seeding)
@@ -27,7 +26,7 @@ def test_the_first_usage_and_companies_come_by_themselves_and_once(stack: Stack)
     assert stack.sql(seeding) == [("succeeded",), ("succeeded",)]
     assert stack.sql(f"select count(distinct account) {OF_THEM}") == [("3",)]
     assert stack.sql("select count(*) >= 40 from companies") == [("t",)]
-    seeds = "select id, created_at from jobs where kind in ('companies.fetch', 'usage.ingest')"
+    seeds = "select id, created_at from jobs where submitted_by = 'seed'"
     before = stack.sql(f"{seeds} order by id")
     again = stack.compose("restart", "beat")
     assert again.returncode == 0, again.stderr
