@@ -63,6 +63,7 @@ def test_an_image_built_under_a_closed_umask_is_readable_to_its_user(
     tag = f"timestack-test/{name}-{uuid.uuid4().hex[:8]}"
     contexts = {
         "provision": "scripts/provision",
+        "scan": "scripts/scan",
         "schema": "services/timescaledb/schema",
         "shared": "services/web/timestack/shared",
     }
