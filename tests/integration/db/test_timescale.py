@@ -28,10 +28,11 @@ def test_each_level_is_refreshed_beside_the_session_of_a_job(
     declared = catalog.load(SCHEMA_FILE)
     with database.engine("owner").connect() as connection, Session(connection) as session:
         rollups.refresh_all(session, declared=declared, full=full)
-    assert done == [
-        (table, True)
-        for table in ("readings_1h", "readings_1d", "prices_daily_7d", "prices_daily_28d")
+    tables = [
+        *("readings_1h", "readings_1d", "prices_daily_7d", "prices_daily_28d"),
+        *("test_runs_1h", "test_runs_1d"),
     ]
+    assert done == [(table, True) for table in tables]
 
 
 @pytest.mark.editions("timescale")
