@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import re
 import subprocess
 import warnings
@@ -78,27 +77,30 @@ def cookies(stack: Stack, client: httpx.Client | None = None) -> list[dict]:
 
 
 def unfold_to(page: Page, table: str) -> None:
-    """Open pgAdmin's tree down to a table of the stack's database."""
-    path = ["Servers", "Timestack", "Databases", "timestack", "Schemas", "public", "Tables"]
-    for parent, child in itertools.pairwise([*path, table]):
-        unfold(page, parent, child)
-
-
-def unfold(page: Page, parent: str, child: str) -> None:
-    """Double-click `parent` in pgAdmin's tree until `child` shows.
+    """Open pgAdmin's tree down to a table of the stack's database, by double clicks.
 
     An only child unfolds by itself, some time after its parent: a click that comes first folds it
-    again, so each click is preceded by a wait.
+    again, so the first click on a node is preceded by a wait. One that comes while its children are
+    on their way folds them as soon as they are there, so the second one waits for longer; and what
+    has been folded is unfolded again.
     """
+    path = ["Servers", "Timestack", "Databases", "timestack", "Schemas", "public", "Tables", table]
     # A collection carries its count: `Tables (16)`.
     nodes = [
         page.locator(".file-name").filter(has_text=re.compile(rf"^{name}( \(\d+\))?$")).first
-        for name in (parent, child)
+        for name in path
     ]
     nodes[0].wait_for()
-    for _ in range(8):
-        with contextlib.suppress(PlaywrightTimeout):
-            nodes[1].wait_for(timeout=3_000)
+    clicked: set[int] = set()
+    for _ in range(3 * len(path)):
+        shown = (number for number, node in enumerate(nodes) if node.is_visible())
+        deepest = max(shown, default=0)
+        if deepest == len(nodes) - 1:
             return
-        nodes[0].dblclick()
-    nodes[1].wait_for()
+        with contextlib.suppress(PlaywrightTimeout):
+            nodes[deepest + 1].wait_for(timeout=15_000 if deepest in clicked else 3_000)
+            continue
+        clicked.add(deepest)
+        with contextlib.suppress(PlaywrightTimeout):
+            nodes[deepest].dblclick(timeout=3_000)
+    nodes[-1].wait_for()
