@@ -39,6 +39,7 @@ class Ending:
         self._raised = False
         self._committing = False
         self._over = threading.Event()
+        self._cancelled = threading.Event()
         self._connections: weakref.WeakSet[Connection] = weakref.WeakSet()
         event.listen(engine, "connect", lambda made, _: self._connections.add(made))
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -50,11 +51,14 @@ class Ending:
         if self._committing:
             return
         threading.Thread(target=self._exit, daemon=True).start()
-        for connection in list(self._connections):
-            with suppress(psycopg2.Error):
-                connection.cancel()
-        # A real signal: it also wakes the main thread from a read.
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        threading.Thread(target=self._cancel, daemon=True).start()
+        if threading.current_thread() is not threading.main_thread():
+            # A real signal: it also wakes the main thread from a read.
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    def settle(self) -> None:
+        """Wait until every statement is cancelled: one that cleans up must not be."""
+        self._cancelled.wait(GRACE / 2)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -73,8 +77,15 @@ class Ending:
             return
         if not self.asked:
             self.ask()
+        self.settle()
         self._raised = True
         raise KeyboardInterrupt
+
+    def _cancel(self) -> None:
+        for connection in list(self._connections):
+            with suppress(psycopg2.Error):
+                connection.cancel()
+        self._cancelled.set()
 
     def _exit(self) -> None:
         if not self._over.wait(GRACE):
@@ -122,6 +133,7 @@ class Client(io.RawIOBase):
 
     def _gone(self) -> NoReturn:
         self._ending.ask()
+        self._ending.settle()
         raise KeyboardInterrupt
 
     def _wait(self) -> None:

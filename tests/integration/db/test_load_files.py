@@ -482,7 +482,7 @@ def test_a_load_that_waits_in_the_database_ends_with_its_client_and_leaves_nothi
     left = "select count(*) from pg_class where relname like 'timestack_load%'"
     assert points.sql(left) == "0"
     chunks = "select count(*) from timescaledb_information.chunks where range_start >= '2026-12-01'"
-    assert points.sql(chunks) == "0"
+    assert points.sql(chunks) == "0", output
 
 
 @pytest.mark.parametrize("table", ["imports", "users", "alembic_version", "pg_class", "Points", ""])
