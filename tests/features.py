@@ -161,11 +161,18 @@ def waiting(admin: httpx.Client) -> bool:
 
 
 def worker_of(admin: httpx.Client) -> str:
-    """The worker's name, once Flower knows it."""
-    return wait_until(
-        lambda: next(iter(admin.get("/flower/api/workers?refresh=1").json()), None),
-        "Flower knows the worker",
-    )
+    """The name of the worker that sends mails, once Flower knows it."""
+
+    def found() -> str | None:
+        workers = admin.get("/flower/api/workers?refresh=1").json()
+        return next((name for name, each in workers.items() if "mail" in queues(each)), None)
+
+    return wait_until(found, "Flower knows the worker")
+
+
+def queues(worker: dict) -> set[str]:
+    """The queues that a worker takes messages from."""
+    return {queue["name"] for queue in worker.get("active_queues") or ()}
 
 
 def use_pages_and_api(admin: httpx.Client) -> None:
