@@ -44,6 +44,7 @@ def test_clocks_are_five_minutes_off(stack: Stack, ledger: Ledger, prove) -> Non
 
 
 def test_the_workers_tmp_is_full(stack: Stack, ledger: Ledger, prove) -> None:
+    wait_until(lambda: children(main_process(stack, "worker")), "the worker has its pool")
     worker = stack.inspect("worker")
     # What it logs cannot fill anything: the engine keeps the last files, of a size.
     assert {"max-size", "max-file"} <= worker["HostConfig"]["LogConfig"]["Config"].keys()
