@@ -1,6 +1,6 @@
 """Webhooks as a chat server has them: an address with a token in it takes JSON with a text.
 
-Whatever token is in the address is taken, as it is no secret of ours; none is logged or shown.
+Any token in the address is accepted, since it is not a secret of ours; none is logged or shown.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ def connect() -> Connection:
 def single_statements() -> Iterator[Session]:
     """Give a session where each statement is a transaction of its own, in one round trip.
 
-    For what is no account's: the policies show such statements none.
+    For what does not belong to an account: the policies show such statements none.
     """
     with acting_for(None), connect() as connection:
         switch_autocommit(connection, on=True)

@@ -59,7 +59,7 @@ def do(asked: Any) -> Note:
 def start(kind: str, filled: Any, id: Any) -> Job:
     """Start a job with what its form was filled in with; ``id`` makes two clicks one job.
 
-    Raises FormError; BadRequest for what is no form of ours, and Forbidden.
+    Raises FormError; BadRequest for what is not a form of ours, and Forbidden.
     """
     guard.require("admin")
     if not (

@@ -29,7 +29,7 @@ class Address:
     def read(cls, asked: Mapping[str, Any]) -> Address:
         """Read parameters, whoever made them; others than these are ignored.
 
-        Raises BadRequest for what is no text, and ValueError for an unknown state or kind.
+        Raises BadRequest for what is not a text, and ValueError for an unknown state or kind.
         """
         given = {name: asked.get(name) for name in cls.__dataclass_fields__}
         found = {name: value for name, value in given.items() if value not in (None, "")}

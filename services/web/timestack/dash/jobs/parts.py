@@ -45,7 +45,7 @@ class Note:
 
     @classmethod
     def read(cls, given: Any) -> Note:
-        """Read what the browser kept; anything else is no note."""
+        """Read what the browser kept; an empty note for anything else."""
         parts = given if isinstance(given, dict) else {}
         about, text = parts.get("about"), parts.get("text")
         return cls(about, text) if isinstance(about, str) and isinstance(text, str) else cls()
