@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     health.init_app(app, settings)
     app.register_blueprint(edge.blueprint)
     app.register_blueprint(pages.blueprint)
-    app.register_blueprint(api.blueprint)
+    api.init_app(app, auth.needed_role)
     dash.init_app(app)
     assets.init_app(app, app.extensions["dash"])
 

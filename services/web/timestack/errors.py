@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -24,6 +26,7 @@ from werkzeug.exceptions import (
     RequestHeaderFieldsTooLarge,
     RequestURITooLarge,
     ServiceUnavailable,
+    UnprocessableEntity,
 )
 
 from timestack import logs
@@ -60,6 +63,35 @@ WORDS = {
     ),
     503: OUTAGE,
 }
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a part of a request: a parameter of its address, or a place in its body.
+
+    ``pointer`` is a JSON pointer (RFC 6901), empty for the whole body.
+    """
+
+    detail: str
+    parameter: str | None = None
+    pointer: str | None = None
+
+    def __str__(self) -> str:
+        place = self.parameter or (self.pointer or "").lstrip("/").replace("/", ".") or "body"
+        return f"{place}: {self.detail}"
+
+
+class Invalid(UnprocessableEntity):
+    """422 with every fault, which the problem document lists as ``errors`` (RFC 9457, 3.2)."""
+
+    def __init__(self, faults: Sequence[Fault], advice: str = ""):
+        self.members = {
+            "errors": [
+                {name: value for name, value in asdict(fault).items() if value is not None}
+                for fault in faults
+            ]
+        }
+        super().__init__(" ".join(filter(None, [*(f"{each}." for each in faults), advice])))
 
 
 class ExplainingRequest(Request):
@@ -157,7 +189,7 @@ def _answer(error: HTTPException) -> Response:
     # Werkzeug's own descriptions are for developers; those that we raised are for the reader.
     detail = None if error.description == type(error).description else error.description
     if _wants_problem():
-        answer = problem(error.code, detail)
+        answer = problem(error.code, detail, **getattr(error, "members", {}))
     else:
         heading, advice = WORDS.get(error.code, OUR_FAULT if error.code >= 500 else WORDS[400])
         page = render_template(

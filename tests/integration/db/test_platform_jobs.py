@@ -97,7 +97,7 @@ def worker(
 def client(environment: dict[str, str]) -> FlaskClient:
     app = Flask(__name__)
     errors.init_app(app)
-    app.register_blueprint(api.blueprint)
+    api.init_app(app, lambda *_: None)
     return app.test_client()
 
 

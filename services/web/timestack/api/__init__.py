@@ -1,15 +1,39 @@
 """The JSON interface under /api/v1; one file per resource.
 
 Errors are raised as HTTP exceptions and answered as problem+json by ``timestack.errors``.
+``operation`` is how an endpoint is written, and ``document`` makes the OpenAPI document of them.
 """
 
-from flask import Blueprint
+from __future__ import annotations
 
+from collections.abc import Callable
+
+from flask import Blueprint, Flask, Response, jsonify, request, url_for
+
+from timestack import __version__
 from timestack.api import files, jobs, manifest
+from timestack.api.document import document
 
-blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
-blueprint.register_blueprint(files.blueprint)
-blueprint.register_blueprint(jobs.blueprint)
-blueprint.register_blueprint(manifest.blueprint)
+RESOURCES = (files.resource, jobs.resource, manifest.resource)
 
-__all__ = ["blueprint"]
+
+def init_app(app: Flask, role: Callable[[str, str], str | None]) -> None:
+    """Serve the API; ``role`` is the lowest role that may call an endpoint by a method."""
+    blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+    for resource in RESOURCES:
+        blueprint.register_blueprint(resource)
+
+    @blueprint.get("/openapi.json")
+    def describe() -> Response:
+        """The OpenAPI document; its addresses are those by which it was asked for."""
+        root = url_for("api.describe").rpartition("/")[0]
+        answer = jsonify(document(RESOURCES, version=__version__, address=root, role=role))
+        answer.cache_control.private = True
+        answer.cache_control.no_cache = True
+        answer.add_etag()
+        return answer.make_conditional(request)
+
+    app.register_blueprint(blueprint)
+
+
+__all__ = ["init_app"]

@@ -8,102 +8,136 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from flask import Blueprint, Response, jsonify, request
-from pydantic import Field, ValidationError
-from sqlalchemy import inspect
+from pydantic import Field, PlainSerializer
 from werkzeug.exceptions import UnprocessableEntity
 
 from timestack import db
+from timestack.api.operation import Resource
+from timestack.api.types import Digits, Id, View
 from timestack.domains.files import known
-from timestack.validation import sentences
 
-blueprint = Blueprint("files", __name__)
+resource = Resource("files", __name__, about="Files of test results that the scanner tracks.")
 
-# The ids of the database's own rows.
-Id = Annotated[int, Field(ge=1, lt=2**63)]
-Limit = Annotated[int, Field(ge=1, le=known.MOST_LISTED)]
+Limit = Annotated[int, Field(ge=1, le=known.MOST_LISTED), Digits]
+Seconds = Annotated[timedelta, PlainSerializer(timedelta.total_seconds, return_type=float)]
 
 
-class _Files(known.Files):
+class FilesQuery(known.Files):
+    """Which files; ``before`` is ``next`` of the list so far."""
+
     limit: Limit = 100
     before: Id | None = None
 
 
-class _FileJobs(known.FileJobs):
+class FileJobsQuery(known.FileJobs):
+    """Which rows of the queue."""
+
     limit: Limit = 100
     before: Id | None = None
 
 
-@blueprint.get("/files")
-def files() -> Response:
-    """Tracked files, newest first, at most ``limit``; ``next`` is the ``before`` of the next ones.
+class Tracked(View):
+    """What both lists show of where a file is from; ``time_to_live`` is in seconds."""
 
-    422 a filter that there is not.
+    id: int
+    owner: str
+    site: str
+    host: str
+    run_tag: str
+    user_tag: str
+    time_to_live: Seconds | None
+
+
+class FileView(Tracked):
+    """A file on a host."""
+
+    path: str
+    run_directory: str
+    name: str
+    type: str
+    size: int
+    modified_at: datetime
+    sha256: str | None
+    state: str
+    message: str
+    found_at: datetime
+
+
+class FileJobView(Tracked):
+    """A row of the queue."""
+
+    kind: str
+    file_id: int | None
+    params: dict[str, Any]
+    priority: int
+    state: str
+    message: str
+    queued_at: datetime
+    finished_at: datetime | None
+
+
+class FileList(View):
+    """Newest first; ``next`` is the ``before`` of the ones that follow, null at the end."""
+
+    files: list[FileView]
+    next: int | None
+
+
+class FileJobList(View):
+    """As of files."""
+
+    file_jobs: list[FileJobView]
+    next: int | None
+
+
+class Deleted(View):
+    """How many rows there are no longer."""
+
+    deleted: int
+
+
+@resource.get("/files", query=FilesQuery, answer=FileList)
+def files(query: FilesQuery) -> FileList:
+    """Tracked files, newest first."""
+    found, following = _listed(query, known.Files)
+    return FileList(files=found, next=following)
+
+
+@resource.get("/file-jobs", query=FileJobsQuery, answer=FileJobList)
+def jobs(query: FileJobsQuery) -> FileJobList:
+    """Rows of the queue, newest first."""
+    found, following = _listed(query, known.FileJobs)
+    return FileJobList(file_jobs=found, next=following)
+
+
+@resource.delete("/files", query=known.Files, answer=Deleted)
+def delete_files(query: known.Files) -> Deleted:
+    """Delete tracked files, with their results and queue rows.
+
+    All that match the filter; without one nothing is deleted.
     """
-    return _listed("files", _Files, known.Files)
+    return _deleted(query)
 
 
-@blueprint.get("/file-jobs")
-def jobs() -> Response:
-    """Queue rows, as files."""
-    return _listed("file_jobs", _FileJobs, known.FileJobs)
+@resource.delete("/file-jobs", query=known.FileJobs, answer=Deleted)
+def delete_jobs(query: known.FileJobs) -> Deleted:
+    """Delete rows of the queue, as of files."""
+    return _deleted(query)
 
 
-@blueprint.delete("/files")
-def delete_files() -> Response:
-    """Delete tracked files, with their results and queue rows: ``{"deleted": 3}``.
-
-    422 a filter that there is not, or none.
-    """
-    return _deleted(known.Files)
-
-
-@blueprint.delete("/file-jobs")
-def delete_jobs() -> Response:
-    """Delete queue rows, as files."""
-    return _deleted(known.FileJobs)
-
-
-def _listed(name: str, asked: type[_Files | _FileJobs], filter: type[known.Filter]) -> Response:
-    given = _asked(asked)
-    fields = given.model_dump(exclude_none=True)
+def _listed(
+    asked: FilesQuery | FileJobsQuery, filter: type[known.Filter]
+) -> tuple[list[Any], int | None]:
+    fields = asked.model_dump(exclude_none=True)
     limit, before = fields.pop("limit"), fields.pop("before", None)
     with db.session() as session:
         rows = known.listed(session, filter(**fields), limit=limit, before=before)
-    more = rows[-1].id if len(rows) == limit else None
-    return jsonify({name: [_shape(row) for row in rows], "next": more})
+    return list(rows), rows[-1].id if len(rows) == limit else None
 
 
-def _deleted(filter: type[known.Filter]) -> Response:
-    given = _asked(filter)
+def _deleted(filter: known.Filter) -> Deleted:
     try:
         with db.session() as session:
-            count = known.remove(session, given)
+            return Deleted(deleted=known.remove(session, filter))
     except known.EmptyFilterError as error:
         raise UnprocessableEntity(f"{error}.") from None
-    return jsonify(deleted=count)
-
-
-def _asked(filter: type[known.Filter]) -> Any:
-    """The filter in the query string; raises UnprocessableEntity."""
-    given = request.args.to_dict(flat=False)
-    twice = [name for name, values in given.items() if len(values) > 1]
-    if twice:
-        raise UnprocessableEntity(f"Given twice: {', '.join(sorted(twice))}.")
-    try:
-        return filter.model_validate({name: value for name, (value,) in given.items()})
-    except ValidationError as error:
-        faults = " ".join(f"{each}." for each in sentences(error, "the filter"))
-        names = ", ".join(filter.model_fields)
-        raise UnprocessableEntity(f"{faults} Filters are {names}.") from None
-
-
-def _shape(row: Any) -> dict[str, Any]:
-    return {each.key: _plain(getattr(row, each.key)) for each in inspect(type(row)).column_attrs}
-
-
-def _plain(value: Any) -> Any:
-    """Times as UTC, a time to live in seconds."""
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    return value.total_seconds() if isinstance(value, timedelta) else value

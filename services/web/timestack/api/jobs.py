@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from flask import Blueprint, Response, g, jsonify, request, url_for
+from flask import g, request, url_for
 from flask_login import current_user
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, RootModel
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import (
     BadRequest,
     Conflict,
@@ -17,156 +20,233 @@ from werkzeug.exceptions import (
 )
 
 from timestack import db
+from timestack.api.operation import Answer, Resource
+from timestack.api.types import Body, Query, Text, Time, View
 from timestack.domains import jobs
 from timestack.domains.jobs import control, kinds, listing, requests, schedules
-from timestack.models.jobs import LAST_PRIORITY, USUAL_PRIORITY
-from timestack.validation import sentences
+from timestack.models.jobs import LAST_PRIORITY, STATES, USUAL_PRIORITY, Job
 
-blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
+resource = Resource(
+    "jobs", __name__, url_prefix="/jobs", about="Work in the background: start, follow, cancel."
+)
 
 LONGEST_KEY = 200
 
 
-class NewJob(BaseModel):
-    """The body of a POST. An ``id`` chosen by the caller makes the request safe to repeat."""
+class NewJob(Body):
+    """What is to be done. An ``id`` chosen by the caller makes the request safe to repeat."""
 
-    model_config = ConfigDict(extra="forbid")
     kind: str
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
     id: UUID | None = None
-    run_at: AwareDatetime | None = None
+    run_at: Time | None = None
     priority: Annotated[int, Field(ge=0, le=LAST_PRIORITY)] = USUAL_PRIORITY
     waits_for: UUID | None = None
 
 
-@blueprint.post("")
-def create() -> tuple[Response, int, dict[str, str]]:
-    """Accept a job: 202 with its row and address.
+class JobsQuery(Query):
+    """Which jobs; ``before`` is the id of the last one of the list so far."""
 
-    The header ``Idempotency-Key`` does what ``id`` does: the same user's request is one job.
+    kind: Text | None = None
+    state: Literal[*STATES, *listing.GROUPS] | None = None
+    before: UUID | None = None
 
-    400 malformed JSON or key, 409 id or key is of another request, 413 too large, 415 not JSON,
-    422 unknown kind, member or parameter.
+
+class JobView(View):
+    """A job; ``progress`` is from 0 to 1, and ``result`` there when it has ended."""
+
+    id: UUID
+    kind: str
+    params: dict[str, Any]
+    state: str
+    priority: int
+    progress: float
+    message: str
+    attempts: int
+    max_attempts: int
+    errors: list[dict[str, Any]]
+    result: dict[str, Any] | None
+    created_at: datetime
+    run_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    cancel_requested_at: datetime | None
+    waits_for: UUID | None
+    submitted_by: str
+    request_id: str | None
+
+
+class JobList(View):
+    """The newest first."""
+
+    jobs: list[JobView]
+
+
+class KindView(View):
+    """What may be asked for; ``params`` is a JSON schema."""
+
+    kind: str
+    title: str
+    queue: str
+    params: dict[str, Any]
+    time_limit_seconds: float
+    max_attempts: int
+    paused: bool
+    paused_at: datetime | None
+    paused_by: str | None
+
+
+class KindList(View):
+    """By name."""
+
+    kinds: list[KindView]
+
+
+class ScheduleView(View):
+    """What the clock starts; ``cron`` is read in the time zone ``zone``."""
+
+    name: str
+    kind: str
+    cron: str
+    zone: str
+    due_at: datetime | None
+    last_at: datetime | None
+    last_job: UUID | None
+
+
+class ScheduleList(View):
+    """The one that is due first comes first."""
+
+    schedules: list[ScheduleView]
+
+
+class Counts(RootModel[dict[str, int]]):
+    """Jobs by state."""
+
+
+@resource.post("", body=NewJob, answer=JobView, status=202, problems=(409,))
+def create(body: NewJob) -> Answer:
+    """Accept a job; ``Location`` is its address.
+
+    The header ``Idempotency-Key`` does what ``id`` does: the same user's request is one job, and
+    another request under it is refused with 409.
     """
     try:
-        new = NewJob.model_validate(request.get_json())
         job = jobs.submit(
-            new.kind,
-            new.params,
-            id=new.id or _id_of_key(),
-            run_at=new.run_at,
-            priority=new.priority,
-            waits_for=new.waits_for,
+            body.kind,
+            body.params,
+            id=body.id or _id_of_key(),
+            run_at=body.run_at,
+            priority=body.priority,
+            waits_for=body.waits_for,
             submitted_by=_user(),
             request_id=g.get("request_id"),
         )
-    except ValidationError as error:
-        raise UnprocessableEntity(_faults(error)) from None
     except (kinds.UnknownKindError, requests.ParamsError) as error:
         raise UnprocessableEntity(_sentence(error)) from None
     except requests.TooLargeError as error:
         raise RequestEntityTooLarge(_sentence(error)) from None
     except requests.ConflictError as error:
         raise Conflict(_sentence(error)) from None
-    return jsonify(listing.shape(job)), 202, {"Location": url_for("api.jobs.show", id=job.id)}
+    return Answer(_view(job), headers={"Location": url_for("api.jobs.show", id=job.id)})
 
 
-@blueprint.get("/<uuid:id>")
-def show(id: UUID) -> Response:
-    """One job, or 404."""
+@resource.get("/<uuid:id>", answer=JobView, problems=(404,))
+def show(id: UUID) -> JobView:
+    """One job."""
     with db.session() as session:
         job = listing.get(session, id)
     if job is None:
         raise NotFound(f"There is no job {id}.")
-    return jsonify(listing.shape(job))
+    return _view(job)
 
 
-@blueprint.get("")
-def index() -> Response:
+@resource.get("", query=JobsQuery, answer=JobList, problems=(404,))
+def index(query: JobsQuery) -> JobList:
     """The newest jobs, newest first, fifty at most.
 
-    ``?kind=`` and ``?state=``, which may be ``finished`` or ``unfinished``, choose among them;
-    ``?before=`` an id goes on where the list that ended with that job did. 400 for what none of
-    these can be.
+    ``state`` may be ``finished`` or ``unfinished``; 404 when there is no job ``before``.
     """
-    try:
-        wanted = listing.Filter(request.args.get("kind"), request.args.get("state"))
-        before = UUID(request.args["before"]) if "before" in request.args else None
-    except ValueError as error:
-        raise BadRequest(_sentence(error)) from None
     with db.session() as session:
-        last = listing.get(session, before) if before else None
-        if before and last is None:
-            raise NotFound(f"There is no job {before}.")
+        last = listing.get(session, query.before) if query.before else None
+        if query.before and last is None:
+            raise NotFound(f"There is no job {query.before}.")
+        wanted = listing.Filter(query.kind, query.state)
         found = listing.latest(session, wanted, before=last and (last.created_at, last.id))
-        return jsonify(jobs=[listing.shape(job) for job in found])
+    return JobList(jobs=[_view(job) for job in found])
 
 
-@blueprint.get("/counts")
-def counts() -> Response:
+@resource.get("/counts", answer=Counts)
+def counts() -> Counts:
     """How many jobs wait and run, and how many ended in which way in the last 24 hours."""
     with db.session() as session:
-        return jsonify(listing.counts(session))
+        return Counts(listing.counts(session))
 
 
-@blueprint.post("/<uuid:id>/cancel")
-def cancel(id: UUID) -> Response:
-    """Cancel a job: a queued one at once, a running one soon. 404, or 409 when it has ended."""
+@resource.post("/<uuid:id>/cancel", answer=JobView, problems=(404, 409))
+def cancel(id: UUID) -> JobView:
+    """Cancel a job: a queued one at once, a running one soon. 409 when it has ended."""
     return _changed(control.cancel, id)
 
 
-@blueprint.post("/<uuid:id>/retry")
-def retry(id: UUID) -> Response:
-    """Queue a failed or cancelled job again. 404, or 409 when it is in another state."""
+@resource.post("/<uuid:id>/retry", answer=JobView, problems=(404, 409))
+def retry(id: UUID) -> JobView:
+    """Queue a failed or cancelled job again. 409 when it is in another state."""
     return _changed(control.retry, id)
 
 
-@blueprint.get("/kinds")
-def index_kinds() -> Response:
+@resource.get("/kinds", answer=KindList)
+def index_kinds() -> KindList:
     """What may be asked for: each kind, the JSON schema of its parameters, whether it is paused."""
     with db.session() as session:
         paused = {each.kind: each for each in control.paused(session)}
     found = sorted(kinds.KINDS.values(), key=lambda kind: kind.name)
-    return jsonify(kinds=[listing.kind_shape(kind, paused.get(kind.name)) for kind in found])
+    shapes = [listing.kind_shape(kind, paused.get(kind.name)) for kind in found]
+    return KindList.model_validate({"kinds": shapes})
 
 
-@blueprint.post("/kinds/<kind>/pause")
-def pause(kind: str) -> tuple[str, int]:
-    """Start no more jobs of a kind: 204, or 404."""
+@resource.post("/kinds/<kind>/pause", status=204, problems=(404,))
+def pause(kind: str) -> Answer:
+    """Start no more jobs of a kind."""
     return _switched(lambda session: control.pause(session, kind, by=_user()))
 
 
-@blueprint.post("/kinds/<kind>/resume")
-def resume(kind: str) -> tuple[str, int]:
-    """Start jobs of a kind again: 204, or 404."""
+@resource.post("/kinds/<kind>/resume", status=204, problems=(404,))
+def resume(kind: str) -> Answer:
+    """Start jobs of a kind again."""
     return _switched(lambda session: control.resume(session, kind))
 
 
-@blueprint.get("/schedules")
-def index_schedules() -> Response:
+@resource.get("/schedules", answer=ScheduleList)
+def index_schedules() -> ScheduleList:
     """What the clock starts, with its last and next time; the next one first."""
     with db.session() as session:
         found = schedules.states(session)
-    return jsonify(schedules=[listing.schedule_shape(each) for each in found])
+    shapes = [listing.schedule_shape(each) for each in found]
+    return ScheduleList.model_validate({"schedules": shapes})
 
 
-def _changed(change, id: UUID) -> Response:
+def _view(job: Job) -> JobView:
+    return JobView.model_validate(listing.shape(job))
+
+
+def _changed(change: Callable[[Session, UUID], Job], id: UUID) -> JobView:
     try:
         with db.session() as session:
-            return jsonify(listing.shape(change(session, id)))
+            return _view(change(session, id))
     except control.NotFoundError as error:
         raise NotFound(_sentence(error)) from None
     except (control.StateError, kinds.UnknownKindError) as error:
         raise Conflict(_sentence(error)) from None
 
 
-def _switched(change) -> tuple[str, int]:
+def _switched(change: Callable[[Session], object]) -> Answer:
     try:
         with db.session() as session:
             change(session)
     except kinds.UnknownKindError as error:
         raise NotFound(_sentence(error)) from None
-    return "", 204
+    return Answer(None)
 
 
 def _id_of_key() -> UUID | None:
@@ -186,11 +266,3 @@ def _user() -> str:
 def _sentence(error: Exception) -> str:
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}."
-
-
-def _faults(error: ValidationError) -> str:
-    known = f'The body is an object like {{"kind": "{next(iter(kinds.KINDS))}"}}.'
-    return " ".join(
-        [f"{each}." for each in sentences(error, "body")]
-        + [known, f"Known kinds: {', '.join(sorted(kinds.KINDS))}."]
-    )

@@ -5,35 +5,61 @@ Reading asks Redis alone, and changes nothing.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
+from uuid import UUID
 
-from flask import Blueprint, Response, g, jsonify, request, url_for
+from flask import Response, g, request, url_for
 from flask_login import current_user
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
+from timestack.api.operation import Answer, Resource
+from timestack.api.types import View
 from timestack.domains import jobs
 from timestack.domains.platform import manifest
 from timestack.domains.platform.manifest import Absent
 
-blueprint = Blueprint("manifest", __name__, url_prefix="/manifest")
+resource = Resource(
+    "manifest", __name__, url_prefix="/manifest", about="What the upstream platform offers."
+)
 
 
-@blueprint.get("")
-def show() -> Response:
+class ManifestView(View):
+    """``age_seconds`` counts from ``loaded_at``; the platform confirmed it at ``checked_at``."""
+
+    version: str
+    sha256: str
+    age_seconds: int
+    loaded_at: datetime
+    checked_at: datetime | None
+    previous: str | None
+    titles: int
+    kinds: dict[str, int]
+    languages: dict[str, int]
+
+
+class Accepted(View):
+    """A job, to be followed at the address in ``Location``."""
+
+    id: UUID
+    kind: str
+    state: str
+
+
+@resource.get("", answer=ManifestView, problems=(404,))
+def show() -> ManifestView:
     """The current version; 404 before the first one was loaded, 503 without Redis.
 
-    ``age_seconds`` counts from ``loaded_at``; ``checked_at`` is when the platform last confirmed
-    the version, and ``previous`` the one before, which is kept.
+    ``previous`` is the version before, which is kept.
     """
     found = manifest.current()
     if isinstance(found, Absent):
         raise _absent(found)
-    return jsonify(
+    return ManifestView(
         version=found.built.version,
         sha256=found.built.sha256,
         age_seconds=round(found.age.total_seconds()),
-        loaded_at=_utc(found.loaded_at),
-        checked_at=_utc(found.checked_at),
+        loaded_at=found.loaded_at,
+        checked_at=found.checked_at,
         previous=found.previous,
         titles=found.built.titles,
         kinds=found.built.kinds,
@@ -41,9 +67,9 @@ def show() -> Response:
     )
 
 
-@blueprint.get("/document")
+@resource.get("/document", media={"application/json": "The document."}, problems=(404,))
 def show_document() -> Response:
-    """The document as the platform sent it; its ETag is the SHA-256. 304, 404 or 503."""
+    """The document as the platform sent it; its ETag is the SHA-256."""
     found = manifest.document()
     if isinstance(found, Absent):
         raise _absent(found)
@@ -53,21 +79,17 @@ def show_document() -> Response:
     return answer.make_conditional(request)
 
 
-@blueprint.post("/refresh")
-def refresh() -> tuple[Response, int, dict[str, str]]:
-    """Have a job look for another version: 202 with the job, the one that waits or runs already."""
+@resource.post("/refresh", answer=Accepted, status=202)
+def refresh() -> Answer:
+    """Have a job look for another version: the one that waits or runs already, or a new one."""
     job = jobs.submit(
         "manifest.refresh",
         submitted_by=getattr(current_user, "email", ""),
         request_id=g.get("request_id"),
     )
     location = url_for("api.jobs.show", id=job.id)
-    return jsonify(id=str(job.id), kind=job.kind, state=job.state), 202, {"Location": location}
+    return Answer(Accepted.model_validate(job), headers={"Location": location})
 
 
 def _absent(why: Absent) -> NotFound | ServiceUnavailable:
     return NotFound(why) if why is Absent.NEVER else ServiceUnavailable(why)
-
-
-def _utc(time: datetime | None) -> str | None:
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z") if time else None

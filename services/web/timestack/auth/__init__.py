@@ -10,6 +10,7 @@ from __future__ import annotations
 from flask import Flask
 
 from timestack.auth import account, browsers, door, gate, headers, limits, security
+from timestack.auth.gate import needed_role
 from timestack.settings import Settings
 
 
@@ -26,4 +27,4 @@ def init_app(app: Flask, settings: Settings) -> None:
     headers.init_app(app)
 
 
-__all__ = ["init_app"]
+__all__ = ["init_app", "needed_role"]

@@ -1,0 +1,95 @@
+"""The types of what a request may give; the document shows their bounds, and faults name them.
+
+Parameters come as text and are read strictly: ``1_000`` and `` 1`` are not integers, and a number
+is not a time. Members of a JSON body have JSON's own types.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+# In characters, where nothing else limits a text.
+LONGEST_TEXT = 500
+MOST_LISTED = 1000
+
+
+class Query(BaseModel):
+    """The parameters of an address; one that is unknown or given twice is a fault."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Body(BaseModel):
+    """A JSON object that is sent; unknown members are a fault, and texts are not numbers."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
+
+
+class View(BaseModel):
+    """A JSON object that is answered."""
+
+    # Every member is always there: the document says so.
+    model_config = ConfigDict(json_schema_mode="serialization", from_attributes=True)
+
+
+def _integer(given: Any) -> Any:
+    if isinstance(given, str) and not INTEGER.fullmatch(given):
+        raise ValueError("should be an integer in digits")
+    return given
+
+
+def _time(given: Any) -> Any:
+    if isinstance(given, datetime):
+        return given
+    if not (isinstance(given, str) and TIME.fullmatch(given)):
+        hint = "; write + as %2B in an address" if " " in str(given)[11:] else ""
+        raise ValueError(f"should be a time such as 2026-01-31T12:00:00Z{hint}")
+    return datetime.fromisoformat(given.upper())
+
+
+def _utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("should be within the years 1 to 9999 in UTC") from None
+
+
+def _characters(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("should have printable characters alone")
+    return text
+
+
+# To be put behind the bounds: what comes after a validator is not in the document.
+Digits = BeforeValidator(_integer)
+Integer = Annotated[int, Digits]
+# The ids of rows.
+Id = Annotated[int, Field(ge=1, lt=2**63), Digits]
+Limit = Annotated[int, Field(ge=1, le=MOST_LISTED, description="The most items to list."), Digits]
+# With a zone; in UTC from here on.
+Time = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_utc)]
+# Printable, without blanks around it.
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT),
+    AfterValidator(_characters),
+]
+Cursor = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2000, pattern=r"^[A-Za-z0-9_.-]+$"),
+    Field(description="`next` of the list so far, to go on with it."),
+]
