@@ -91,14 +91,8 @@ def follow(folder: Path, database: Database) -> Copy:
               line("from timestack.dash import guard") + "\n")  # fmt: skip
     copy.edit(pages, "PAGES = [sensors.PAGE, results.PAGE, jobs.PAGE]", line("PAGES = "))
     api = f"{package}/api/__init__.py"
-    copy.edit(
-        api,
-        "from timestack.api import files, jobs, manifest\n",
-        line("from timestack.api import") + "\n",
-    )
-    copy.edit(api, "blueprint.register_blueprint(jobs.blueprint)\n",
-              "blueprint.register_blueprint(jobs.blueprint)\n"
-              + line("blueprint.register_blueprint") + "\n")  # fmt: skip
+    copy.edit(api, "    manifest,\n", "    manifest,\n    power,\n")
+    copy.edit(api, "    manifest.resource,\n", "    manifest.resource,\n    power.resource,\n")
     tasks = f"{package}/tasks/__init__.py"
     copy.edit(tasks, "    platform,\n", "    platform,\n    power,\n")
     copy.edit(tasks, '    "platform",\n', '    "platform",\n    "power",\n')

@@ -11,10 +11,18 @@ from collections.abc import Callable
 from flask import Blueprint, Flask, Response, jsonify, request, url_for
 
 from timestack import __version__
-from timestack.api import files, jobs, manifest
+from timestack.api import (
+    files,
+    jobs,
+    manifest,
+)
 from timestack.api.document import document
 
-RESOURCES = (files.resource, jobs.resource, manifest.resource)
+RESOURCES = (
+    files.resource,
+    jobs.resource,
+    manifest.resource,
+)
 
 
 def init_app(app: Flask, role: Callable[[str, str], str | None]) -> None:
