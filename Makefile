@@ -1,7 +1,7 @@
 # Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
 override HOST := @python3 -m scripts.host
 .DEFAULT_GOAL := help
-.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh files load jobs ingest secrets clean notify-test test test-quick lint sbom audit lock faults bench-load bench-query bench-jobs
+.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh files load jobs ingest secrets clean notify-test test test-quick lint sbom audit lock faults fuzz bench-load bench-query bench-jobs
 
 # What is typed as NAME=value reaches the scripts by the environment, letter for letter: neither
 # make nor a shell reads it, whatever characters the name of a file has.
@@ -61,6 +61,8 @@ test-quick: ## lint and unit tests, which need no engine
 	$(HOST) test-quick
 faults: ## kill, stop and starve each part of a stack of its own, and count what is lost: nothing
 	$(HOST) faults
+fuzz: ## try the API for long by a new seed: make fuzz, or make fuzz ARGS='--fuzz-seed 7'
+	$(HOST) fuzz
 lint: ## Python, Dockerfiles and Compose files, each by its linter
 	$(HOST) lint
 sbom: ## what is in every image, as CycloneDX: build/sbom/*.cdx.json

@@ -57,6 +57,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", action="store_true", help="cause every fault, not the quickest")
+    parser.addoption("--fuzz", action="store_true", help="try the API for long, by a new seed")
+    parser.addoption("--fuzz-seed", type=int, metavar="N", help="by a seed that was printed")
 
 
 def group_of(nodeid: str) -> str:

@@ -111,6 +111,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "test": lambda arguments: tests.test(ROOT, words("ARGS")),
     "test-quick": lambda arguments: tests.quick(ROOT, words("ARGS")),
     "faults": lambda arguments: tests.faults(ROOT, words("ARGS")),
+    "fuzz": lambda arguments: tests.fuzz(ROOT, words("ARGS")),
     "bench": lambda arguments: tests.bench(ROOT, [*arguments, *words("ARGS")]),
     "lint": lambda arguments: lint.lint(ROOT),
     "sbom": lambda arguments: tests.check(ROOT, "sbom"),

@@ -1,4 +1,4 @@
-"""`make test`, `faults`, `bench`, `sbom`, `audit`, `lock`: what needs the tests' tools."""
+"""`make test`, `faults`, `fuzz`, `bench`, `sbom`, `audit`, `lock`: what needs the tests' tools."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ LOCKS = {
 # The tests start the platform, whether this folder's own stack does or not.
 PLATFORM = {"COMPOSE_PROFILES": "test"}
 UNIT = "tests/unit"
+FUZZ = "tests/integration/db/test_api_fuzz.py"
 QUICK_LOG = Path("build/logs/test-quick.log")
 # Most of what a test does is wait for a container, so this does not depend on processors. Tests
 # that share a stack are one group, which one process runs: tests/conftest.py.
@@ -138,6 +139,12 @@ def faults(root: Path, arguments: list[str]) -> int:
     """Cause every fault of tests/faults on a running stack, one after the other."""
     ready(root)
     return pytest(root, "-n0", "--faults", "tests/faults", *arguments)
+
+
+def fuzz(root: Path, arguments: list[str]) -> int:
+    """Try the API for about twenty minutes with what its document allows and forbids."""
+    ready(root)
+    return pytest(root, "-n0", "--fuzz", FUZZ, *arguments)
 
 
 def ready(root: Path) -> None:

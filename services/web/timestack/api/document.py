@@ -107,7 +107,16 @@ def document(
         ),
     )
     whole = construct_open_api_with_schema_class(made)
-    return whole.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return _exact(whole.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def _exact(part: Any) -> Any:
+    """The same with integers as such: openapi-pydantic makes every bound a float."""
+    if isinstance(part, dict):
+        return {name: _exact(value) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_exact(value) for value in part]
+    return int(part) if isinstance(part, float) and part.is_integer() else part
 
 
 def _described(resource: Resource, operation: Operation, role: str | None) -> Described:
@@ -118,7 +127,8 @@ def _described(resource: Resource, operation: Operation, role: str | None) -> De
         tags=[resource.name],
         summary=" ".join(summary.split()),
         description=f"{more.strip()}\n\n{needs}".strip(),
-        security=[{"token": []}] if role else [],
+        # The roles are what OpenAPI 3.1 lets stand for scopes.
+        security=[{"token": [role]}] if role else [],
         parameters=list(_parameters(resource, operation)) or None,
         requestBody=_body(operation),
         responses=_responses(operation),

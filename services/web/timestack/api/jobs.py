@@ -9,7 +9,7 @@ from uuid import UUID
 
 from flask import g, request, url_for
 from flask_login import current_user
-from pydantic import Field, RootModel
+from pydantic import ConfigDict, Field, RootModel
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import (
     BadRequest,
@@ -21,7 +21,7 @@ from werkzeug.exceptions import (
 
 from timestack import db
 from timestack.api.operation import Answer, Resource
-from timestack.api.types import Body, Query, Text, Time, View
+from timestack.api.types import Body, Digits, Query, Text, Time, View
 from timestack.domains import jobs
 from timestack.domains.jobs import control, kinds, listing, requests, schedules
 from timestack.models.jobs import LAST_PRIORITY, STATES, USUAL_PRIORITY, Job
@@ -33,14 +33,25 @@ resource = Resource(
 LONGEST_KEY = 200
 
 
+def _params_by_kind(schema: dict[str, Any]) -> None:
+    """The document shows which parameters each kind takes; it is the domain that checks them."""
+    schema["anyOf"] = []
+    for name, kind in kinds.KINDS.items():
+        params = kind.params.model_json_schema()
+        shown = {"title": kind.title, "properties": {"kind": {"const": name}, "params": params}}
+        schema["anyOf"].append({**shown, "required": ["params"] if "required" in params else []})
+
+
 class NewJob(Body):
     """What is to be done. An ``id`` chosen by the caller makes the request safe to repeat."""
 
-    kind: str
+    model_config = ConfigDict(json_schema_extra=_params_by_kind)
+
+    kind: Annotated[str, Field(json_schema_extra={"enum": list(kinds.KINDS)})]
     params: dict[str, Any] = Field(default_factory=dict)
     id: UUID | None = None
     run_at: Time | None = None
-    priority: Annotated[int, Field(ge=0, le=LAST_PRIORITY)] = USUAL_PRIORITY
+    priority: Annotated[int, Field(ge=0, le=LAST_PRIORITY), Digits] = USUAL_PRIORITY
     waits_for: UUID | None = None
 
 

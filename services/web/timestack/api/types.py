@@ -22,6 +22,9 @@ from pydantic import (
 
 INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+# What shows as nothing, or changes how what follows it reads: controls, ends of lines, directions.
+UNSEEN = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+TEXT = rf"^ *[^\s{UNSEEN}][^{UNSEEN}]*$"
 # In characters, where nothing else limits a text.
 LONGEST_TEXT = 500
 MOST_LISTED = 1000
@@ -49,7 +52,8 @@ class View(BaseModel):
 def _integer(given: Any) -> Any:
     if isinstance(given, str) and not INTEGER.fullmatch(given):
         raise ValueError("should be an integer in digits")
-    return given
+    # To JSON 1.0 is one, and some of its writers make that of 1.
+    return int(given) if isinstance(given, float) and given.is_integer() else given
 
 
 def _time(given: Any) -> Any:
@@ -69,9 +73,9 @@ def _utc(time: datetime) -> datetime:
 
 
 def _characters(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("should have printable characters alone")
-    return text
+    if not re.fullmatch(TEXT, text):
+        raise ValueError("should have printable characters alone, and not only blanks")
+    return text.strip()
 
 
 # To be put behind the bounds: what comes after a validator is not in the document.
@@ -82,11 +86,12 @@ Id = Annotated[int, Field(ge=1, lt=2**63), Digits]
 Limit = Annotated[int, Field(ge=1, le=MOST_LISTED, description="The most items to list."), Digits]
 # With a zone; in UTC from here on.
 Time = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_utc)]
-# Printable, without blanks around it.
+# Printable; blanks around it are dropped.
 Text = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT),
+    StringConstraints(min_length=1, max_length=LONGEST_TEXT),
     AfterValidator(_characters),
+    Field(json_schema_extra={"pattern": TEXT}),
 ]
 Cursor = Annotated[
     str,

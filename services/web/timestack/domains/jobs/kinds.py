@@ -32,7 +32,7 @@ class ProbeParams(Params):
     """What a probe writes, and how long it takes, in seconds."""
 
     mark: Annotated[str, StringConstraints(pattern=r"^[ -~]{0,100}$")] = ""
-    seconds: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0
+    seconds: Annotated[float, Field(strict=True, ge=0, le=60, allow_inf_nan=False)] = 0
 
 
 class UsageParams(Params):
@@ -48,14 +48,16 @@ EVENTS = {
     "schedule": "missed schedules",
 }
 LONGEST_SUBJECT, LONGEST_TEXT = 200, 1000
+# PostgreSQL keeps no NUL.
+WITHOUT_NUL = r"^[^\x00]*$"
 Channel = Literal["webhook", "email"]
 
 
 class Message(Params):
     """What a person is told, in plain text; ``path`` is where to look, below this site's root."""
 
-    subject: Annotated[str, Field(min_length=1, max_length=LONGEST_SUBJECT)]
-    text: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
+    subject: Annotated[str, Field(min_length=1, max_length=LONGEST_SUBJECT, pattern=WITHOUT_NUL)]
+    text: Annotated[str, Field(max_length=LONGEST_TEXT, pattern=WITHOUT_NUL)] = ""
     path: Annotated[str, StringConstraints(pattern=r"^(/[!-~]*)?$", max_length=200)] = ""
 
 
