@@ -121,7 +121,7 @@ def _described(resource: Resource, operation: Operation, role: str | None) -> De
         security=[{"token": []}] if role else [],
         parameters=list(_parameters(resource, operation)) or None,
         requestBody=_body(operation),
-        responses=_responses(operation),
+        responses=_responses(resource, operation),
     )
 
 
@@ -167,21 +167,24 @@ def _body(operation: Operation) -> RequestBody | None:
     return RequestBody(required=True, content=content) if content else None
 
 
-def _responses(operation: Operation) -> dict[str, Response | Reference]:
+def _responses(resource: Resource, operation: Operation) -> dict[str, Response | Reference]:
     content = {
         type: MediaType(media_type_schema=Schema(type="string", description=about))
         for type, about in operation.media.items()
     }
     if operation.answer:
         content[JSON] = _of(operation.answer)
-    good = Response(description=HTTPStatus(operation.status).phrase, content=content or None)
-    found: dict[str, Response | Reference] = {str(operation.status): good}
+    found: dict[str, Response | Reference] = {
+        str(status): Response(description=HTTPStatus(status).phrase, content=content or None)
+        for status in (operation.status, *operation.or_status)
+    }
     if operation.method == "GET" and operation.answer:
         found["304"] = Response(description="Not changed since the ETag of If-None-Match.")
+    refused, why = resource.refusal or (PROBLEM, Problem)
     also = {413, 415, 400} if operation.body or operation.takes else set()
     for status in sorted({*EVERYWHERE, *operation.problems, *also}):
         found[str(status)] = Response(
-            description=HTTPStatus(status).phrase, content={PROBLEM: _of(Problem)}
+            description=HTTPStatus(status).phrase, content={refused: _of(why)}
         )
     return found
 

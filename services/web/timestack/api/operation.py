@@ -58,11 +58,16 @@ class Operation:
     answer: type[BaseModel] | None = None
     media: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
+    # Statuses that the same answer may have instead.
+    or_status: Sequence[int] = ()
     problems: Sequence[int] = ()
 
 
 class Resource(Blueprint):
     """A blueprint whose views are declared with what they take and answer."""
+
+    # The media type and the model of its failures, where they are no plain problem documents.
+    refusal: tuple[str, type[BaseModel]] | None = None
 
     def __init__(self, name: str, import_name: str, *, about: str, url_prefix: str = ""):
         super().__init__(name, import_name, url_prefix=url_prefix)
@@ -118,7 +123,7 @@ def _called(view: Callable, operation: Operation) -> Callable[..., Response]:
 
 
 def _response(answer: Answer, operation: Operation) -> Response:
-    text = "" if answer.content is None else answer.content.model_dump_json(by_alias=True)
+    text = _text(answer.content)
     status = answer.status or operation.status
     response = Response(text, status, headers=dict(answer.headers), content_type=JSON)
     if answer.content is None:
@@ -131,9 +136,18 @@ def _response(answer: Answer, operation: Operation) -> Response:
         else:
             response.cache_control.no_cache = True
         if "ETag" not in response.headers:
-            response.set_etag(hashlib.sha256(text.encode()).hexdigest()[:32])
+            response.set_etag(etag(answer.content))
         response.make_conditional(request)
     return response
+
+
+def etag(content: BaseModel | None) -> str:
+    """Return the ETag of an answer, without the quotes."""
+    return hashlib.sha256(_text(content).encode()).hexdigest()[:32]
+
+
+def _text(content: BaseModel | None) -> str:
+    return "" if content is None else content.model_dump_json(by_alias=True)
 
 
 def read_query(model: type[Model]) -> Model:

@@ -7,7 +7,8 @@ is not a time. Members of a JSON body have JSON's own types.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import (
@@ -18,12 +19,16 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    WithJsonSchema,
 )
 
 INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
-# In characters, where nothing else limits a text.
-LONGEST_TEXT = 500
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+# Exact to the cent, up to a million billions.
+AMOUNT = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,2})?$"
+# In characters, where nothing else limits a text; an entry of an index holds three names.
+LONGEST_TEXT, LONGEST_NAME = 500, 200
 MOST_LISTED = 1000
 
 
@@ -46,6 +51,13 @@ class View(BaseModel):
     model_config = ConfigDict(json_schema_mode="serialization", from_attributes=True)
 
 
+class ExtentView(View):
+    """The times of the first and the last row, both inclusive."""
+
+    first: datetime
+    last: datetime
+
+
 def _integer(given: Any) -> Any:
     if isinstance(given, str) and not INTEGER.fullmatch(given):
         raise ValueError("should be an integer in digits")
@@ -59,6 +71,23 @@ def _time(given: Any) -> Any:
         hint = "; write + as %2B in an address" if " " in str(given)[11:] else ""
         raise ValueError(f"should be a time such as 2026-01-31T12:00:00Z{hint}")
     return datetime.fromisoformat(given.upper())
+
+
+def _day(given: Any) -> Any:
+    if isinstance(given, date):
+        return given
+    if not (isinstance(given, str) and DAY.fullmatch(given)):
+        raise ValueError("should be a day such as 2026-01-31")
+    return given
+
+
+def _amount(given: Any) -> Decimal:
+    # Not a number of JSON, which most of its readers take for a float.
+    if not (isinstance(given, str) and re.fullmatch(AMOUNT, given)):
+        raise ValueError(
+            'should be an amount in quotes, of 15 digits and 2 decimals at most, such as "12.50"'
+        )
+    return Decimal(given)
 
 
 def _utc(time: datetime) -> datetime:
@@ -88,8 +117,19 @@ Text = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT),
     AfterValidator(_characters),
 ]
+# What a row is called.
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME),
+    AfterValidator(_characters),
+]
+# A UTC date.
+Day = Annotated[date, BeforeValidator(_day)]
+Money = Annotated[
+    Decimal, BeforeValidator(_amount), WithJsonSchema({"type": "string", "pattern": AMOUNT})
+]
 Cursor = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=2000, pattern=r"^[A-Za-z0-9_.-]+$"),
+    StringConstraints(min_length=1, max_length=4000, pattern=r"^[A-Za-z0-9_.-]+$"),
     Field(description="`next` of the list so far, to go on with it."),
 ]
