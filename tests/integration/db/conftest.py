@@ -396,9 +396,12 @@ def command(monkeypatch: pytest.MonkeyPatch, server: Server):
 def web(provisioned: Database) -> Iterator[Flask]:
     """The web on the module's database, and without Redis."""
     changes = {"redis_host": "127.0.0.1", "redis_port": 1, **web_secrets(provisioned)}
-    made = create_app(provisioned.settings("app", **changes))
-    yield made
-    made.extensions["engine"].dispose()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCHEMA_FILE", str(SCHEMA_FILE))
+        catalog.current.cache_clear()
+        made = create_app(provisioned.settings("app", **changes))
+        yield made
+        made.extensions["engine"].dispose()
 
 
 @pytest.fixture

@@ -465,3 +465,25 @@ def test_a_database_that_is_away_is_said_in_an_envelope(
         engine.dispose()
     assert "database does not answer" in bad(answer, 503)["detail"]
     assert answer.headers["Retry-After"]
+
+
+def test_the_document_shows_envelopes_and_amounts(client: FlaskClient) -> None:
+    document = client.get("/api/v1/openapi.json").get_json()
+    schemas = document["components"]["schemas"]
+
+    def shown(answer: dict[str, Any]) -> dict[str, Any]:
+        """The one schema that an answer has."""
+        [(type, each)] = answer["content"].items()
+        assert type == "application/json"
+        return schemas[each["schema"]["$ref"].rpartition("/")[2]]
+
+    put = document["paths"]["/companies/{id}/finances/{year}"]["put"]
+    assert {"200", "201", "404", "412", "413", "415", "422", "503"} <= set(put["responses"])
+    for status, answer in put["responses"].items():
+        schema = shown(answer)
+        members = ["status", "success", "message", "contentType", "content"]
+        assert list(schema["properties"]) == schema["required"] == members
+        content = "YearView" if status < "300" else "Problem"
+        assert schema["properties"]["content"]["$ref"].endswith(f"/{content}")
+    body = shown(put["requestBody"])["properties"]["q1"]["anyOf"]
+    assert [each["type"] for each in body] == ["string", "null"]

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, NotFound, UnsupportedMediaType
 
 from timestack.api.types import Query
 from timestack.errors import Fault, Invalid
@@ -108,6 +108,9 @@ class Resource(Blueprint):
 def _called(view: Callable, operation: Operation) -> Callable[..., Response]:
     @wraps(view)
     def call(**given: Any) -> Response:
+        # The database has no text with it, and its driver refuses to ask.
+        if any("\0" in value for value in given.values() if isinstance(value, str)):
+            raise NotFound("Nothing has a name with the character NUL.")
         # Where nothing is declared, a parameter is still one that nothing reads.
         query = read_query(operation.query or Query)
         if operation.query:
