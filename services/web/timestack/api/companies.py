@@ -174,6 +174,7 @@ def show_year(id: int, year: int) -> YearAnswer:
 
 @resource.put(
     "/<int:id>/finances/<int:year>",
+    bounds={"year": {"minimum": companies.FIRST_YEAR, "maximum": companies.LAST_YEAR}},
     body=YearBody,
     answer=YearAnswer,
     or_status=(201,),

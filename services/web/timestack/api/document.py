@@ -113,16 +113,18 @@ def document(
 def _described(resource: Resource, operation: Operation, role: str | None) -> Described:
     summary, _, more = operation.about.partition("\n\n")
     needs = f"Needs the role {role}." if role else "Open to everybody."
-    return Described(
-        operationId=f"{resource.name}.{operation.name}",
-        tags=[resource.name],
-        summary=" ".join(summary.split()),
-        description=f"{more.strip()}\n\n{needs}".strip(),
-        security=[{"token": []}] if role else [],
-        parameters=list(_parameters(resource, operation)) or None,
-        requestBody=_body(operation),
-        responses=_responses(resource, operation),
-    )
+    described = {
+        "operationId": f"{resource.name}.{operation.name}",
+        "tags": [resource.name],
+        "summary": " ".join(summary.split()),
+        "description": f"{more.strip()}\n\n{needs}".strip(),
+        "security": [{"token": []}] if role else [],
+        "parameters": list(_parameters(resource, operation)),
+        "requestBody": _body(operation),
+        "responses": _responses(resource, operation),
+    }
+    # What is set to None would be a null in the document.
+    return Described(**{name: value for name, value in described.items() if value is not None})
 
 
 def _parameters(resource: Resource, operation: Operation) -> Iterator[Parameter]:
@@ -131,18 +133,22 @@ def _parameters(resource: Resource, operation: Operation) -> Iterator[Parameter]
             name=found["name"],
             param_in="path",
             required=True,
-            param_schema=Schema.model_validate(VARIABLES[found["type"]]),
+            param_schema=Schema.model_validate(
+                {**VARIABLES[found["type"]], **operation.bounds.get(found["name"], {})}
+            ),
         )
     if operation.query is None:
         return
     schema = operation.query.model_json_schema(ref_template="#/components/schemas/{model}")
     for name, shape in schema["properties"].items():
+        shown = _without_null(shape)
+        about = shown.pop("description", None)
         yield Parameter(
             name=name,
             param_in="query",
-            description=shape.pop("description", None),
             required=name in schema.get("required", ()),
-            param_schema=Schema.model_validate(_without_null(shape)),
+            param_schema=Schema.model_validate(shown),
+            **({"description": about} if about else {}),
         )
 
 

@@ -51,6 +51,8 @@ class Operation:
     method: str
     rule: str
     about: str
+    # Variable of the path -> bounds that the view checks, as JSON schema has them.
+    bounds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     # Media type -> what it holds, of a body that is not JSON.

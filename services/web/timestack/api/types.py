@@ -25,6 +25,8 @@ from pydantic import (
 INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+# No control characters or breaks of lines, and something else than blanks.
+PRINTABLE = r"^[^{0}]*[^{0}\s][^{0}]*$".format(r"\x00-\x1f\x7f-\x9f\u2028\u2029")
 # Exact to the cent, up to a million billions.
 AMOUNT = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,2})?$"
 # In characters, where nothing else limits a text; an entry of an index holds three names.
@@ -97,10 +99,10 @@ def _utc(time: datetime) -> datetime:
         raise ValueError("should be within the years 1 to 9999 in UTC") from None
 
 
-def _characters(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("should have printable characters alone")
-    return text
+def _printable(text: str) -> str:
+    if not re.fullmatch(PRINTABLE, text):
+        raise ValueError("should have printable characters alone, and not only blanks")
+    return text.strip()
 
 
 # To be put behind the bounds: what comes after a validator is not in the document.
@@ -111,17 +113,20 @@ Id = Annotated[int, Field(ge=1, lt=2**63), Digits]
 Limit = Annotated[int, Field(ge=1, le=MOST_LISTED, description="The most items to list."), Digits]
 # With a zone; in UTC from here on.
 Time = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_utc)]
-# Printable, without blanks around it.
+_Pattern = Field(json_schema_extra={"pattern": PRINTABLE})
+# Printable; without the blanks around it from here on.
 Text = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT),
-    AfterValidator(_characters),
+    StringConstraints(min_length=1, max_length=LONGEST_TEXT),
+    _Pattern,
+    AfterValidator(_printable),
 ]
 # What a row is called.
 Name = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME),
-    AfterValidator(_characters),
+    StringConstraints(min_length=1, max_length=LONGEST_NAME),
+    _Pattern,
+    AfterValidator(_printable),
 ]
 # A UTC date.
 Day = Annotated[date, BeforeValidator(_day)]
