@@ -91,7 +91,7 @@ def follow(folder: Path, database: Database) -> Copy:
               line("from timestack.dash import guard") + "\n")  # fmt: skip
     copy.edit(pages, "PAGES = [sensors.PAGE, results.PAGE, jobs.PAGE]", line("PAGES = "))
     api = f"{package}/api/__init__.py"
-    copy.edit(api, "    manifest,\n", "    manifest,\n    power,\n")
+    copy.edit(api, "    markets,\n", "    markets,\n    power,\n")
     copy.edit(api, "    manifest.resource,\n", "    manifest.resource,\n    power.resource,\n")
     tasks = f"{package}/tasks/__init__.py"
     copy.edit(tasks, "    platform,\n", "    platform,\n    power,\n")

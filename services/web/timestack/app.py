@@ -38,7 +38,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_FORM_PARTS=100,
         BOOTSTRAP_SERVE_LOCAL=True,
     )
-    app.json.sort_keys = False
     app.jinja_env.globals["version"] = __version__
     app.extensions["engine"] = db.init(settings, application_name="timestack-web")
     cache.init(settings, brief=True)
@@ -46,6 +45,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.init_app(app)
     app.before_request(_refuse_outside)
     auth.init_app(app, settings)
+    # Flask-Security has put a writer of its own there.
+    app.json.sort_keys = False
     Bootstrap5(app)
     health.init_app(app, settings)
     app.register_blueprint(edge.blueprint)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 HEADER = "X-Request-Id"
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 PROBLEM = "application/problem+json"
+FORMS = "timestack.problems"
 RETRY_AFTER = 5
 # In characters. The proxy lets 64 KiB of head pass; what is read here is less.
 LONGEST_ADDRESS = 8190
@@ -114,6 +115,7 @@ def init_app(app: Flask) -> None:
     # A handler answers in tests and in debug mode, too: what is tested is what is sent.
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.request_class = ExplainingRequest
+    app.extensions[FORMS] = {}
     app.before_request(_identify)
     app.before_request(_measure)
     app.after_request(_sign)
@@ -138,7 +140,15 @@ def problem(status: int, detail: str | None = None, **more: Any) -> Response:
         **({"detail": detail} if detail else {}),
         **more,
     }
+    for path, form in current_app.extensions[FORMS].items():
+        if request.path == path or request.path.startswith(f"{path}/"):
+            return Response(json.dumps(form(body)), status=status, content_type="application/json")
     return Response(json.dumps(body), status=status, content_type=PROBLEM)
+
+
+def answer_below(app: Flask, path: str, form: Callable[[dict[str, Any]], Any]) -> None:
+    """Answer failures at a path and below it as what ``form`` makes of a problem document."""
+    app.extensions[FORMS][path] = form
 
 
 def _identify() -> None:

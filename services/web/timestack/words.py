@@ -19,3 +19,9 @@ OUR_FAULT = Words(
     " below.",
 )
 EMPTY = Words("No data yet", "The database answers, but holds nothing to show here.")
+
+
+def sentence(error: Exception) -> str:
+    """Return what an error says as a sentence: a capital in front, a full stop behind."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."

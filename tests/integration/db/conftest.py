@@ -13,6 +13,8 @@ from uuid import UUID
 
 import pytest
 from celery import Celery
+from flask import Flask
+from flask.testing import FlaskClient
 from pydantic import SecretStr
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisAway
@@ -25,7 +27,9 @@ from scripts.provision import lock, migrate, roles
 from tests import editions
 from tests.psql import Psql
 from tests.stack import ROOT, free_port, make_secrets, wait_until
+from tests.unit.web.conftest import person, signed_in
 from timestack import db, queue
+from timestack.app import create_app
 from timestack.domains.jobs import steps
 from timestack.models import Base, Import
 from timestack.models.jobs import Job
@@ -386,6 +390,24 @@ def command(monkeypatch: pytest.MonkeyPatch, server: Server):
         return cli.main(list(arguments))
 
     return run
+
+
+@pytest.fixture(scope="module")
+def web(provisioned: Database) -> Iterator[Flask]:
+    """The web on the module's database, and without Redis."""
+    changes = {"redis_host": "127.0.0.1", "redis_port": 1, **web_secrets(provisioned)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCHEMA_FILE", str(SCHEMA_FILE))
+        catalog.current.cache_clear()
+        made = create_app(provisioned.settings("app", **changes))
+        yield made
+        made.extensions["engine"].dispose()
+
+
+@pytest.fixture
+def sign_in(web: Flask) -> Callable[..., FlaskClient]:
+    """Gives the client of a person of a role; the last one given is who asks."""
+    return lambda role="editor", **about: signed_in(web, person(role, **about))
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,24 @@ from flask import Blueprint, Flask, Response, jsonify, request, url_for
 
 from timestack import __version__
 from timestack.api import (
+    companies,
+    datasets,
     files,
     jobs,
     manifest,
+    markets,
+    sensors,
+    usage,
 )
 from timestack.api.document import document
 
 RESOURCES = (
+    sensors.resource,
+    datasets.resource,
+    companies.resource,
+    markets.tickers,
+    markets.prices,
+    usage.resource,
     files.resource,
     jobs.resource,
     manifest.resource,

@@ -122,17 +122,19 @@ def _exact(part: Any) -> Any:
 def _described(resource: Resource, operation: Operation, role: str | None) -> Described:
     summary, _, more = operation.about.partition("\n\n")
     needs = f"Needs the role {role}." if role else "Open to everybody."
-    return Described(
-        operationId=f"{resource.name}.{operation.name}",
-        tags=[resource.name],
-        summary=" ".join(summary.split()),
-        description=f"{more.strip()}\n\n{needs}".strip(),
+    described = {
+        "operationId": f"{resource.name}.{operation.name}",
+        "tags": [resource.name],
+        "summary": " ".join(summary.split()),
+        "description": f"{more.strip()}\n\n{needs}".strip(),
         # The roles are what OpenAPI 3.1 lets stand for scopes.
-        security=[{"token": [role]}] if role else [],
-        parameters=list(_parameters(resource, operation)) or None,
-        requestBody=_body(operation),
-        responses=_responses(operation),
-    )
+        "security": [{"token": [role]}] if role else [],
+        "parameters": list(_parameters(resource, operation)),
+        "requestBody": _body(operation),
+        "responses": _responses(resource, operation),
+    }
+    # What is set to None would be a null in the document.
+    return Described(**{name: value for name, value in described.items() if value is not None})
 
 
 def _parameters(resource: Resource, operation: Operation) -> Iterator[Parameter]:
@@ -141,18 +143,22 @@ def _parameters(resource: Resource, operation: Operation) -> Iterator[Parameter]
             name=found["name"],
             param_in="path",
             required=True,
-            param_schema=Schema.model_validate(VARIABLES[found["type"]]),
+            param_schema=Schema.model_validate(
+                {**VARIABLES[found["type"]], **operation.bounds.get(found["name"], {})}
+            ),
         )
     if operation.query is None:
         return
     schema = operation.query.model_json_schema(ref_template="#/components/schemas/{model}")
     for name, shape in schema["properties"].items():
+        shown = _without_null(shape)
+        about = shown.pop("description", None)
         yield Parameter(
             name=name,
             param_in="query",
-            description=shape.pop("description", None),
             required=name in schema.get("required", ()),
-            param_schema=Schema.model_validate(_without_null(shape)),
+            param_schema=Schema.model_validate(shown),
+            **({"description": about} if about else {}),
         )
 
 
@@ -177,21 +183,24 @@ def _body(operation: Operation) -> RequestBody | None:
     return RequestBody(required=True, content=content) if content else None
 
 
-def _responses(operation: Operation) -> dict[str, Response | Reference]:
+def _responses(resource: Resource, operation: Operation) -> dict[str, Response | Reference]:
     content = {
         type: MediaType(media_type_schema=Schema(type="string", description=about))
         for type, about in operation.media.items()
     }
     if operation.answer:
         content[JSON] = _of(operation.answer)
-    good = Response(description=HTTPStatus(operation.status).phrase, content=content or None)
-    found: dict[str, Response | Reference] = {str(operation.status): good}
+    found: dict[str, Response | Reference] = {
+        str(status): Response(description=HTTPStatus(status).phrase, content=content or None)
+        for status in (operation.status, *operation.or_status)
+    }
     if operation.method == "GET" and operation.answer:
         found["304"] = Response(description="Not changed since the ETag of If-None-Match.")
+    refused, why = resource.refusal or (PROBLEM, Problem)
     also = {413, 415, 400} if operation.body or operation.takes else set()
     for status in sorted({*EVERYWHERE, *operation.problems, *also}):
         found[str(status)] = Response(
-            description=HTTPStatus(status).phrase, content={PROBLEM: _of(Problem)}
+            description=HTTPStatus(status).phrase, content={refused: _of(why)}
         )
     return found
 

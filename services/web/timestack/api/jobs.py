@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from flask import g, request, url_for
+from flask import g, url_for
 from flask_login import current_user
 from pydantic import ConfigDict, Field, RootModel
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import (
-    BadRequest,
     Conflict,
     NotFound,
     RequestEntityTooLarge,
@@ -20,17 +19,17 @@ from werkzeug.exceptions import (
 )
 
 from timestack import db
+from timestack.api import idempotency
 from timestack.api.operation import Answer, Resource
 from timestack.api.types import Body, Digits, Query, Text, Time, View
 from timestack.domains import jobs
 from timestack.domains.jobs import control, kinds, listing, requests, schedules
 from timestack.models.jobs import LAST_PRIORITY, STATES, USUAL_PRIORITY, Job
+from timestack.words import sentence
 
 resource = Resource(
     "jobs", __name__, url_prefix="/jobs", about="Work in the background: start, follow, cancel."
 )
-
-LONGEST_KEY = 200
 
 
 def _params_by_kind(schema: dict[str, Any]) -> None:
@@ -154,11 +153,11 @@ def create(body: NewJob) -> Answer:
             request_id=g.get("request_id"),
         )
     except (kinds.UnknownKindError, requests.ParamsError) as error:
-        raise UnprocessableEntity(_sentence(error)) from None
+        raise UnprocessableEntity(sentence(error)) from None
     except requests.TooLargeError as error:
-        raise RequestEntityTooLarge(_sentence(error)) from None
+        raise RequestEntityTooLarge(sentence(error)) from None
     except requests.ConflictError as error:
-        raise Conflict(_sentence(error)) from None
+        raise Conflict(sentence(error)) from None
     return Answer(_view(job), headers={"Location": url_for("api.jobs.show", id=job.id)})
 
 
@@ -246,9 +245,9 @@ def _changed(change: Callable[[Session, UUID], Job], id: UUID) -> JobView:
         with db.session() as session:
             return _view(change(session, id))
     except control.NotFoundError as error:
-        raise NotFound(_sentence(error)) from None
+        raise NotFound(sentence(error)) from None
     except (control.StateError, kinds.UnknownKindError) as error:
-        raise Conflict(_sentence(error)) from None
+        raise Conflict(sentence(error)) from None
 
 
 def _switched(change: Callable[[Session], object]) -> Answer:
@@ -256,24 +255,15 @@ def _switched(change: Callable[[Session], object]) -> Answer:
         with db.session() as session:
             change(session)
     except kinds.UnknownKindError as error:
-        raise NotFound(_sentence(error)) from None
+        raise NotFound(sentence(error)) from None
     return Answer(None)
 
 
 def _id_of_key() -> UUID | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
-        raise BadRequest(f"Idempotency-Key: use 1 to {LONGEST_KEY} printable characters.")
-    return requests.id_of_key(_user(), key)
+    key = idempotency.key()
+    return None if key is None else requests.id_of_key(_user(), key)
 
 
 def _user() -> str:
     """The e-mail address of the user who asks."""
     return getattr(current_user, "email", "")
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, NotFound, UnsupportedMediaType
 
 from timestack.api.types import Query
 from timestack.errors import Fault, Invalid
@@ -51,6 +51,8 @@ class Operation:
     method: str
     rule: str
     about: str
+    # Variable of the path -> bounds that the view checks, as JSON schema has them.
+    bounds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     # Media type -> what it holds, of a body that is not JSON.
@@ -58,11 +60,16 @@ class Operation:
     answer: type[BaseModel] | None = None
     media: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
+    # Statuses that the same answer may have instead.
+    or_status: Sequence[int] = ()
     problems: Sequence[int] = ()
 
 
 class Resource(Blueprint):
     """A blueprint whose views are declared with what they take and answer."""
+
+    # The media type and the model of its failures, where they are no plain problem documents.
+    refusal: tuple[str, type[BaseModel]] | None = None
 
     def __init__(self, name: str, import_name: str, *, about: str, url_prefix: str = ""):
         super().__init__(name, import_name, url_prefix=url_prefix)
@@ -103,6 +110,9 @@ class Resource(Blueprint):
 def _called(view: Callable, operation: Operation) -> Callable[..., Response]:
     @wraps(view)
     def call(**given: Any) -> Response:
+        # The database has no text with it, and its driver refuses to ask.
+        if any("\0" in value for value in given.values() if isinstance(value, str)):
+            raise NotFound("Nothing has a name with the character NUL.")
         # Where nothing is declared, a parameter is still one that nothing reads.
         query = read_query(operation.query or Query)
         if operation.query:
@@ -118,7 +128,7 @@ def _called(view: Callable, operation: Operation) -> Callable[..., Response]:
 
 
 def _response(answer: Answer, operation: Operation) -> Response:
-    text = "" if answer.content is None else answer.content.model_dump_json(by_alias=True)
+    text = _text(answer.content)
     status = answer.status or operation.status
     response = Response(text, status, headers=dict(answer.headers), content_type=JSON)
     if answer.content is None:
@@ -131,9 +141,18 @@ def _response(answer: Answer, operation: Operation) -> Response:
         else:
             response.cache_control.no_cache = True
         if "ETag" not in response.headers:
-            response.set_etag(hashlib.sha256(text.encode()).hexdigest()[:32])
+            response.set_etag(etag(answer.content))
         response.make_conditional(request)
     return response
+
+
+def etag(content: BaseModel | None) -> str:
+    """Return the ETag of an answer, without the quotes."""
+    return hashlib.sha256(_text(content).encode()).hexdigest()[:32]
+
+
+def _text(content: BaseModel | None) -> str:
+    return "" if content is None else content.model_dump_json(by_alias=True)
 
 
 def read_query(model: type[Model]) -> Model:

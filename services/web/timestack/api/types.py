@@ -7,7 +7,8 @@ is not a time. Members of a JSON body have JSON's own types.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import (
@@ -18,15 +19,19 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    WithJsonSchema,
 )
 
 INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 # What shows as nothing, or changes how what follows it reads: controls, ends of lines, directions.
 UNSEEN = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
-TEXT = rf"^ *[^\s{UNSEEN}][^{UNSEEN}]*$"
-# In characters, where nothing else limits a text.
-LONGEST_TEXT = 500
+PRINTABLE = rf"^ *[^\s{UNSEEN}][^{UNSEEN}]*$"
+# Exact to the cent, up to a million billions.
+AMOUNT = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,2})?$"
+# In characters, where nothing else limits a text; an entry of an index holds three names.
+LONGEST_TEXT, LONGEST_NAME = 500, 200
 MOST_LISTED = 1000
 
 
@@ -49,6 +54,13 @@ class View(BaseModel):
     model_config = ConfigDict(json_schema_mode="serialization", from_attributes=True)
 
 
+class ExtentView(View):
+    """The times of the first and the last row, both inclusive."""
+
+    first: datetime
+    last: datetime
+
+
 def _integer(given: Any) -> Any:
     if isinstance(given, str) and not INTEGER.fullmatch(given):
         raise ValueError("should be an integer in digits")
@@ -65,6 +77,23 @@ def _time(given: Any) -> Any:
     return datetime.fromisoformat(given.upper())
 
 
+def _day(given: Any) -> Any:
+    if isinstance(given, date):
+        return given
+    if not (isinstance(given, str) and DAY.fullmatch(given)):
+        raise ValueError("should be a day such as 2026-01-31")
+    return given
+
+
+def _amount(given: Any) -> Decimal:
+    # Not a number of JSON, which most of its readers take for a float.
+    if not (isinstance(given, str) and re.fullmatch(AMOUNT, given)):
+        raise ValueError(
+            'should be an amount in quotes, of 15 digits and 2 decimals at most, such as "12.50"'
+        )
+    return Decimal(given)
+
+
 def _utc(time: datetime) -> datetime:
     try:
         return time.astimezone(UTC)
@@ -72,8 +101,8 @@ def _utc(time: datetime) -> datetime:
         raise ValueError("should be within the years 1 to 9999 in UTC") from None
 
 
-def _characters(text: str) -> str:
-    if not re.fullmatch(TEXT, text):
+def _printable(text: str) -> str:
+    if not re.fullmatch(PRINTABLE, text):
         raise ValueError("should have printable characters alone, and not only blanks")
     return text.strip()
 
@@ -86,15 +115,28 @@ Id = Annotated[int, Field(ge=1, lt=2**63), Digits]
 Limit = Annotated[int, Field(ge=1, le=MOST_LISTED, description="The most items to list."), Digits]
 # With a zone; in UTC from here on.
 Time = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_utc)]
-# Printable; blanks around it are dropped.
+_Pattern = Field(json_schema_extra={"pattern": PRINTABLE})
+# Printable; without the blanks around it from here on.
 Text = Annotated[
     str,
     StringConstraints(min_length=1, max_length=LONGEST_TEXT),
-    AfterValidator(_characters),
-    Field(json_schema_extra={"pattern": TEXT}),
+    _Pattern,
+    AfterValidator(_printable),
+]
+# What a row is called.
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=LONGEST_NAME),
+    _Pattern,
+    AfterValidator(_printable),
+]
+# A UTC date.
+Day = Annotated[date, BeforeValidator(_day)]
+Money = Annotated[
+    Decimal, BeforeValidator(_amount), WithJsonSchema({"type": "string", "pattern": AMOUNT})
 ]
 Cursor = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=2000, pattern=r"^[A-Za-z0-9_.-]+$"),
+    StringConstraints(min_length=1, max_length=4000, pattern=r"^[A-Za-z0-9_.-]+$"),
     Field(description="`next` of the list so far, to go on with it."),
 ]

@@ -9,10 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from timestack.domains.keyset import Order, Part
 from timestack.models.usage import Usage
+
+BY_DAY = Order((Usage.day, Usage.project))
+BY_PROJECT = Order((Usage.project,))
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,15 @@ class ProjectDay:
     deleted: bool
 
 
+@dataclass(frozen=True)
+class Project:
+    """The first and the last day (UTC dates) on which a project of the account used anything."""
+
+    project: str
+    first: date
+    last: date
+
+
 COLUMNS = tuple(getattr(Usage, field.name) for field in fields(ProjectDay))
 
 
@@ -60,3 +73,32 @@ def by_day(session: Session, start: date, end: date) -> list[ProjectDay]:
         .order_by(Usage.day, Usage.project)
     )
     return [ProjectDay(*row) for row in rows]
+
+
+def listed(
+    session: Session,
+    part: Part,
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    project: str | None = None,
+) -> list[ProjectDay]:
+    """Return a part of the account's usage, of a project or all, by day and then by project.
+
+    Its days are ``start <= day < end``.
+    """
+    statement = select(*COLUMNS)
+    if start is not None:
+        statement = statement.where(Usage.day >= start)
+    if end is not None:
+        statement = statement.where(Usage.day < end)
+    if project is not None:
+        statement = statement.where(Usage.project == project)
+    return [ProjectDay(*row) for row in session.execute(BY_DAY.apply(statement, part))]
+
+
+def listed_projects(session: Session, part: Part) -> list[Project]:
+    """Return a part of the account's projects that have any usage, in alphabetical order."""
+    first, last = func.min(Usage.day), func.max(Usage.day)
+    statement = select(Usage.project, first, last).group_by(Usage.project)
+    return [Project(*row) for row in session.execute(BY_PROJECT.apply(statement, part))]

@@ -3,6 +3,7 @@
 from timestack.models.base import Base
 from timestack.models.files import FileJob, TrackedFile
 from timestack.models.finance import Company, Finance
+from timestack.models.idempotency import IdempotencyKey
 from timestack.models.imports import Import
 from timestack.models.jobs import Job, PausedKind, Probe, ScheduleState
 from timestack.models.markets import DailyPrice, Ticker
@@ -19,6 +20,7 @@ __all__ = [
     "FileJob",
     "Finance",
     "HeldNotification",
+    "IdempotencyKey",
     "Import",
     "Job",
     "Login",
