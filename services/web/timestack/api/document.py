@@ -191,7 +191,9 @@ def _responses(resource: Resource, operation: Operation) -> dict[str, Response |
     if operation.answer:
         content[JSON] = _of(operation.answer)
     found: dict[str, Response | Reference] = {
-        str(status): Response(description=HTTPStatus(status).phrase, content=content or None)
+        str(status): Response(
+            description=HTTPStatus(status).phrase, **({"content": content} if content else {})
+        )
         for status in (operation.status, *operation.or_status)
     }
     if operation.method == "GET" and operation.answer:
