@@ -70,6 +70,18 @@ def app(provisioned: Database, jobs_variables: dict[str, str]) -> Iterator[Flask
         broker.close()
 
 
+def with_cursor(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lists that go on by a cursor: a made-up one is refused, and so is an end before a start.
+
+    No document can say so either.
+    """
+    return [
+        may_be_refused(f"GET {path}")
+        for path, item in document["paths"].items()
+        if any(each["name"] == "cursor" for each in item.get("get", {}).get("parameters", ()))
+    ]
+
+
 # Something of everything, so that answers are more than empty lists.
 FILL = """
 insert into tracked_files (path, name, type, size, modified_at, owner, site, host, run_tag, state,
@@ -78,6 +90,13 @@ select '/r/' || n, n, 'tap', n, '2026-03-01T12:00Z', 'qa', 'lab', 'a', 'r' || n,
        'parsed', interval '1 day' from generate_series(1, 3) as n;
 insert into file_jobs (kind, file_id, owner, site, host, run_tag)
 select 'statistics', id, owner, site, host, run_tag from tracked_files;
+insert into companies (name) select 'Company ' || n from generate_series(1, 3) as n;
+insert into finances (company_id, year, q1) select id, 2020 + id, 0.10 from companies;
+insert into sensors (type, location, name, unit)
+select 'temperature', 'lab', 'sensor ' || n, '°C' from generate_series(1, 3) as n;
+insert into readings select '2026-01-01Z'::timestamptz + id * interval '1 h', id, id from sensors;
+insert into tickers (symbol, name, industry) values ('AAA', 'Acme', 'Tools');
+insert into prices_daily select '2026-01-01Z', id, 1, 2, 0.5, 1, 1000, 1 from tickers;
 """
 
 
@@ -119,7 +138,7 @@ def test_each_endpoint_does_what_the_document_says(
             "database": "none",
         },
         "phases": {"coverage": {"generate-duplicate-query-parameters": True}},
-        "operations": EXCEPTIONS,
+        "operations": [*EXCEPTIONS, *with_cursor(document)],
         **({} if seed is None else {"max-time": LONGEST}),
     }
     found = explore(app, document, token(role), settings)
