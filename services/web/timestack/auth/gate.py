@@ -12,10 +12,11 @@ from urllib.parse import unquote, urlencode
 from flask import Flask, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
+from werkzeug.exceptions import BadRequest, Forbidden
 
 from timestack import db
-from timestack.domains import users
+from timestack.auth import bearer
+from timestack.domains import tokens, users
 
 # Answered whatever state the database is in: these do not ask who the user is.
 WITHOUT_DATABASE = frozenset(
@@ -53,8 +54,12 @@ ROLES = {
     "api.jobs.pause": "admin",
     "api.jobs.resume": "admin",
     "api.manifest.refresh": "admin",
-    # All users may change their own password.
+    # All users may change their own password, and make tokens that may do no more than they may.
     "security.change_password": "viewer",
+    "account.make_token": "viewer",
+    "account.revoke_token": "viewer",
+    "api.tokens.create": "viewer",
+    "api.tokens.revoke": "viewer",
     # Callbacks read, and those of a page need its role (dash/guard.py); one that changes something
     # asks for its role by itself.
     "/dash/_dash-update-component": "viewer",
@@ -89,14 +94,19 @@ def refusal(role: str | None) -> ResponseReturnValue | None:
         return None
     if not current_user.is_authenticated:
         return to_login()
-    if fault := users.refusal(current_user, role):
+    if fault := _fault(role):
         raise Forbidden(fault)
     return None
 
 
 def holds(role: str) -> bool:
-    """Whether the signed-in user has ``role`` or one above it."""
-    return users.refusal(current_user, role) is None
+    """Whether this request may do what needs ``role``: its user, and its token where it has one."""
+    return _fault(role) is None
+
+
+def _fault(role: str) -> str | None:
+    fault = users.refusal(current_user, role)
+    return tokens.refusal(g.token, role) if fault is None and g.token is not None else fault
 
 
 def to_login(back: str | None = None, root: str = "") -> ResponseReturnValue:
@@ -105,7 +115,10 @@ def to_login(back: str | None = None, root: str = "") -> ResponseReturnValue:
     ``root`` is the scheme, name and port to put in front of the form's path.
     """
     if not navigates():
-        raise Unauthorized("Log in first: you are not logged in, or your session has ended.")
+        detail = "Log in first: you are not logged in, or your session has ended."
+        raise bearer.unauthorized(
+            f"{detail} A script sends a token." if bearer.for_api() else detail
+        )
     back = back or request.script_root + request.full_path.rstrip("?")
     return redirect(f"{root}{url_for('security.login')}?{urlencode({'next': back})}")
 
@@ -135,6 +148,7 @@ def _admit() -> ResponseReturnValue | None:
     role = needed_role(endpoint, request.method)
     if endpoint in WITHOUT_DATABASE:
         return None
+    bearer.admit()
     g.user = current_user if current_user.is_authenticated else None
     g.admin = g.user is not None and holds("admin")
     answer = refusal(role)
