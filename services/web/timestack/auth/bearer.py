@@ -21,7 +21,7 @@ from timestack.auth.people import Person
 from timestack.domains import tokens
 
 SCHEMES = ("bearer", "token")
-REALM = "timestack"
+REALM = "Timestack API"
 
 
 def init_app(app: Flask) -> None:

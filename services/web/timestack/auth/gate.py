@@ -66,6 +66,22 @@ ROLES = {
 }
 READING = ("GET", "HEAD", "OPTIONS")
 
+# What a token that is for some tables alone may ask: resource of the API -> the table that it is
+# about. None: its views ask by themselves (bearer.may_use), or show no rows.
+TABLES = {
+    "api": None,
+    "companies": "companies",
+    "datasets": None,
+    "influx": None,
+    "prices": "prices_daily",
+    "readings": None,
+    "sensors": "sensors",
+    "series": None,
+    "tickers": "tickers",
+    "tokens": None,
+    "usage": "usage",
+}
+
 # What a user who must choose a new password first can still reach.
 BEFORE_NEW_PASSWORD = frozenset(
     {"static", "bootstrap.static", "security.change_password", "security.logout", "door.admit"}
@@ -154,6 +170,7 @@ def _admit() -> ResponseReturnValue | None:
     answer = refusal(role)
     if answer is not None or g.user is None:
         return answer
+    _check_table()
     db.act_for(g.user.account)
     if endpoint == "security.change_password" and g.user.password is None:
         raise Forbidden("The media platform keeps your password: change it there.")
@@ -162,6 +179,18 @@ def _admit() -> ResponseReturnValue | None:
             return redirect(url_for("security.change_password"))
         raise Forbidden("Choose your own password first: open the log-in page in a browser.")
     return None
+
+
+def _check_table() -> None:
+    """Raise Forbidden where the request's token is for other tables than it asks for."""
+    if g.token is None or g.token.tables is None:
+        return
+    resource = (request.blueprint or "").rpartition(".")[2]
+    if resource not in TABLES:
+        names = ", ".join(g.token.tables)
+        raise Forbidden(f"This token is for {names} alone, and this concerns more than tables.")
+    if table := TABLES[resource]:
+        bearer.may_use(table)
 
 
 def _leave(_: BaseException | None) -> None:

@@ -51,7 +51,8 @@ KEPT = timedelta(days=30)
 class TokenError(ValueError):
     """A token cannot be made.
 
-    ``field`` is what is wrong, of name, role, tables and expires_at; empty when there are too many.
+    ``field`` is what is wrong, of name, role, tables and expires_at; ``by`` where the token that
+    asks may not, and empty when there are too many.
     """
 
     def __init__(self, field: str, text: str):
@@ -225,18 +226,18 @@ def _require_end(expires_at: datetime | None) -> None:
 def _require_no_more(
     by: Token, role: str, tables: Sequence[str] | None, expires_at: datetime | None
 ) -> None:
-    """Raise TokenError for what a token may not give to another one."""
-    own, wanted = (list(ROLES).index(each) for each in (by.role, role))
+    """Raise TokenError for what is beyond the token that asks."""
+    fault = None
     if by.role == "read":
-        raise TokenError("role", "A token that may only read makes no other ones.")
-    if wanted > own:
-        raise TokenError("role", f"The token that asks may only {DOES[by.role]}.")
-    if by.tables is not None and (tables is None or not {*tables} <= {*by.tables}):
-        names = ", ".join(by.tables)
-        raise TokenError("tables", f"The token that asks is for {names} alone.")
-    if by.expires_at and (expires_at is None or expires_at > by.expires_at):
-        end = _clock(by.expires_at)
-        raise TokenError("expires_at", f"The token that asks expires at {end}: end no later.")
+        fault = "may only read: it neither makes nor revokes others"
+    elif list(ROLES).index(role) > list(ROLES).index(by.role):
+        fault = f"may only {DOES[by.role]}"
+    elif by.tables is not None and (tables is None or not {*tables} <= {*by.tables}):
+        fault = f"is for {', '.join(by.tables)} alone"
+    elif by.expires_at and (expires_at is None or expires_at > by.expires_at):
+        fault = f"expires at {_clock(by.expires_at)}, and others of its making no later"
+    if fault:
+        raise TokenError("by", f"The token that asks {fault}.")
 
 
 def listing(session: Session, user_id: int | None = None) -> Sequence[Token]:
@@ -250,15 +251,23 @@ def listing(session: Session, user_id: int | None = None) -> Sequence[Token]:
     ).unique().all()  # fmt: skip
 
 
-def revoke(session: Session, id: int, user_id: int | None = None) -> Token | None:
-    """End a token, of a user or of anybody, from this moment on; None when there is none."""
+def revoke(
+    session: Session, id: int, user_id: int | None = None, *, by: Token | None = None
+) -> Token | None:
+    """End a token, of a user or of anybody, from this moment on; None when there is none.
+
+    ``by`` is the token that asks. It may end itself, and those that it could have made; raises
+    TokenError for others.
+    """
     mine = () if user_id is None else (Token.user_id == user_id,)
-    return session.scalar(
-        update(Token)
-        .where(Token.id == id, Token.revoked_at.is_(None), *mine)
-        .values(revoked_at=func.now())
-        .returning(Token)
-    )
+    found = select(Token).where(Token.id == id, Token.revoked_at.is_(None), *mine)
+    token = session.scalar(found.with_for_update())
+    if token is not None:
+        if by is not None and by.id != token.id:
+            _require_no_more(by, token.role, token.tables, token.expires_at)
+        token.revoked_at = func.now()
+        session.flush()
+    return token
 
 
 def prune(session: Session) -> int:
