@@ -130,11 +130,8 @@ def run_token(
         )
         end = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if days else "without an end"
         used = f"only {', '.join(token.tables)}" if token.tables else "all tables"
-    say(
-        f"{token.name!r}, a token of {email}: may {tokens.DOES[role]}, {used}, {end}."
-        " It is shown this once; the account page lists and revokes it.",
-        to=sys.stderr,
-    )
+        about = f"{token.name!r}, a token of {email}: may {tokens.DOES[role]}, {used}, {end}."
+    print(about, "It is shown this once; the account page revokes it.", file=sys.stderr, flush=True)
     say(text)
 
 

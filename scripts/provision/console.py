@@ -6,11 +6,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
 
 
-def say(text: str, *, to: TextIO | None = None) -> None:
-    print(text, flush=True, file=to)
+def say(text: str) -> None:
+    print(text, flush=True)
 
 
 @contextmanager

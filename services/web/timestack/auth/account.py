@@ -105,7 +105,7 @@ def make_token() -> ResponseReturnValue:
             response = redirect(url_for("account.show", _anchor="tokens"), 303)
             once.hand_on(response, current_app.config["SETTINGS"], g.user.id, text)
             return response
-    return _page(form), 422
+    return _page(form)
 
 
 @blueprint.post(f"/tokens/<int(max={LARGEST_ID}):id>/revoke")
