@@ -7,15 +7,16 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from flask import g
-from pydantic import Field
+from pydantic import AliasPath, ConfigDict, Field
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, Forbidden, NotFound
 
 from timestack import db
+from timestack.api import paging
 from timestack.api.operation import Answer, Resource
-from timestack.api.types import Body, Query, Text, Time, View
+from timestack.api.types import Body, Name, Text, Time, View
 from timestack.domains import tokens, users
 from timestack.errors import Fault, Invalid
-from timestack.models.tokens import Token
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +24,12 @@ resource = Resource(
     "tokens", __name__, url_prefix="/tokens", about="By which scripts ask in the name of a user."
 )
 
+EVERYBODY = "*"
 LARGEST_ID = 2**63 - 1
 MOST_TABLES = 100
 
 
-class TokensQuery(Query):
+class TokensQuery(paging.ListQuery):
     """Whose: an e-mail address, or `*` for everybody's; another one's is for administrators."""
 
     user: Text | None = None
@@ -36,7 +38,7 @@ class TokensQuery(Query):
 class NewToken(Body):
     """What a token may. Without ``tables`` it is for all, without ``expires_at`` it has no end."""
 
-    name: Annotated[Text, Field(max_length=tokens.LONGEST_NAME)]
+    name: Name
     role: Literal[*tokens.ROLES]
     tables: Annotated[list[Text], Field(min_length=1, max_length=MOST_TABLES)] | None = None
     expires_at: Time | None = None
@@ -45,8 +47,10 @@ class NewToken(Body):
 class TokenView(View):
     """A token but for its text; the last use is exact to a minute."""
 
+    model_config = ConfigDict(validate_by_name=True)
+
     id: int
-    user: str
+    user: str = Field(validation_alias=AliasPath("user", "email"))
     name: str
     role: str
     tables: list[str] | None
@@ -63,28 +67,24 @@ class MadeToken(TokenView):
 
 
 class TokenList(View):
-    """The newest first."""
+    """A part of the list; ``next`` is the cursor of the next one."""
 
     items: list[TokenView]
+    next: str | None
 
 
 @resource.get("", query=TokensQuery, answer=TokenList, problems=(404,))
-def index(query: TokensQuery) -> TokenList:
-    """The tokens that were not revoked: your own, or those of ``user``."""
+def index(query: TokensQuery) -> Answer:
+    """List the tokens that were not revoked, the newest first: your own, or those of ``user``.
+
+    ``next`` and the header Link lead on.
+    """
     if query.user not in (None, g.user.email) and not g.admin:
         raise Forbidden("Only an administrator sees the tokens of others.")
     with db.session() as session:
-        if query.user == "*":
-            user_id = None
-        elif query.user is None:
-            user_id = g.user.id
-        else:
-            user = users.find(session, query.user)
-            if user is None:
-                raise NotFound(f"There is no user {query.user}.")
-            user_id = user.id
-        found = tokens.listing(session, user_id)
-    return TokenList(items=[TokenView(**_shape(each, each.user.email)) for each in found])
+        owner = None if query.user == EVERYBODY else _id_of(session, query.user)
+        rows = tokens.listed(session, owner, paging.part(query, tokens.ORDER))
+    return paging.answer(TokenList, query, tokens.ORDER, rows)
 
 
 @resource.post("", body=NewToken, answer=MadeToken, status=201, problems=(409,))
@@ -108,7 +108,8 @@ def create(body: NewToken) -> Answer:
     except tokens.TokenError as error:
         raise _refusal(error) from None
     log.info("token %s of %s was made by the API", token.id, g.user.email)
-    return Answer(MadeToken(**_shape(token, g.user.email), token=text))
+    known = {name: getattr(token, name) for name in TokenView.model_fields if name != "user"}
+    return Answer(MadeToken(**known, user=g.user.email, token=text))
 
 
 @resource.delete(f"/<int(max={LARGEST_ID}):id>", status=204, problems=(404,))
@@ -136,6 +137,11 @@ def _refusal(error: tokens.TokenError) -> Exception:
     return Invalid([Fault(str(error).removesuffix("."), pointer=f"/{error.field}")])
 
 
-def _shape(token: Token, email: str) -> dict:
-    names = TokenView.model_fields.keys() - {"user"}
-    return {"user": email, **{name: getattr(token, name) for name in names}}
+def _id_of(session: Session, email: str | None) -> int:
+    """The id of a user, by default of the one who asks; raises NotFound."""
+    if email is None:
+        return g.user.id
+    user = users.find(session, email)
+    if user is None:
+        raise NotFound(f"There is no user {email}.")
+    return user.id

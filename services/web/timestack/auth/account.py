@@ -141,7 +141,7 @@ def _tokens() -> Sequence[Token] | None:
     # The way out matters most when the database is away.
     try:
         with db.session() as session:
-            return tokens.listing(session, g.user.id)
+            return tokens.listed(session, g.user.id)
     except SQLAlchemyError as error:
         log.warning("no tokens on the account page: %s", error)
         return None

@@ -17,6 +17,7 @@ import string
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
+from unicodedata import category
 from zlib import crc32
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
@@ -24,6 +25,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from timestack import db
 from timestack.domains import users
+from timestack.domains.keyset import Order, Part
 from timestack.models.tokens import Token
 from timestack.models.users import User
 from timestack.series import catalog
@@ -38,10 +40,14 @@ RANDOM, CHECK = 43, 6
 TEXT = re.compile(rf"{PREFIX}([0-9A-Za-z]{{{RANDOM}}})([0-9A-Za-z]{{{CHECK}}})")
 # What a token may, in words.
 DOES = {"read": "read", "write": "read and write", "admin": "do what an administrator may"}
-LONGEST_NAME = 100
+LONGEST_NAME = 200
+# Controls, halves of characters, ends of lines.
+UNSEEN = ("Cc", "Cs", "Zl", "Zp")
 LONGEST_LIFE = timedelta(days=3650)
-# Of one user that can be used.
-MOST = 100
+# Of one user that can be used, and that a page shows, with those that expired.
+MOST, MOST_SHOWN = 100, 200
+# The newest first.
+ORDER = Order((Token.id,), descending=True)
 # How exact the last use is: a request that reads must not be one that writes.
 USE_NOTED = timedelta(minutes=1)
 # For so long the answer to a token that has ended says when that was.
@@ -163,7 +169,7 @@ def make(
     ``tables`` None is all. Raises TokenError.
     """
     name = name.strip()
-    if not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
+    if not 0 < len(name) <= LONGEST_NAME or any(category(each) in UNSEEN for each in name):
         raise TokenError("name", f"Choose a name of 1 to {LONGEST_NAME} printable characters.")
     _require_role(user, role)
     if tables is not None:
@@ -240,15 +246,12 @@ def _require_no_more(
         raise TokenError("by", f"The token that asks {fault}.")
 
 
-def listing(session: Session, user_id: int | None = None) -> Sequence[Token]:
-    """The tokens of a user, or of all, that were not revoked, with their users; newest first."""
+def listed(session: Session, user_id: int | None, part: Part | None = None) -> Sequence[Token]:
+    """A part of the tokens of a user, or of all, that were not revoked, with their users."""
     mine = () if user_id is None else (Token.user_id == user_id,)
-    return session.scalars(
-        select(Token)
-        .where(Token.revoked_at.is_(None), *mine)
-        .order_by(Token.id.desc())
-        .options(joinedload(Token.user))
-    ).unique().all()  # fmt: skip
+    statement = select(Token).where(Token.revoked_at.is_(None), *mine)
+    ordered = ORDER.apply(statement, part or Part(MOST_SHOWN))
+    return session.scalars(ordered.options(joinedload(Token.user))).unique().all()
 
 
 def revoke(
