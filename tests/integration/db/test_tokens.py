@@ -9,7 +9,7 @@ from functools import cache, partial
 from itertools import count
 
 import pytest
-from flask import Blueprint, Flask, jsonify
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -17,8 +17,8 @@ from tests.integration.db.conftest import SCHEMA_FILE, Broker, Database, web_sec
 from tests.stack import PASSWORD, TOKEN_FIELD, free_port
 from timestack import db
 from timestack.app import create_app
-from timestack.auth import bearer, limits
-from timestack.domains import tokens, usage, users
+from timestack.auth import limits
+from timestack.domains import tokens, users
 from timestack.series import catalog
 
 pytestmark = pytest.mark.database
@@ -28,7 +28,7 @@ BASE = "https://localhost"
 LEAVER = "leaver"
 TOKENS, JOBS = "/api/v1/tokens", "/api/v1/jobs"
 # What comes back of the rows that whoever asks may see.
-PROJECTS = "/api/v1/projects"
+PROJECTS = "/api/v1/usage/projects"
 fresh_address = map("198.18.{0[0]}.{0[1]}".format, (divmod(n, 250) for n in count())).__next__
 
 
@@ -43,25 +43,10 @@ def database(provisioned: Database) -> Database:
 
 @contextmanager
 def running(database: Database, redis_port: int, **changes: object) -> Iterator[Flask]:
-    """An instance of the web, with two more endpoints."""
+    """An instance of the web."""
     reach = {"redis_host": "127.0.0.1", "redis_port": redis_port}
-    made = create_app(
-        database.settings("app", **web_secrets(database), **reach).model_copy(update=changes)
-    )
-    extra, series = Blueprint("extra", __name__), Blueprint("series", __name__)
-
-    @series.get("/api/v1/of/<table>")
-    def of(table: str):
-        bearer.may_use(table)
-        return jsonify(table)
-
-    @extra.get(PROJECTS)
-    def projects():
-        with db.session() as session:
-            return jsonify(usage.projects(session))
-
-    extra.register_blueprint(series)
-    made.register_blueprint(extra)
+    settings = database.settings("app", **web_secrets(database), **reach)
+    made = create_app(settings.model_copy(update=changes))
     yield made
     made.extensions["engine"].dispose()
 
@@ -119,6 +104,10 @@ class Script:
         return self.client.open(path, method=method, base_url=BASE, headers=self.headers, **more)
 
 
+def projects(answer: TestResponse) -> list[str]:
+    return [each["project"] for each in answer.get_json()["items"]]
+
+
 def status(app: Flask, token: str, *asked, **more) -> int:
     return Script(app, token)(*asked, **more).status_code
 
@@ -151,7 +140,7 @@ def refused(answer: TestResponse, status: int, text: str) -> None:
 def test_a_token_shows_the_rows_of_its_user_and_nobody_else_s(app: Flask, scheme: str) -> None:
     for role in users.ROLES:
         answer = Script(app, make(user=role), scheme=scheme)()
-        assert answer.get_json() == [f"of {role}s"]
+        assert projects(answer) == [f"of {role}s"]
 
 
 def test_the_token_decides_whose_request_it_is_whoever_is_logged_in(
@@ -159,12 +148,12 @@ def test_the_token_decides_whose_request_it_is_whoever_is_logged_in(
 ) -> None:
     script = Script(app, make(user="viewer"))
     script.client = log_in("editor")
-    assert script().get_json() == ["of viewers"]
+    assert projects(script()) == ["of viewers"]
     refused(script(JOBS), 403, "viewer@example.org does not have")
     script.headers["Authorization"] = f"Bearer {tokens.new_text()}"
     refused(script(), 401, "not known here")
     del script.headers["Authorization"]
-    assert script().get_json() == ["of editors"]
+    assert projects(script()) == ["of editors"]
 
 
 def test_a_token_opens_no_page(app: Flask) -> None:
@@ -220,11 +209,16 @@ def test_a_token_loses_what_its_user_loses(app: Flask) -> None:
 
 
 def test_a_token_for_some_tables_reaches_no_others_and_nothing_else(app: Flask) -> None:
-    script = Script(app, make("write", tables=["readings", "usage"]))
-    assert script("/api/v1/of/readings").status_code == 200
-    refused(script("/api/v1/of/companies"), 403, "may not use the table companies")
-    for path in (JOBS, PROJECTS, "/api/v1/files"):
-        refused(script(path), 403, "for readings, usage alone")
+    script = Script(app, make("write", tables=["companies", "usage"]))
+    for path in ("/api/v1/companies", "/api/v1/usage", PROJECTS, TOKENS, "/api/v1/openapi.json"):
+        assert script(path).status_code == 200, path
+    refused(script("/api/v1/sensors"), 403, "may not use the table sensors")
+    assert script("/api/v1/companies/1").status_code == 404
+    finances = script("/api/v1/companies/1/finances")
+    assert finances.status_code == 403
+    assert "the table finances" in finances.get_json()["message"]
+    for path in (JOBS, "/api/v1/files", "/api/v1/manifest"):
+        refused(script(path), 403, "for companies, usage alone")
 
 
 # When it ends
@@ -509,7 +503,7 @@ def test_a_token_is_printed_alone_and_explained_beside(
     assert tokens.is_text(text.removesuffix("\n"))
     for part in ("'telegraf'", "read and write", "only readings, sensors", "until 20"):
         assert part in explained
-    assert Script(app, text.strip())("/api/v1/of/readings").status_code == 200
+    assert status(app, text.strip(), "/api/v1/sensors") == 200
     assert command(database, *words) == 0
     assert "all tables, without an end" in capsys.readouterr().err
 
@@ -548,7 +542,7 @@ def fill(client: FlaskClient, **words: object) -> TestResponse:
 
 def test_a_form_leads_to_the_page_that_shows_the_token_once(app: Flask, log_in: LogIn) -> None:
     client = log_in("editor")
-    made = fill(client, name="telegraf", role="write", tables=["readings"], until="")
+    made = fill(client, name="telegraf", role="write", tables=["sensors"], until="")
     assert (made.status_code, made.location) == (303, "/account#tokens")
     (cookie,) = [each for each in made.headers.getlist("Set-Cookie") if "-once-" in each]
     assert cookie.startswith("__Host-")
@@ -564,7 +558,7 @@ def test_a_form_leads_to_the_page_that_shows_the_token_once(app: Flask, log_in: 
     assert "tsk_" not in cookie
     assert "no-store" in first.headers["Cache-Control"]
     assert 'id="new-token"' not in client.get("/account", base_url=BASE).text
-    assert Script(app, text)("/api/v1/of/readings").status_code == 200
+    assert status(app, text, "/api/v1/sensors") == 200
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "é", "gAAAAABk" + "A" * 100])

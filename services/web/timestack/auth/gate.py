@@ -66,12 +66,14 @@ ROLES = {
 }
 READING = ("GET", "HEAD", "OPTIONS")
 
-# What a token that is for some tables alone may ask: resource of the API -> the table that it is
-# about. None: its views ask by themselves (bearer.may_use), or show no rows.
+# What a token that is for some tables alone may ask: resource of the API, or one of its endpoints,
+# -> the table that it is about. None: its views ask (bearer.may_use), or show no rows.
 TABLES = {
-    "api": None,
+    "describe": None,
     "companies": "companies",
-    "datasets": None,
+    "companies.finances": "finances",
+    "companies.report": "finances",
+    "companies.show_year": "finances",
     "influx": None,
     "prices": "prices_daily",
     "readings": None,
@@ -185,11 +187,13 @@ def _check_table() -> None:
     """Raise Forbidden where the request's token is for other tables than it asks for."""
     if g.token is None or g.token.tables is None:
         return
-    resource = (request.blueprint or "").rpartition(".")[2]
-    if resource not in TABLES:
+    # Of api.companies.show: companies.show, then companies.
+    endpoint = request.endpoint.removeprefix("api.")
+    place = endpoint if endpoint in TABLES else endpoint.partition(".")[0]
+    if place not in TABLES:
         names = ", ".join(g.token.tables)
         raise Forbidden(f"This token is for {names} alone, and this concerns more than tables.")
-    if table := TABLES[resource]:
+    if table := TABLES[place]:
         bearer.may_use(table)
 
 
