@@ -1,7 +1,7 @@
 # Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
 override HOST := @python3 -m scripts.host
 .DEFAULT_GOAL := help
-.PHONY: help up down restart ps logs doctor rotate user psql plan apply drift refresh files load jobs ingest secrets clean notify-test test test-quick lint sbom audit lock faults fuzz bench-load bench-query bench-jobs
+.PHONY: help up down restart ps logs doctor rotate user token psql plan apply drift refresh files load jobs ingest secrets clean notify-test test test-quick lint sbom audit lock faults fuzz bench-load bench-query bench-jobs
 
 # What is typed as NAME=value reaches the scripts by the environment, letter for letter: neither
 # make nor a shell reads it, whatever characters the name of a file has.
@@ -25,6 +25,8 @@ secrets: ## generate what is missing of the secrets
 	$(HOST) secrets
 user: ## make or change a user: make user EMAIL=a@example.org ROLE=editor ARGS=--reset
 	$(HOST) user
+token: ## a token of the API, printed once: make token EMAIL=a@example.org NAME=telegraf ROLE=write
+	$(HOST) token
 rotate: ## a new secret in the running stack: make rotate SECRET=db_app_password
 	$(HOST) rotate
 notify-test: ## a test message by each way that notifications take

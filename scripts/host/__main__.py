@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.host import database, doctor, jobs, lint, load, rotate, stack, tests
+from scripts.host import database, doctor, jobs, lint, load, rotate, stack, tests, tokens
 from scripts.host.console import info, show, warn
 from scripts.host.faults import Fault, Refused
 
@@ -76,6 +76,13 @@ def user(arguments: list[str]) -> int:
     return database.provision(ROOT, ["user", email, *chosen, *words("ARGS")])
 
 
+def token(arguments: list[str]) -> int:
+    """Make a token of a user; it is alone on the last line of standard output."""
+    return tokens.make(
+        ROOT, **{name.lower(): given(name) for name in ("EMAIL", "NAME", "ROLE", "TABLES", "DAYS")}
+    )
+
+
 def given(name: str) -> str:
     """What was typed as NAME=value after `make`, letter for letter; empty by default."""
     return os.environ.get(name, "")
@@ -104,6 +111,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "psql": lambda arguments: database.psql(ROOT, words("ARGS")),
     "provision": provision,
     "user": user,
+    "token": token,
     "files": lambda arguments: database.files(ROOT, words("ARGS")),
     "jobs": lambda arguments: jobs.jobs(ROOT, words("ARGS")),
     "ingest": lambda arguments: jobs.ingest(ROOT, given("DAYS")),

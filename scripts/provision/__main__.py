@@ -10,6 +10,7 @@ import argparse
 import json
 import secrets
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg2
@@ -24,7 +25,7 @@ from scripts.provision import seed as seeding
 from scripts.provision.console import say, step
 from scripts.provision.errors import Refused, Unfinished
 from timestack import db
-from timestack.domains import finance, users
+from timestack.domains import finance, tokens, users
 from timestack.series import catalog, rollups
 from timestack.settings import Settings, SettingsError
 
@@ -104,6 +105,36 @@ def run_user(
             notes.append(f"first password {password}")
 
 
+def run_token(
+    engine: Engine,
+    settings: Settings,
+    *,
+    email: str,
+    name: str,
+    role: str,
+    tables: str | None = None,
+    days: int | None = None,
+) -> None:
+    with Session(engine) as session, session.begin():
+        user = users.find(session, email)
+        if user is None:
+            raise users.UserError(f"there is no user {email}: make user EMAIL={email} makes one")
+        text, token = tokens.make(
+            session,
+            user,
+            name,
+            role,
+            tables=tables.split(",") if tables else None,
+            expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
+            declared=catalog.current(settings.schema_file),
+        )
+        end = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if days else "without an end"
+        used = f"only {', '.join(token.tables)}" if token.tables else "all tables"
+        about = f"{token.name!r}, a token of {email}: may {tokens.DOES[role]}, {used}, {end}."
+    print(about, "It is shown this once; the account page revokes it.", file=sys.stderr, flush=True)
+    say(text)
+
+
 def run_up(engine: Engine, settings: Settings) -> None:
     # What would stop it half-way is found before the first change.
     catalog.current(settings.schema_file)
@@ -163,6 +194,7 @@ CHANGING = {
     "refresh": (run_refresh, "bring the rollups up to date"),
     "admin": (run_admin, "make sure that ADMIN_EMAIL is an administrator"),
     "user": (run_user, "make a user, or change role and account of one"),
+    "token": (run_token, "make a token of a user, and print it alone on the last line"),
 }
 
 
@@ -211,6 +243,12 @@ def parser() -> argparse.ArgumentParser:
             added.add_argument("--account", help="whose rows the user sees; default: unchanged")
             added.add_argument("--reset", action="store_true", help="a new first password")
             added.add_argument("--disable", action="store_true", help="may not log in any more")
+        if name == "token":
+            added.add_argument("email", metavar="EMAIL")
+            added.add_argument("--name", required=True, help="what it is for")
+            added.add_argument("--role", required=True, choices=tokens.ROLES)
+            added.add_argument("--tables", help="separated by commas; default: all")
+            added.add_argument("--days", type=int, help="until it expires; default: never")
         if name == "refresh":
             added.add_argument(
                 "--full", action="store_true", help="also changes older than the lateness"
@@ -254,6 +292,7 @@ def main(arguments: list[str] | None = None) -> int:
         catalog.CatalogError,
         finance.DocumentError,
         SettingsError,
+        tokens.TokenError,
         users.UserError,
     ) as error:
         print(error, file=sys.stderr)

@@ -32,13 +32,26 @@ SECRETS = tuple(
         r"""((?i:password|passwd|token|secret|key)["']: ?["'])[^"']+""",
         r"""((?i:\bbearer) +)[\w.~+/=-]{8,}""",
         r"""((?i:\bauthorization: ?)\w+ +)\S+""",
+        # Ours (domains/tokens.py), and the beginning of one.
+        r"""(tsk_)\w+""",
         # The link of a mail lets its holder in, and a webhook's address lets its holder write; the
         # token is a part of the path.
         r"""(/recover/|/hooks/|/api/webhooks/|//hooks\.slack\.com/)[^\s?"']+""",
     )
 )
 # A text without any of these matches none of them, and this is found out faster.
-HINTS = ("://", "passw", "token", "key", "secret", "bearer", "authorization", "/recover/", "hooks/")
+HINTS = (
+    "://",
+    "passw",
+    "token",
+    "key",
+    "secret",
+    "bearer",
+    "authorization",
+    "tsk_",
+    "/recover/",
+    "hooks/",
+)
 # What is nothing but random has letters of both cases and digits: a name or a digest has not.
 LONG = re.compile(r"[\w-]{32,}")
 RANDOM = tuple(re.compile(pattern) for pattern in (r"\d", r"[a-z]", r"[A-Z]"))

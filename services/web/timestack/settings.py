@@ -168,6 +168,7 @@ class Settings(BaseSettings):
     pgadmin_proxy_secret: Secret | None = None
     flower_proxy_secret: Secret | None = None
 
+    api_rate: str = "1200/minute"
     web_workers: int = 1
     web_threads: int = 8
     worker_concurrency: int = 2

@@ -14,15 +14,14 @@ from typing import Any
 
 import pytest
 from celery import Celery
-from flask import Flask, Request
+from flask import Flask
 
 from tests.fuzz import explore
 from tests.integration.db.conftest import Database, fail
-from tests.unit.web.conftest import person
-from timestack import queue
+from timestack import db, queue
 from timestack.app import create_app
-from timestack.auth.security import Person
-from timestack.domains import jobs, users
+from timestack.auth import limits
+from timestack.domains import jobs, tokens, users
 
 pytestmark = pytest.mark.database
 
@@ -47,22 +46,23 @@ EXCEPTIONS = [
     # They need at least one parameter, whichever: a document cannot say so.
     may_be_refused("DELETE /files"),
     may_be_refused("DELETE /file-jobs"),
+    # Its role, its tables and its end depend on who asks, and on what there is.
+    may_be_refused("POST /tokens"),
 ]
 
 
 @pytest.fixture(scope="module")
 def app(provisioned: Database, jobs_variables: dict[str, str]) -> Iterator[Flask]:
-    """The web in this process; who has the token ``editor`` is one."""
+    """The web in this process, where nobody asks too often."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in jobs_variables.items():
+        for name, value in {**jobs_variables, "API_RATE": "9999999/second"}.items():
             patch.setenv(name, value)
+        patch.setattr(limits, "PER_ADDRESS", "9999999 per second")
         broker = Celery("test", set_as_current=False)
         broker.add_defaults(queue._configuration)
         assert broker.conf.broker_url
         patch.setattr(queue, "app", broker)
         made = create_app()
-        made.config["WTF_CSRF_CHECK_DEFAULT"] = False
-        made.login_manager.request_loader(of_token)
         provisioned.sql(FILL)
         fail(jobs.submit("jobs.probe").id)
         yield made
@@ -100,18 +100,32 @@ insert into prices_daily select '2026-01-01Z', id, 1, 2, 0.5, 1, 1000, 1 from ti
 """
 
 
-def of_token(request: Request) -> Person | None:
-    kind, _, role = request.headers.get("Authorization", "").partition(" ")
-    return person(role) if kind == "Bearer" and role in users.ROLES else None
+@pytest.fixture(scope="module")
+def headers(app: Flask, provisioned: Database) -> dict[str, dict[str, str]]:
+    """What each kind of user sends along: a token that may all that its user may."""
+    found = {ANONYMOUS: {}}
+    with db.session() as session:
+        for role, own in zip(users.ROLES, tokens.ROLES, strict=True):
+            users.put(session, f"{role}@example.org", role)
+            user = users.find(session, f"{role}@example.org")
+            found[role] = {"Authorization": f"Bearer {tokens.make(session, user, LASTS, own)[0]}"}
+    provisioned.sql(KEEP)
+    return found
 
 
-def token(role: str) -> dict[str, str]:
-    return {} if role == ANONYMOUS else {"Authorization": f"Bearer {role}"}
+# A token of these revokes itself sooner or later.
+LASTS = "lasts"
+KEEP = f"""
+create function keep() returns trigger language plpgsql as
+  $$begin new.revoked_at := null; return new; end$$;
+create trigger keep before update on tokens for each row when (old.name = '{LASTS}')
+  execute function keep();
+"""
 
 
 @pytest.fixture(scope="module")
-def document(app: Flask) -> dict[str, Any]:
-    return app.test_client().get("/api/v1/openapi.json", headers=token("viewer")).get_json()
+def document(app: Flask, headers: dict[str, dict[str, str]]) -> dict[str, Any]:
+    return app.test_client().get("/api/v1/openapi.json", headers=headers["viewer"]).get_json()
 
 
 @pytest.fixture(scope="session")
@@ -126,6 +140,7 @@ def seed(request: pytest.FixtureRequest) -> int | None:
 def test_each_endpoint_does_what_the_document_says(
     app: Flask,
     document: dict[str, Any],
+    headers: dict[str, dict[str, str]],
     role: str,
     seed: int | None,
     record_property: pytest.RecordProperty,
@@ -141,7 +156,7 @@ def test_each_endpoint_does_what_the_document_says(
         "operations": [*EXCEPTIONS, *with_cursor(document)],
         **({} if seed is None else {"max-time": LONGEST}),
     }
-    found = explore(app, document, token(role), settings)
+    found = explore(app, document, headers[role], settings)
     again = "" if seed is None else f"; again: make fuzz ARGS='--fuzz-seed {seed}'"
     record_property("shown", f"{role}: {dict(sorted(found.statuses.items()))}{again}")
     if found.failures:

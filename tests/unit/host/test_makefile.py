@@ -17,9 +17,12 @@ SAY = """#!/bin/sh
 shift 2
 printf 'verb=%s\\n' "$*"
 printf '%s=%s\\n' NAME "$NAME" FILE "$FILE" TABLE "$TABLE" ARGS "$ARGS" EMAIL "$EMAIL" \\
-  ROLE "$ROLE" SECRET "$SECRET" S "$S" DAYS "$DAYS" HTTPS_PORT "$HTTPS_PORT"
+  ROLE "$ROLE" SECRET "$SECRET" S "$S" DAYS "$DAYS" TABLES "$TABLES" HTTPS_PORT "$HTTPS_PORT"
 """
-VARIABLES = ("FILE", "TABLE", "ARGS", "EMAIL", "ROLE", "SECRET", "S", "DAYS", "HTTPS_PORT")
+VARIABLES = (
+    *("FILE", "TABLE", "ARGS", "EMAIL", "NAME", "ROLE", "SECRET", "S", "DAYS", "TABLES"),
+    "HTTPS_PORT",
+)
 HOSTILE = [
     "x'; touch pwned; '.csv",
     'x"; touch pwned; ".csv',

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.served import SCHEMA
 from timestack.app import create_app
 from timestack.auth.security import Person, Position
 
@@ -28,6 +29,7 @@ def set_up(variables: pytest.MonkeyPatch, folder: Path) -> None:
         (folder / name).write_text(PASSWORD + "\n")
     for name, value in {
         "SECRETS_DIR": str(folder),
+        "SCHEMA_FILE": str(SCHEMA),
         "TIMESTACK_ENV": "test",
         "DATABASE_HOST": "127.0.0.1",
         "DATABASE_PORT": "1",

@@ -19,6 +19,7 @@ from timestack.api import (
     manifest,
     markets,
     sensors,
+    tokens,
     usage,
 )
 from timestack.api.document import document
@@ -33,6 +34,7 @@ RESOURCES = (
     files.resource,
     jobs.resource,
     manifest.resource,
+    tokens.resource,
 )
 
 

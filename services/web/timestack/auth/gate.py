@@ -12,10 +12,11 @@ from urllib.parse import unquote, urlencode
 from flask import Flask, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
+from werkzeug.exceptions import BadRequest, Forbidden
 
 from timestack import db
-from timestack.domains import users
+from timestack.auth import bearer
+from timestack.domains import tokens, users
 
 # Answered whatever state the database is in: these do not ask who the user is.
 WITHOUT_DATABASE = frozenset(
@@ -53,13 +54,35 @@ ROLES = {
     "api.jobs.pause": "admin",
     "api.jobs.resume": "admin",
     "api.manifest.refresh": "admin",
-    # All users may change their own password.
+    # All users may change their own password, and make tokens that may do no more than they may.
     "security.change_password": "viewer",
+    "account.make_token": "viewer",
+    "account.revoke_token": "viewer",
+    "api.tokens.create": "viewer",
+    "api.tokens.revoke": "viewer",
     # Callbacks read, and those of a page need its role (dash/guard.py); one that changes something
     # asks for its role by itself.
     "/dash/_dash-update-component": "viewer",
 }
 READING = ("GET", "HEAD", "OPTIONS")
+
+# What a token that is for some tables alone may ask: resource of the API, or one of its endpoints,
+# -> the table that it is about. None: its views ask (bearer.may_use), or show no rows.
+TABLES = {
+    "describe": None,
+    "companies": "companies",
+    "companies.finances": "finances",
+    "companies.report": "finances",
+    "companies.show_year": "finances",
+    "influx": None,
+    "prices": "prices_daily",
+    "readings": None,
+    "sensors": "sensors",
+    "series": None,
+    "tickers": "tickers",
+    "tokens": None,
+    "usage": "usage",
+}
 
 # What a user who must choose a new password first can still reach.
 BEFORE_NEW_PASSWORD = frozenset(
@@ -89,14 +112,19 @@ def refusal(role: str | None) -> ResponseReturnValue | None:
         return None
     if not current_user.is_authenticated:
         return to_login()
-    if fault := users.refusal(current_user, role):
+    if fault := _fault(role):
         raise Forbidden(fault)
     return None
 
 
 def holds(role: str) -> bool:
-    """Whether the signed-in user has ``role`` or one above it."""
-    return users.refusal(current_user, role) is None
+    """Whether this request may do what needs ``role``: its user, and its token where it has one."""
+    return _fault(role) is None
+
+
+def _fault(role: str) -> str | None:
+    fault = users.refusal(current_user, role)
+    return tokens.refusal(g.token, role) if fault is None and g.token is not None else fault
 
 
 def to_login(back: str | None = None, root: str = "") -> ResponseReturnValue:
@@ -105,7 +133,10 @@ def to_login(back: str | None = None, root: str = "") -> ResponseReturnValue:
     ``root`` is the scheme, name and port to put in front of the form's path.
     """
     if not navigates():
-        raise Unauthorized("Log in first: you are not logged in, or your session has ended.")
+        detail = "Log in first: you are not logged in, or your session has ended."
+        raise bearer.unauthorized(
+            f"{detail} A script sends a token." if bearer.for_api() else detail
+        )
     back = back or request.script_root + request.full_path.rstrip("?")
     return redirect(f"{root}{url_for('security.login')}?{urlencode({'next': back})}")
 
@@ -135,11 +166,13 @@ def _admit() -> ResponseReturnValue | None:
     role = needed_role(endpoint, request.method)
     if endpoint in WITHOUT_DATABASE:
         return None
+    bearer.admit()
     g.user = current_user if current_user.is_authenticated else None
     g.admin = g.user is not None and holds("admin")
     answer = refusal(role)
     if answer is not None or g.user is None:
         return answer
+    _check_table()
     db.act_for(g.user.account)
     if endpoint == "security.change_password" and g.user.password is None:
         raise Forbidden("The media platform keeps your password: change it there.")
@@ -148,6 +181,20 @@ def _admit() -> ResponseReturnValue | None:
             return redirect(url_for("security.change_password"))
         raise Forbidden("Choose your own password first: open the log-in page in a browser.")
     return None
+
+
+def _check_table() -> None:
+    """Raise Forbidden where the request's token is for other tables than it asks for."""
+    if g.token is None or g.token.tables is None:
+        return
+    # Of api.companies.show: companies.show, then companies.
+    endpoint = request.endpoint.removeprefix("api.")
+    place = endpoint if endpoint in TABLES else endpoint.partition(".")[0]
+    if place not in TABLES:
+        names = ", ".join(g.token.tables)
+        raise Forbidden(f"This token is for {names} alone, and this concerns more than tables.")
+    if table := TABLES[place]:
+        bearer.may_use(table)
 
 
 def _leave(_: BaseException | None) -> None:

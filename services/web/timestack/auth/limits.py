@@ -1,9 +1,9 @@
-"""How often a password may be guessed, counted in Redis for all instances.
+"""How often passwords and tokens may be guessed and the API be asked, counted in Redis.
 
-An attempt is counted before the password is checked, so that a hundred sent at once test no more
-passwords than a hundred in a row; one that succeeds is not counted after all. Strangers share the
-attempts at one user's log-in, whatever their address, and each address has a limit of its own.
-Counted apart from them are
+An attempt to log in is counted before the password is checked, so that a hundred sent at once test
+no more passwords than a hundred in a row; one that succeeds is not counted after all. Strangers
+share the attempts at one user's log-in, whatever their address, and each address has a limit of its
+own. Counted apart from them are
 
 - a browser that the user has logged in with before (browsers.py), by itself alone,
 - an address that one of the user's last two log-ins came from, by user and address,
@@ -15,18 +15,24 @@ stranger and may have to wait while an attack goes on. The way out: a new passwo
 random and cannot be guessed: until such a password is changed, only the limits of the addresses
 hold for its user.
 
+A token that is wrong counts against its address, as an attempt to log in does, and may be tried on
+where it was last used from. Whatever comes to the API counts against API_RATE of its token, of the
+user of its session, or of its address.
+
 The address is the one that Traefik saw, or that a trusted proxy passed on (edge.py). While Redis is
 away each process counts for itself.
 """
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import wraps
+from functools import partial, wraps
 
 from flask import Flask, Response, g, make_response, request
-from flask_limiter import Limiter
+from flask_limiter import ApplicationLimit, Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user, user_logged_in
 from flask_security.signals import password_changed
@@ -34,7 +40,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from timestack import db
-from timestack.auth import browsers
+from timestack.auth import bearer, browsers
 from timestack.domains import users
 from timestack.models.users import User
 from timestack.settings import Settings
@@ -48,17 +54,38 @@ PER_ADDRESS_MAKING = "10 per minute; 40 per hour"
 # on without.
 TIMEOUT = 1.0
 REDIS_DATABASE = 2
+# The scopes of what counts for the API as a whole.
+API, TOKENS = "api", "tokens"
 REFUSED = (
     "Too many attempts. Wait a minute, then try again. Attempts of other people do not count in a"
     " browser that you have logged in with before."
 )
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Limit the forms of Flask-Security, which must be registered already."""
+def init_app(app: Flask, settings: Settings) -> Limiter:
+    """Limit the API, once it is known whose a request is and before that is judged."""
     limiter = Limiter(
         get_remote_address,
         app=app,
+        application_limits=[
+            ApplicationLimit(
+                settings.api_rate,
+                key_function=lambda: g.caller,
+                scope=API,
+                exempt_when=lambda: not bearer.for_api(),
+                error_message="Too many requests: wait for as many seconds as Retry-After says.",
+            ),
+            ApplicationLimit(
+                lambda: PER_ADDRESS,
+                key_function=get_remote_address,
+                scope=TOKENS,
+                exempt_when=lambda: not bearer.came() or bearer.is_at_home(),
+                deduct_when=lambda _: bearer.is_wrong(),
+                error_message="Too many wrong tokens came from this address: wait a minute.",
+            ),
+        ],
+        # A path without a view counts as well.
+        request_identifier=lambda: request.endpoint or (API if bearer.for_api() else ""),
         storage_uri=settings.redis_url(REDIS_DATABASE),
         storage_options={
             "socket_timeout": TIMEOUT,
@@ -72,6 +99,36 @@ def init_app(app: Flask, settings: Settings) -> None:
         headers_enabled=False,
         key_prefix="timestack",
     )
+    app.after_request(partial(_tell, limiter))
+    return limiter
+
+
+def _tell(limiter: Limiter, response: Response) -> Response:
+    """Tell a client of the API what is left of its limit, and whoever is refused when to come back.
+
+    Ref: https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-06
+    """
+    counted = limiter.current_limits
+    told = [limit for limit in counted if limit.breached] or [
+        limit for limit in counted if API in limit.request_args
+    ]
+    for each in told:
+        # Redis may be gone by now, and then nobody knows.
+        with suppress(limiter.storage.base_exceptions):
+            wait = max(0.0, each.window.reset_time - time.time())
+            if bearer.for_api():
+                response.headers["RateLimit-Limit"] = str(each.limit.amount)
+                response.headers["RateLimit-Remaining"] = str(each.remaining)
+                response.headers["RateLimit-Reset"] = str(math.ceil(wait))
+            if each.breached:
+                # What was counted slides out of the window one by one.
+                one = each.limit.get_expiry() / each.limit.amount
+                response.headers["Retry-After"] = str(math.ceil(wait + one))
+    return response
+
+
+def limit_forms(app: Flask, limiter: Limiter) -> None:
+    """Limit the forms of Flask-Security, which must be registered already."""
     views = app.view_functions
 
     def limit(endpoint: str, rule: str, key: Callable[[], str], **more: object) -> None:

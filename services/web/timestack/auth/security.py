@@ -8,34 +8,23 @@ from datetime import datetime, timedelta
 from flask import Flask, Response, after_this_request, current_app, g, request, session
 from flask_login import current_user, user_logged_in, user_logged_out
 from flask_login.utils import _user_context_processor
-from flask_security import Security, SQLAlchemySessionUserDatastore, UserMixin
-from flask_security.core import RoleMixin
+from flask_security import Security, SQLAlchemySessionUserDatastore
 from flask_security.signals import password_changed, password_reset, user_registered
 from flask_security.utils import aware_utcnow, set_request_attr
 from flask_wtf.csrf import CSRFProtect, validate_csrf
-from sqlalchemy.orm import Session, relationship, scoped_session
+from sqlalchemy.orm import Session, scoped_session
 from wtforms import ValidationError
 
 from timestack import db
-from timestack.auth import forms, gate
+from timestack.auth import bearer, forms, gate
 from timestack.auth.hashes import Hashes
 from timestack.auth.mail import Mail
+from timestack.auth.people import Person, Position
 from timestack.domains import logins, passwords, users
-from timestack.models.users import Role, User, user_roles
 from timestack.settings import Settings
 
 TOKEN = "login"  # noqa: S105
 """The key of the session cookie that holds the log-in's token."""
-
-
-class Position(RoleMixin, Role):
-    """A role as Flask-Security wants one; the same row."""
-
-
-class Person(UserMixin, User):
-    """A user as Flask-Security wants one; the same row."""
-
-    roles = relationship(Position, secondary=user_roles, lazy="joined", overlaps="roles")
 
 
 def configure(app: Flask, settings: Settings) -> None:
@@ -136,7 +125,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     )
     security.pwd_context = Hashes(security.pwd_context)
     security.login_manager.user_loader(_load)
-    security.login_manager.request_loader(lambda _: None)
+    security.login_manager.request_loader(lambda _: bearer.person())
     # It would ask the database in every template, also in the page that says it is away.
     app.template_context_processors[None].remove(_user_context_processor)
     user_logged_in.connect(_begin, app)
@@ -151,6 +140,9 @@ class Protection(CSRFProtect):
 
     def protect(self, apply_exemptions: bool = False) -> None:
         """Raise CSRFError for a request that may come from another site's page."""
+        # No other site's page makes a browser send a token of ours.
+        if g.get("token"):
+            return
         # Without a view nothing is read: a slow body must not hold a thread for a 404.
         changes = request.endpoint and request.method in current_app.config["WTF_CSRF_METHODS"]
         for key in current_app.config["SECRET_KEY_FALLBACKS"] if changes else ():
@@ -167,6 +159,9 @@ def _load(uniquifier: str) -> Person | None:
     token = session.get(TOKEN)
     # Flask-Principal asks before every view, also those that serve a file or the probes.
     if not isinstance(token, str) or request.endpoint in gate.WITHOUT_DATABASE:
+        return None
+    # Where a token came as well, it alone says whose request this is.
+    if bearer.came():
         return None
     with db.session() as opened:
         person = logins.user_of(opened, token, str(uniquifier), Person)

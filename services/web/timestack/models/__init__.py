@@ -10,6 +10,7 @@ from timestack.models.markets import DailyPrice, Ticker
 from timestack.models.notifications import HeldNotification
 from timestack.models.results import Result, Run, Statistic
 from timestack.models.sensors import Reading, Sensor
+from timestack.models.tokens import Token
 from timestack.models.usage import Usage
 from timestack.models.users import Login, Role, User
 
@@ -34,6 +35,7 @@ __all__ = [
     "Sensor",
     "Statistic",
     "Ticker",
+    "Token",
     "TrackedFile",
     "Usage",
     "User",

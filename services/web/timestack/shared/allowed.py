@@ -60,6 +60,12 @@ def _number(least: int, most: int) -> Callable[[str], Problem]:
     return partial(_whole_number, least=least, most=most)
 
 
+def _rate(value: str) -> Problem:
+    if re.fullmatch(r"[1-9][0-9]{0,6}/(second|minute|hour|day)", value):
+        return None
+    return f"{value} is not a rate", "write one such as 1200/minute; also per second, hour or day"
+
+
 def _processors(value: str) -> Problem:
     if re.fullmatch(r"(0|[1-9][0-9]{0,3})(\.[0-9]{1,2})?", value) and float(value) >= 0.1:
         return None
@@ -283,6 +289,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("WEB_MEMORY", _memory(256)),
     Setting("WEB_WORKERS", _number(1, 64)),
     Setting("WEB_THREADS", _number(1, 256)),
+    Setting("API_RATE", _rate),
     Setting("WORKER_MEMORY", _memory(256)),
     Setting("WORKER_CONCURRENCY", _number(1, 64)),
     Setting("JOBS_KEEP_DAYS", _number(1, 3650)),

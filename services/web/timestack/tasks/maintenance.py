@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from timestack.domains import certificates
+from timestack.domains import certificates, tokens
 from timestack.domains.jobs import pruning
 from timestack.domains.jobs.kinds import Params, ProbeParams
 from timestack.models.jobs import Probe
@@ -28,9 +28,9 @@ def check_certificates(session: Session, progress: Progress, params: Params) -> 
 
 @job("jobs.prune")
 def prune(session: Session, progress: Progress, params: Params) -> dict:
-    """Delete the rows of jobs that ended more than JOBS_KEEP_DAYS ago."""
+    """Delete the rows of jobs that ended more than JOBS_KEEP_DAYS ago, and tokens that ended."""
     keep = timedelta(days=Settings.load().jobs_keep_days)
-    return pruning.prune(session, keep, progress)
+    return {**pruning.prune(session, keep, progress), "tokens": tokens.prune(session)}
 
 
 @job("jobs.probe")

@@ -134,7 +134,7 @@ _KINDS = (
         time_limit=timedelta(minutes=25),
     ),
     Kind("certificates.check", "Look which certificates end within thirty days"),
-    Kind("jobs.prune", "Delete the rows of jobs that ended long ago"),
+    Kind("jobs.prune", "Delete the rows of jobs and tokens that ended long ago"),
     Kind(
         "jobs.probe",
         "Show that jobs are run: wait some seconds and write one row",
