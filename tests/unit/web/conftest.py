@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.served import SCHEMA
 from timestack.app import create_app
 from timestack.auth.security import Person, Position
 
@@ -34,6 +35,7 @@ def set_up(variables: pytest.MonkeyPatch, folder: Path) -> None:
         "DATABASE_SSLMODE": "require",
         "REDIS_HOST": "127.0.0.1",
         "REDIS_PORT": "1",
+        "SCHEMA_FILE": str(SCHEMA),
     }.items():
         variables.setenv(name, value)
 

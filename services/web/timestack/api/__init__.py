@@ -14,11 +14,13 @@ from timestack import __version__
 from timestack.api import (
     companies,
     datasets,
+    export,
     files,
     jobs,
     manifest,
     markets,
     sensors,
+    series,
     usage,
 )
 from timestack.api.document import document
@@ -26,6 +28,8 @@ from timestack.api.document import document
 RESOURCES = (
     sensors.resource,
     datasets.resource,
+    series.resource,
+    export.resource,
     companies.resource,
     markets.tickers,
     markets.prices,

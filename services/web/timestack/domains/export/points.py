@@ -56,8 +56,7 @@ def read(
     declared = catalog.current()
     hypertable = declared.hypertables[table]
     known = columns(session, table)
-    names = hypertable.unique_keys.union(*(rollup.keys for rollup in hypertable.rollups))
-    found = typed(session, {name: known[name] for name in sorted(names)}, keys)
+    found = typed(session, {name: known[name] for name in sorted(hypertable.keys)}, keys)
     asked = tuple(known[name] for name in found)
     count = prod(map(len, found.values()))
     if count * points > MOST_TOGETHER:

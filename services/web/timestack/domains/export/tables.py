@@ -58,6 +58,10 @@ class WrongParameter(ValueError):
         self.parameter = parameter
 
 
+class WrongKey(WrongParameter):
+    """The same of a column to choose by; ``parameter`` is the column."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A column. ``type`` is as PostgreSQL spells it (``numeric(17,2)``).
@@ -132,19 +136,19 @@ def typed(
 ) -> dict[str, list[Any]]:
     """Return the values of columns that came as text, each as its column's type, none twice.
 
-    Raises WrongParameter with the column's name for a column that is not ``known`` or a value that
-    its type cannot have. A transaction is broken off by that.
+    Raises WrongKey for a column that is not ``known``, or a value that its type cannot have; the
+    latter breaks a transaction off.
     """
     unknown = sorted(set(given) - set(known))
     if unknown:
         there = ", ".join(known) or "none"
-        raise WrongParameter(unknown[0], f"is not a column to choose by: these are {there}")
+        raise WrongKey(unknown[0], f"is not a column to choose by: these are {there}")
     return {name: _typed(session, known[name], texts) for name, texts in given.items()}
 
 
 def _typed(session: Session, column: Column, texts: Sequence[str]) -> list[Any]:
     if any("\0" in text for text in texts):
-        raise WrongParameter(column.name, "holds a NUL character: leave it out")
+        raise WrongKey(column.name, "holds a NUL character: leave it out")
     if column.base in ("text", "varchar"):
         return list(dict.fromkeys(texts))
     # PostgreSQL knows each of its types; the name of one comes from its own catalog.
@@ -154,4 +158,4 @@ def _typed(session: Session, column: Column, texts: Sequence[str]) -> list[Any]:
         return list(dict.fromkeys(found))
     except DataError:
         shown = ", ".join(repr(text[:40]) for text in texts[:3])
-        raise WrongParameter(column.name, f"is of type {column.type}, not {shown}") from None
+        raise WrongKey(column.name, f"is of type {column.type}, not {shown}") from None
