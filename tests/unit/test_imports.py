@@ -33,7 +33,7 @@ ALLOWED = {
     "queue": FOUNDATION,
     "cache": FOUNDATION,
     "series": {"models", *DATA},
-    "domains": RULES,
+    "domains": {"shared", *RULES},
     "errors": {"words", *FOUNDATION},
     "health": {"queue", *DATA},
     "assets": set(),

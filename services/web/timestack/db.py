@@ -6,9 +6,10 @@ that account's rows or none. A request names it with ``act_for``, a job with ``a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 from psycopg2.extensions import connection as DriverConnection
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
@@ -30,6 +31,22 @@ ACCOUNT_LENGTH = 200
 
 # Each thread has its own; a new thread has none.
 _account: ContextVar[str | None] = ContextVar("account", default=None)
+
+
+# In the WSGI environment of a request: a function that is true when its client is gone.
+GONE = "timestack.gone"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How many seconds a thread waits for a statement, and whether ``gone`` is who waits for it."""
+
+    seconds: float = STATEMENT_TIMEOUT
+    gone: Callable[[], bool] = lambda: False
+
+
+USUAL = Patience()
+_patience: ContextVar[Patience] = ContextVar("patience", default=USUAL)
 
 _sessions = sessionmaker(expire_on_commit=False)
 
@@ -182,6 +199,27 @@ def single_statements() -> Iterator[Session]:
 def switch_autocommit(connection: Connection, *, on: bool) -> None:
     """Switch the driver itself: SQLAlchemy's isolation level costs a round trip each way."""
     connection.connection.driver_connection.autocommit = on
+
+
+@contextmanager
+def patient(connection: Connection, patience: Patience) -> Iterator[None]:
+    """Let each statement of a connection's transaction take longer, or less, than usual.
+
+    Where ``timestack.deadline`` watches, a statement for somebody who is gone ends within seconds.
+    """
+    before = _patience.get()
+    limit = {"limit": f"{patience.seconds:.0f}s"}
+    connection.execute(text("select set_config('statement_timeout', :limit, true)"), limit)
+    try:
+        _patience.set(patience)
+        yield
+    finally:
+        _patience.set(before)
+
+
+def patience() -> Patience:
+    """Return for how long, and for whom, this thread waits for a statement."""
+    return _patience.get()
 
 
 @contextmanager

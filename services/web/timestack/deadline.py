@@ -2,9 +2,10 @@
 
 A server whose disk or machine froze still has its connections: its network answers, it does not,
 and libpq would wait forever. Here each wait is watched. A statement may take its time (the server
-itself ends it after STATEMENT_TIMEOUT of timestack.db); but when nothing has come for PATIENCE
-seconds, the server is asked whether it is there, by the first message of a new connection. If it
-does not answer that either, all waits for it end, and new ones fail at once until it answers.
+itself ends it after STATEMENT_TIMEOUT of timestack.db, or what ``patient`` allows); but when
+nothing has come for PATIENCE seconds, the server is asked whether it is there, by the first message
+of a new connection. If it does not answer that either, all waits for it end, and new ones fail at
+once until it answers. So does a wait for somebody who is gone.
 
 For processes that answer requests. psycopg2 has one wait callback for a whole process, and
 copies no bulk data while it is set: jobs and the loader keep their own deadlines.
@@ -22,7 +23,7 @@ from threading import Event, Lock, Thread
 import psycopg2
 from psycopg2 import extensions
 
-from timestack.db import STATEMENT_TIMEOUT
+from timestack import db
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +31,9 @@ log = logging.getLogger(__name__)
 # that meets a hanging database has its 503 after both.
 PATIENCE = 3.0
 ANSWER = 1.5
-# Seconds without a byte after which a statement is given up although the server is there, which
+# Seconds after a statement's time is over when it is given up although the server is there, which
 # should have ended it before.
-SILENCE = STATEMENT_TIMEOUT + 3
+GRACE = 3
 # Seconds between two attempts to reach a server that hangs.
 AGAIN = 1.0
 # A client's first message: may we use TLS? The answer is one byte.
@@ -51,20 +52,24 @@ class Server:
     def wait(self, connection: extensions.connection) -> None:
         """Wait for a connection's answer; psycopg2 closes the connection when this raises.
 
-        Raises psycopg2.OperationalError when the server hangs.
+        Raises psycopg2.OperationalError when the server hangs, and when nobody waits any more.
         """
         poller, silent = select.poll(), 0.0
+        patience = db.patience()
+        longest = patience.seconds + GRACE
         while (state := connection.poll()) != extensions.POLL_OK:
             event = select.POLLIN if state == extensions.POLL_READ else select.POLLOUT
             poller.register(connection.fileno(), event)
             silent = 0.0
             while not poller.poll(0 if self._hangs.is_set() else PATIENCE * 1000):
                 silent += PATIENCE
-                if silent >= SILENCE or not self.answers():
+                if patience.gone():
+                    raise psycopg2.OperationalError("nobody waits for the answer any more")
+                if silent >= longest or not self.answers():
                     raise psycopg2.OperationalError(
                         f"nothing came for {PATIENCE:g} s, and the server hangs"
-                        if silent < SILENCE
-                        else f"nothing came for {SILENCE:g} s"
+                        if silent < longest
+                        else f"nothing came for {longest:g} s"
                     )
             poller.unregister(connection.fileno())
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 import io
 import logging
 import os
+import select
 import signal
 import time
+from contextlib import suppress
 from threading import Lock
 
 from gunicorn.workers.base import Worker as Process
@@ -22,7 +24,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask, Task, ThreadedTaskDispatcher, WSGITask
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, TooManyRequests
 
-from timestack import health, logs
+from timestack import db, health, logs
 from timestack.app import LARGEST_BODY
 
 access = logging.getLogger(logs.ACCESS)
@@ -43,6 +45,10 @@ CONNECTIONS = 2000
 # Seconds. Above the 90 of the proxy: the side that also sends the requests closes first, else one
 # could be on its way while we close.
 IDLE = 120
+# Bytes of an answer that wait for the client before the next are made, and seconds without one
+# taken after which a client is let go: it would keep a thread, and a connection to the database.
+WAITING = MIB // 2
+STALLED = 60
 LOST_ROOM = "Too many large bodies are on their way at once."
 
 
@@ -177,6 +183,10 @@ class AccessLine(Task):
 class Answer(AccessLine, WSGITask):
     """What the application answers."""
 
+    def get_environment(self) -> dict:
+        """Return the WSGI environment, with a function that knows whether the client is gone."""
+        return super().get_environment() | {db.GONE: self.channel.gone}
+
 
 class Refusal(AccessLine, ErrorTask):
     """The answer to a request that cannot be read."""
@@ -194,6 +204,19 @@ class Channel(HTTPChannel):
         if self.request is not None:
             self.request.close()
         super().handle_close()
+
+    def gone(self) -> bool:
+        """Whether the client has closed the connection, of which a busy thread hears nothing."""
+        # A socket that was closed here has no number any more.
+        with suppress(ValueError):
+            poller = select.poll()
+            poller.register(self.socket, select.POLLRDHUP)
+            return bool(poller.poll(0))
+        return True
+
+    def stalled(self, now: float) -> bool:
+        """Whether its client has taken nothing for long of what waits for it."""
+        return bool(self.total_outbufs_len) and self.last_activity < now - STALLED
 
     def resting(self) -> bool:
         """Whether no request is being read or answered on it."""
@@ -235,6 +258,7 @@ class Worker(Process):
     """
 
     retiring = False
+    next_look = 0.0
 
     def init_signals(self) -> None:
         """Listen to signals."""
@@ -257,6 +281,7 @@ class Worker(Process):
             max_request_header_size=LONGEST_HEAD,
             max_request_body_size=LONGEST_STREAM,
             inbuf_overflow=SMALL_BODY,
+            outbuf_high_watermark=WAITING,
             # The proxy's headers about the client are read in one place, ProxyFix.
             clear_untrusted_proxy_headers=False,
             asyncore_use_poll=True,
@@ -264,7 +289,7 @@ class Worker(Process):
         )
         server.channel_class = Channel
         while self.alive and not self.retiring and self.ppid == os.getppid():
-            self._turn(connections)
+            self._turn(server, connections)
             self.retiring = self.retiring or queue.taken >= self.max_requests
         if self.retiring:
             # See child_exit of gunicorn.conf.py, which takes it back.
@@ -274,14 +299,20 @@ class Worker(Process):
         server.socket.close()
         self._leave(server, connections)
 
-    def _turn(self, connections: dict[int, wasyncore.dispatcher]) -> None:
+    def _turn(self, server, connections: dict[int, wasyncore.dispatcher]) -> None:
         self.notify()
         wasyncore.loop(timeout=1, use_poll=True, map=connections, count=1)
+        now = time.time()
+        if now >= self.next_look:
+            self.next_look = now + 1
+            for channel in list(server.active_channels.values()):
+                if channel.stalled(now):
+                    channel.handle_close()
 
     def _leave(self, server, connections: dict[int, wasyncore.dispatcher]) -> None:
         limit = time.monotonic() + IDLE
         while server.active_channels:
-            self._turn(connections)
+            self._turn(server, connections)
             if not self.alive or time.monotonic() > limit:
                 for channel in list(server.active_channels.values()):
                     channel.will_close = channel.will_close or channel.resting()

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisAway
 from sqlalchemy import Engine, delete
+from sqlalchemy.orm import Session
 from testcontainers.core.container import DockerContainer
 
 from scripts.provision import __main__ as cli
@@ -26,10 +27,11 @@ from scripts.provision import apply as applying
 from scripts.provision import lock, migrate, roles
 from tests import editions
 from tests.psql import Psql
-from tests.stack import ROOT, free_port, make_secrets, wait_until
+from tests.stack import PASSWORD, ROOT, TOKEN_FIELD, free_port, make_secrets, wait_until
 from tests.unit.web.conftest import person, signed_in
 from timestack import db, queue
 from timestack.app import create_app
+from timestack.domains import users
 from timestack.domains.jobs import steps
 from timestack.models import Base, Import
 from timestack.models.jobs import Job
@@ -237,6 +239,26 @@ def web_secrets(database: Database) -> dict:
 
     names = ("redis_password", "secret_key", "secret_key_previous")
     return {name: text(name) for name in names}
+
+
+def logged_in(database: Database, broker: Broker, email: str, role: str) -> dict[str, str]:
+    """The headers of a new user; the log-in is made by the application in this process."""
+    with Session(database.engine()) as session, session.begin():
+        users.put(session, email, role, password=PASSWORD)
+    changes = {"redis_host": "127.0.0.1", "redis_port": broker.port, **web_secrets(database)}
+    app = create_app(database.settings("app", **changes))
+    client, base = app.test_client(), "https://localhost"
+    form = client.get("/login", base_url=base).text
+    words = {"csrf_token": TOKEN_FIELD.search(form)[1], "email": email, "password": PASSWORD}
+    assert client.post("/login", data=words, base_url=base).status_code == 302
+    client.get("/account", base_url=base)
+    names = (app.config["SESSION_COOKIE_NAME"], app.config["SECURITY_CSRF_COOKIE_NAME"])
+    cookies = [client.get_cookie(name, domain="localhost") for name in names]
+    app.extensions["engine"].dispose()
+    return {
+        "Cookie": "; ".join(f"{cookie.key}={cookie.value}" for cookie in cookies),
+        "X-CSRFToken": cookies[1].value,
+    }
 
 
 @pytest.fixture(scope="session")

@@ -11,22 +11,18 @@ from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
-from sqlalchemy.orm import Session
 from testcontainers.core.container import DockerContainer
 
-from tests.integration.db.conftest import Broker, Database, web_secrets
+from tests.integration.db.conftest import Broker, Database, logged_in
 from tests.served import Web, serving
-from tests.stack import TOKEN_FIELD, wait_until
-from timestack.app import create_app
-from timestack.domains import users
+from tests.stack import wait_until
 
 pytestmark = pytest.mark.database
 
 # Seconds that a neighbour that hangs may add to a page, a job or log-in, and readiness: twice what
 # they take on a machine that has nothing else to do.
 PAGE, JOB, READY = 10, 5, 4
-EMAIL, PASSWORD = "hangs@example.org", "correct horse battery staple"
-BASE = "https://localhost"
+EMAIL = "hangs@example.org"
 
 
 class Visitor:
@@ -59,28 +55,7 @@ def web(provisioned: Database, broker: Broker, tmp_path_factory) -> Iterator[Web
 
 @pytest.fixture(scope="module")
 def admin(web: Web, provisioned: Database, broker: Broker) -> Visitor:
-    """An administrator; the log-in is made by the same application in this process."""
-    with Session(provisioned.engine()) as session, session.begin():
-        users.put(session, EMAIL, "admin", password=PASSWORD)
-    changes = {"redis_host": "127.0.0.1", "redis_port": broker.port, **web_secrets(provisioned)}
-    settings = provisioned.settings("app", **changes)
-    app = create_app(settings)
-    client = app.test_client()
-    form = client.get("/login", base_url=BASE).text
-    words = {"csrf_token": TOKEN_FIELD.search(form)[1], "email": EMAIL, "password": PASSWORD}
-    assert client.post("/login", data=words, base_url=BASE).status_code == 302
-    client.get("/account", base_url=BASE)
-    names = (app.config["SESSION_COOKIE_NAME"], app.config["SECURITY_CSRF_COOKIE_NAME"])
-    cookies = [client.get_cookie(name, domain="localhost") for name in names]
-    app.extensions["engine"].dispose()
-    return Visitor(
-        web,
-        {
-            "Accept": "text/html",
-            "Cookie": "; ".join(f"{cookie.key}={cookie.value}" for cookie in cookies),
-            "X-CSRFToken": cookies[1].value,
-        },
-    )
+    return Visitor(web, {"Accept": "text/html", **logged_in(provisioned, broker, EMAIL, "admin")})
 
 
 @contextmanager

@@ -14,11 +14,13 @@ from timestack import __version__
 from timestack.api import (
     companies,
     datasets,
+    export,
     files,
     jobs,
     manifest,
     markets,
     sensors,
+    series,
     tokens,
     usage,
 )
@@ -27,6 +29,8 @@ from timestack.api.document import document
 RESOURCES = (
     sensors.resource,
     datasets.resource,
+    series.resource,
+    export.resource,
     companies.resource,
     markets.tickers,
     markets.prices,

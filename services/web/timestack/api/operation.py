@@ -133,22 +133,31 @@ def _response(answer: Answer, operation: Operation) -> Response:
     response = Response(text, status, headers=dict(answer.headers), content_type=JSON)
     if answer.content is None:
         del response.headers["Content-Type"]
-    if operation.method == "GET":
-        # To be asked about each time, unless the view says for how long it holds.
-        response.cache_control.private = True
-        if answer.max_age:
-            response.cache_control.max_age = answer.max_age
-        else:
-            response.cache_control.no_cache = True
-        if "ETag" not in response.headers:
-            response.set_etag(etag(answer.content))
-        response.make_conditional(request)
-    return response
+    return conditional(response, answer.max_age) if operation.method == "GET" else response
+
+
+def conditional(response: Response, max_age: int = 0) -> Response:
+    """Let a client keep an answer and ask whether it is still the same: then it is 304, and empty.
+
+    It is to ask each time, unless the answer holds for ``max_age`` seconds.
+    """
+    response.cache_control.private = True
+    if max_age:
+        response.cache_control.max_age = max_age
+    else:
+        response.cache_control.no_cache = True
+    if "ETag" not in response.headers:
+        response.set_etag(_digest(response.get_data()))
+    return response.make_conditional(request)
 
 
 def etag(content: BaseModel | None) -> str:
     """Return the ETag of an answer, without the quotes."""
-    return hashlib.sha256(_text(content).encode()).hexdigest()[:32]
+    return _digest(_text(content).encode())
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:32]
 
 
 def _text(content: BaseModel | None) -> str:
@@ -164,6 +173,9 @@ def read_query(model: type[Model]) -> Model:
         for name, shown in model.model_fields.items()
         if getattr(shown.annotation, "__origin__", None) is list
     }
+    if model.model_config.get("extra") == "allow":
+        # What a model takes beyond its fields, each of these may come several times.
+        several |= set(given) - {shown.alias or name for name, shown in model.model_fields.items()}
     twice = sorted(name for name, values in given.items() if len(values) > 1)
     faults = [Fault("is given twice", parameter=name) for name in twice if name not in several]
     if faults:

@@ -304,6 +304,11 @@ class Hypertable(_Entry):
         """The columns of ``unique`` but the time: they tell rows of one time apart."""
         return frozenset(map(name_of, self.unique or ())) - {self.time}
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The columns that tell its series apart: those of ``unique`` and of the rollups."""
+        return self.unique_keys.union(*(rollup.keys for rollup in self.rollups))
+
     def columns(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Each column that the entry names, with its place in the file."""
         yield ("time",), self.time

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, DateTime, column, func, select, table, tex
 from sqlalchemy.orm import Session
 
 from timestack.series import catalog
+from timestack.series.question import several
 
 # The times that the chunks of a hypertable are for, oldest first.
 CHUNKS = text("""
@@ -33,14 +34,16 @@ class Extent:
 def extent(session: Session, name: str, keys: Mapping[str, Any]) -> Extent | None:
     """Return the times of the first and the last row with these values of the key columns.
 
-    None while there is none. A row outside of the table's declared bounds, from before they were
-    declared, does not count. With every key column given, each time is one step in the unique
-    index, read from either end.
+    ``keys`` maps key columns to a value or several, as for ``series.query``. None while there is
+    none. A row outside of the table's declared bounds, from before they were declared, does not
+    count. With one value of every key column, each time is one step in the unique index, read from
+    either end.
     """
     declared = catalog.current()
     time = column(declared.hypertables[name].time, DateTime(timezone=True))
     since, until = declared.span(name)
-    shown = (time >= since, time < until, *(column(key) == keys[key] for key in keys))
+    asked = (column(key).in_(several(given)) for key, given in keys.items())
+    shown = (time >= since, time < until, *asked)
     times = select(time).select_from(table(name)).where(*shown).limit(1)
     first, last = session.execute(
         select(

@@ -34,7 +34,8 @@ class Series:
     ``mean`` is ``sum / count``: every row weighs the same, however long it stood for. ``sum`` adds
     up rows and not time: of readings in W it is W times the number of readings, and energy only
     after a multiplication by the time between two. ``first`` and ``last`` are the values of the
-    earliest and the latest row.
+    earliest and the latest row. ``tables`` are those that were read, the coarsest rollup first, and
+    what came since its last refresh behind it.
     """
 
     key: tuple[Any, ...]
@@ -47,13 +48,17 @@ class Series:
     count: np.ndarray = field(default_factory=_nothing)
     first: np.ndarray = field(default_factory=_nothing)
     last: np.ndarray = field(default_factory=_nothing)
+    tables: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.time)
 
 
 def collect(
-    rows: Iterable[Sequence[Any]], keys: Mapping[str, Sequence[Any]], bucket: timedelta | None
+    rows: Iterable[Sequence[Any]],
+    keys: Mapping[str, Sequence[Any]],
+    bucket: timedelta | None,
+    tables: tuple[str, ...],
 ) -> list[Series]:
     """Return one Series per combination of ``keys``, in that order, from a row of arrays each."""
     found = {tuple(row[: len(keys)]): row[len(keys) :] for row in rows}
@@ -62,7 +67,7 @@ def collect(
         time, *sent = found.get(key, (None,) * (1 + len(AGGREGATES)))
         values = {name: _numbers(each, "f8") for name, each in zip(AGGREGATES, sent, strict=True)}
         time = _numbers(time, "i8").view("datetime64[us]")
-        result.append(Series(key, time, bucket=bucket, **values))
+        result.append(Series(key, time, bucket=bucket, tables=tables, **values))
     return result
 
 

@@ -68,11 +68,11 @@ def query(
     if not fitting and apart and not question.summed:
         rows = _rows(session, able[-1], question)
         if rows is not None:
-            return collect(rows, question.keys, None)
+            return collect(rows, question.keys, None, (table,))
     chain = sources.chain(able, fitting[0]) if fitting else able[-1:]
     width = sources.bucket_width(question, chain[0])
-    found = _buckets(session, chain, question, width, declared.span(table))
-    return collect(found, question.keys, width)
+    found, tables = _buckets(session, chain, question, width, declared.span(table))
+    return collect(found, question.keys, width, tables)
 
 
 def _rows(session: Session, source: Source, question: Question) -> list | None:
@@ -90,10 +90,10 @@ def _buckets(
     question: Question,
     width: timedelta,
     span: tuple[datetime, datetime],
-) -> Result:
+) -> tuple[Result, tuple[str, ...]]:
     """Aggregate over buckets of ``width``: each source of the chain up to where it is complete.
 
-    A rollup's buckets outside of ``span`` do not count.
+    A rollup's buckets outside of ``span`` do not count. Returns the tables that were read as well.
     """
     parts: list[Source] = []
     zone = chain[0].zone
@@ -121,7 +121,8 @@ def _buckets(
         f"key_{number}": values[0] if len(values) == 1 else values
         for number, values in enumerate(question.keys.values())
     }
-    return session.connection().exec_driver_sql(sql, {**bounds, **keys})
+    found = session.connection().exec_driver_sql(sql, {**bounds, **keys})
+    return found, tuple(part.table for part in parts)
 
 
 def _floor(session: Session, time: datetime, source: Source) -> datetime:

@@ -80,7 +80,7 @@ def ask(
         raise UnknownSeries(f"`{table}` declares no key `{', '.join(unknown)}`")
     value = _value(table, hypertable, value)
     summed = _summed(table, hypertable, set(keys), value) if over_keys == "sum" else ()
-    asked = {name: _several(given) for name, given in keys.items()}
+    asked = {name: several(given) for name, given in keys.items()}
     return Question(asked, summed, value, start, end, points)
 
 
@@ -105,7 +105,8 @@ def _summed(
     return tuple(sorted(keys - asked))
 
 
-def _several(given: Any) -> list[Any]:
+def several(given: Any) -> list[Any]:
+    """The values that a key column is asked for, of one value or several."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         return [given]
     return list(given)

@@ -20,7 +20,7 @@ ROUND = [
         (timedelta(seconds=1), (1, 2, 4, 5, 10, 15, 20, 30)),
         (timedelta(minutes=1), (1, 2, 4, 5, 10, 15, 20, 30)),
         (timedelta(hours=1), (1, 2, 3, 4, 6, 8, 12)),
-        *((timedelta(days=10**power), (1, 2, 4, 5)) for power in range(6)),
+        *((timedelta(days=10**power), (1, 2, 4, 5)) for power in range(7)),
     )
     for n in counts
 ]
