@@ -245,6 +245,22 @@ def test_a_server_that_was_away_is_found_again(
         context.close()
 
 
+def test_whoever_has_logged_out_is_asked_to_log_in_and_comes_back_to_a_live_chart(
+    browser: Browser, web: Web, log_in: dict, readings: Database
+) -> None:
+    context = context_of(browser, web, log_in)
+    page = context.new_page()
+    page.goto(f"{HALL}&range=1d&live=1")
+    says(page, "Live")
+    context.clear_cookies()
+    says(page, "Stopped")
+    panel = page.get_by_role("alert").filter(has_text="You are logged out")
+    expect(panel.get_by_role("link", name="Log in")).to_have_attribute(
+        "href", re.compile("live%3D1$")
+    )
+    context.close()
+
+
 def test_where_nothing_arrives_it_says_since_when_and_shows_the_end_of_what_there_is(
     page: Page,
 ) -> None:
