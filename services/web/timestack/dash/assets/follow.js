@@ -7,7 +7,7 @@
 
   const PACE_MS = 5_000;
   // Between two attempts to reach a server that is away, after some.
-  const SLOWEST_MS = 60_000;
+  const SLOWEST_MS = 30_000;
   // From when a hand lets go of a chart until its new range is known; see timestack.js.
   const REST_MS = 400;
   const TAIL = "-tail.data";
@@ -78,7 +78,7 @@
     if (!chart) return;
     chart.isAsking = false;
     say(name, "Reconnecting", "warn");
-    const wait = Math.min(PACE_MS * 2 ** chart.failures, SLOWEST_MS);
+    const wait = Math.min(PACE_MS * 1.5 ** chart.failures, SLOWEST_MS);
     chart.failures += 1;
     // Not all at once, when a server comes back.
     later(name, wait * (0.75 + Math.random() / 2));
@@ -171,7 +171,11 @@
     const [addedBand, addedLine] = tail.data;
     const now = continuedLine(line, addedLine, since);
     const known = ({ x, y, text }) => [x, y, text];
-    if (isSame(known(now), known(line)) && isSame(layout.xaxis.range, tail.range)) return null;
+    const isNew =
+      !isSame(known(now), known(line)) ||
+      !isSame(layout.xaxis.range, tail.range) ||
+      !isSame(layout.shapes ?? [], tail.shapes);
+    if (!isNew) return null;
 
     const [low, high] = layout.yaxis.range;
     const [lower, higher] = tail.height ?? [low, high];
@@ -188,6 +192,7 @@
       ],
       layout: {
         ...layout,
+        shapes: tail.shapes,
         // Another revision of the axes alone: the reader's mode, such as zoom, stays.
         xaxis: { ...layout.xaxis, range: tail.range, uirevision: `${tail.revision} ${end}` },
         yaxis: { ...layout.yaxis, range: height, uirevision: `${tail.revision} ${height}` },

@@ -353,6 +353,7 @@ class TimeChart(_Chart):
                 "revision": _revision(series, span),
                 "data": drawn.data,
                 "height": drawn.layout.yaxis.range,
+                "shapes": drawn.layout.shapes,
                 "range": figure.texts(seen.start, seen.end),
                 "between": between(seen.start, seen.end),
                 "rows": download.address(line.rows, seen),
