@@ -61,9 +61,11 @@ def ask(connection: HTTPConnection, method: str, path: str, body: bytes | None =
 
 
 @contextmanager
-def serving(log: Path, environment: Mapping[str, str], folder: Path = WEB) -> Iterator[Web]:
+def serving(
+    log: Path, environment: Mapping[str, str], folder: Path = WEB, port: int | None = None
+) -> Iterator[Web]:
     """The web in ``folder`` with these variables beside this process's; its lines go to a file."""
-    port = free_port()
+    port = port or free_port()
     command = ["-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}"]
     variables = {"SCHEMA_FILE": str(SCHEMA), "PYTHONPATH": str(folder), "WEB_THREADS": str(THREADS)}
     with log.open("w") as out:

@@ -44,7 +44,7 @@ def addresses(page: str) -> list[str]:
     return [each for each in re.findall(r'(?:src|href)="([^"#]*)"', page) if each]
 
 
-def choice(client: FlaskClient, **values: Any) -> dict:
+def choice(client: FlaskClient, output: str = "detail-drawing.data", **values: Any) -> dict:
     good = {
         "sensor-type": "wind",
         "sensor-location": "JFK",
@@ -52,7 +52,7 @@ def choice(client: FlaskClient, **values: Any) -> dict:
         "detail-range": "7d",
         "detail-points": 1000,
     }
-    return body(client, "detail-drawing.data", **good | values)
+    return body(client, output, **good | values)
 
 
 # The document
@@ -161,6 +161,7 @@ def test_two_charts_of_one_kind_on_a_page_have_ids_and_ranges_of_their_own() -> 
     ChartPage("both", "Both", charts).register(dash)
     for name in ("one", "other"):
         assert any(f"{name}-drawing.data" in output for output in dash.callback_map)
+    assert [each.live_parameter for each in charts] == ["live", "other-live"]
     with pytest.raises(ValueError, match="one name in the address"):
         ChartPage("both", "Both", [TimeChart("one", None), TimeChart("other", None)])
 
@@ -223,6 +224,24 @@ def test_a_number_of_points_that_is_none_is_refused(client: FlaskClient, points:
 
 
 @pytest.mark.parametrize(
+    "values",
+    [
+        {"detail-asked": None},
+        {"detail-asked": {"shown": {"since": "yesterday"}}},
+        {"sensor-type": None},
+        {"detail-range": 1},
+        {"detail-points": "9"},
+    ],
+)
+def test_a_live_chart_that_asks_for_nothing_known_is_refused(
+    client: FlaskClient, values: dict
+) -> None:
+    good = {"detail-asked": {"shown": None, "turn": 1}}
+    asked = choice(client, output="detail-tail.data", **good | values)
+    assert client.post(UPDATE, json=asked).status_code == 400
+
+
+@pytest.mark.parametrize(
     "route",
     [
         None,
@@ -262,3 +281,10 @@ def test_without_the_database_a_choice_leaves_the_charts_as_they_are(client: Fla
     assert answer.status_code == 200
     assert answer.get_json()["response"] == {}
     assert "The database does not answer" in answer.text
+
+
+def test_without_the_database_what_is_new_is_a_request_that_failed(client: FlaskClient) -> None:
+    asked = choice(client, output="detail-tail.data", **{"detail-asked": {"shown": None}})
+    answer = client.post(UPDATE, json=asked)
+    assert answer.status_code == 503
+    assert "psycopg" not in answer.text

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from timestack.dash.timechart.caption import points
-from timestack.dash.timechart.figure import blank, daily, detail, usual_step
-from timestack.dash.timechart.line import Line
+from timestack.dash.timechart.caption import between, points
+from timestack.dash.timechart.download import address, menu
+from timestack.dash.timechart.figure import blank, daily, detail, tail, usual_step
+from timestack.dash.timechart.line import Line, Rows
 from timestack.dash.timechart.ranges import UnknownRangeError, Window, window
 from timestack.series.extent import Extent
 from timestack.series.query import Series
@@ -49,6 +50,8 @@ def series(start: str, values: list[float], step: timedelta, bucket: timedelta |
         ("1d", "2013-12-29T23:00", "2013-12-30T23:00"),
         ("7d", "2013-12-23T23:00", "2013-12-30T23:00"),
         ("1m", "2013-11-30T23:00", "2013-12-30T23:00"),
+        ("PT5400S", "2013-12-30T21:30", "2013-12-30T23:00"),
+        ("PT99999999999S", "2013-01-01T06:00", "2013-12-30T23:00"),
         ("2013-03-01T00:00:00Z/2013-03-08T00:00:00Z", "2013-03-01", "2013-03-08"),
         ("2013-03-01T00:00:00+02:00/2013-03-02T00:00:00Z", "2013-02-28T22:00", "2013-03-02"),
         ("2012-01-01T00:00:00Z/2013-03-08T00:00:00Z", "2013-01-01T06:00", "2013-03-08"),
@@ -81,6 +84,11 @@ def test_a_history_shorter_than_the_range_is_shown_whole() -> None:
         "2013-03-08T00:00:00Z/2013-03-01T00:00:00Z",
         "2013-03-01T00:00:00Z",
         "a/b",
+        "PT0S",
+        "PT1H",
+        "PT-5S",
+        "PT٣S",
+        "PT999999999999S",
         "1/2/3",
         "99999-01-01T00:00:00Z/99999-01-02T00:00:00Z",
     ],
@@ -176,7 +184,52 @@ def test_a_figure_has_no_colour_of_its_own() -> None:
         assert "color" not in figure.to_json()
 
 
+def test_a_tail_is_drawn_as_the_rest_is_and_knows_a_hole_by_the_usual_step() -> None:
+    hours = series("2013-03-05", [1, np.nan, np.nan, 4, 5], HOUR, None)
+    day = Window(at("2013-03-05"), at("2013-03-06"))
+    drawn = tail(LINE, hours, HOUR, day)
+    band, line = drawn.data
+    assert list(line.y) == [1.0, None, 4.0, 5.0, None]
+    assert list(line.marker.size) == [5, 0, 0, 0, 0]
+    assert list(band.y) == []
+    assert drawn.layout.yaxis.range == detail(LINE, hours, hours, day, "r").layout.yaxis.range
+    nothing = series("2013-03-05", [], HOUR, None)
+    assert tail(LINE, nothing, HOUR, day).layout.yaxis.range is None
+
+
+def test_times_within_a_second_are_told_apart() -> None:
+    quick = series("2013-03-05T10:00:00", [1.0] * 5, HOUR / 14400, None)
+    day = Window(at("2013-03-05"), at("2013-03-06"))
+    x = traces(detail(LINE, quick, quick, day, "r"))["mean (mph)"].x
+    assert x[:2] == ("2013-03-05T10:00:00.000", "2013-03-05T10:00:00.250")
+
+
+# Downloads
+
+
+def test_an_address_of_rows_has_the_keys_and_the_range_with_its_last_row(make_app) -> None:
+    rows = Rows("test_runs", {"host": "a&b", "suite": ["x", "y"]})
+    seen = Window(at("2013-03-05"), at("2013-03-06"))
+    with make_app().app_context():
+        assert address(rows, seen) == (
+            "/api/v1/export/test_runs?key.host=a%26b&key.suite=x&key.suite=y"
+            "&start=2013-03-05T00%3A00%3A00Z&end=2013-03-06T00%3A00%3A00.000001Z"
+        )
+        assert address(None, seen) is None
+
+
+def test_a_chart_whose_rows_are_not_known_has_no_menu() -> None:
+    assert menu(str, None).hidden
+    assert not menu(str, "/api/v1/export/readings?").hidden
+
+
 # Captions
+
+
+def test_a_caption_of_less_than_an_hour_has_seconds() -> None:
+    start = at("2013-03-05T10:00:07")
+    assert between(start, start + HOUR / 2) == "5 Mar 2013 10:00:07 to 5 Mar 2013 10:30:07 UTC"
+    assert between(start, start + HOUR) == "5 Mar 2013 10:00 to 5 Mar 2013 11:00 UTC"
 
 
 @pytest.mark.parametrize(

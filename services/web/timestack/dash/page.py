@@ -48,17 +48,22 @@ class ChartPage:
 
     def __post_init__(self) -> None:
         """Refuse what an address could not tell apart."""
-        names = [*self._parameters["choice"], *self._parameters["ranges"]]
+        names = [name for names in self._parameters.values() for name in names]
         if len(set(names)) < len(names):
             raise ValueError(f"two parts of the page {self.path} have one name in the address")
 
     @property
     def _parameters(self) -> dict[str, list[str]]:
-        """The names of the choice and of the ranges in the address."""
+        """The names in the address: of the choice, of the ranges, and of what is live."""
         return {
             "choice": [each.parameter for each in self.choice.drop_downs],
-            "ranges": [each.parameter for each in self.charts if each.parameter],
+            "ranges": [each.parameter for each in self._moving],
+            "live": [each.live_parameter for each in self._moving],
         }
+
+    @property
+    def _moving(self) -> list[TimeChart]:
+        return [each for each in self.charts if isinstance(each, TimeChart)]
 
     def layout(self, asked: Mapping[str, str], width: int) -> Component:
         """Return the page for an address; what it leaves open is the first there is."""
@@ -95,8 +100,9 @@ class ChartPage:
         self.choice.register(dash)
         for each in (*self.charts, *self.tables):
             each.register(dash, self.choice)
-        ranges = [Input(each.id("range"), "data") for each in self.charts if each.parameter]
-        if watched := [*self.choice.inputs(), *ranges]:
+        ranges = [Input(each.id("range"), "data") for each in self._moving]
+        live = [Input(each.id("live"), "value") for each in self._moving]
+        if watched := [*self.choice.inputs(), *ranges, *live]:
             dash.clientside_callback(
                 ClientsideFunction("timestack", "remember"),
                 Output(f"{self.path}-address", "data"),

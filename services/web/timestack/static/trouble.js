@@ -81,8 +81,14 @@
   // A callback is known by its output, and is asked for again by the reader's next choice.
   const nameOf = (address, options) => (options?.body ? JSON.parse(options.body).output : address);
 
+  // Whether somebody else shows it and asks again: a listener that prevents the default.
+  const isCaredFor = (what, status) =>
+    !window.dispatchEvent(
+      new CustomEvent("timestack:failed", { cancelable: true, detail: { what, status } }),
+    );
+
   function note(what, status) {
-    if (status >= 200 && status < 400) failed.delete(what);
+    if ((status >= 200 && status < 400) || isCaredFor(what, status)) failed.delete(what);
     else failed.set(what, status);
     // Another page: the requests of the one before no longer matter.
     if (what === "page.children" && !failed.has(what)) failed.clear();

@@ -72,10 +72,11 @@
     // A choice was made: write it into the address. Another one is a step that Back undoes, another
     // range is not.
     remember(...given) {
-      const { choice, ranges } = given.pop();
-      if (given.some((value) => !value)) return dash.no_update;
+      const { choice, ranges, live } = given.pop();
       const names = [...choice, ...ranges];
+      if (names.some((_, index) => !given[index])) return dash.no_update;
       const query = new URLSearchParams(names.map((name, index) => [name, given[index]]));
+      live.forEach((name, index) => given[names.length + index] && query.set(name, "1"));
       const search = `?${query}`.replaceAll("%3A", ":").replaceAll("%2F", "/");
       const path = window.location.pathname;
       const now = given.slice(0, choice.length).join("\n");
@@ -105,7 +106,7 @@
         const axis = document.querySelector(`#${id} .js-plotly-plot`)?._fullLayout?.xaxis;
         if (axis) dash.set_props(`${name}-points`, { data: Math.round(axis._length) });
         dash.set_props(`${name}-preset`, { value: range === "all" ? "all" : null });
-        dash.set_props(`${name}-range`, { data: range });
+        dash.set_props(`${name}-range`, { data: dash.timestack.latest(name, range, axis) });
       }, REST_MS);
     },
   });

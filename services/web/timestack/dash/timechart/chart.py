@@ -1,15 +1,16 @@
 """Charts of one line over time, as parts of a page: what they show, and what a reader does to them.
 
-The server answers with a drawing (figure.py) in a store. The browser gives it its colours
-(assets/colours.js), and asks again for what comes into view (assets/timestack.js). Ids begin with
-the chart's name, which no other chart of the application may have.
+The server answers with a drawing (figure.py) in a store; its ``meta`` says what it is. The browser
+gives it its colours (assets/colours.js), asks again for what comes into view (assets/timestack.js),
+and while the chart is live for what is new (assets/follow.js). Ids begin with the chart's name,
+which no other chart of the application may have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import dash_bootstrap_components as dbc
 import plotly.graph_objects as go
@@ -21,10 +22,18 @@ from werkzeug.exceptions import BadRequest
 from timestack import db
 from timestack.dash import states
 from timestack.dash.choice import Choice, require_text
-from timestack.dash.timechart import figure
-from timestack.dash.timechart.caption import caption
+from timestack.dash.timechart import download, figure, live
+from timestack.dash.timechart.caption import between, caption, noun
 from timestack.dash.timechart.line import FEWEST_POINTS, MOST_POINTS, Line
-from timestack.dash.timechart.ranges import DEFAULT_RANGE, RANGES, UnknownRangeError, window
+from timestack.dash.timechart.ranges import (
+    DEFAULT_RANGE,
+    RANGES,
+    UnknownRangeError,
+    Window,
+    follows,
+    window,
+)
+from timestack.series.query import Series
 from timestack.words import EMPTY
 
 # What of a window is not chart: margins, padding, the axis. In CSS pixels.
@@ -65,6 +74,7 @@ class _Chart:
         size: str,
         tools: list[Component],
         alert: Component | None = None,
+        state: list[Component],
         stores: list[Component],
     ) -> html.Section:
         heading = [
@@ -75,9 +85,16 @@ class _Chart:
             html.Span("mean or reading", className="ts-key ts-key-line"),
             html.Span("minimum to maximum", className="ts-key ts-key-band"),
         ]
+        menu = download.menu(self.id, (view.drawing.layout.meta or {}).get("rows"))
         return html.Section(
             [
-                html.Div([html.Div(heading), *tools], className="ts-card-head"),
+                html.Div(
+                    [
+                        html.Div(heading),
+                        html.Div([*tools, menu], className="ts-tools"),
+                    ],
+                    className="ts-card-head",
+                ),
                 html.Div(alert, id=self.id("alert")),
                 dcc.Loading(
                     [
@@ -99,7 +116,10 @@ class _Chart:
                 ),
                 html.Div(
                     [
-                        html.Span(view.caption, id=self.id("caption")),
+                        html.Span(
+                            [html.Span(view.caption, id=self.id("caption")), *state],
+                            className="ts-caption-text",
+                        ),
                         html.Span(keys, className="ts-keys"),
                     ],
                     className="ts-caption",
@@ -122,6 +142,11 @@ class _Chart:
             Output(self.id("graph"), "figure"),
             Input(self.id("drawing"), "data"),
             Input("look", "data"),
+        )
+        dash.clientside_callback(
+            ClientsideFunction("timestack", "links"),
+            download.outputs(self.id),
+            Input(self.id("drawing"), "data"),
         )
 
         def answer(*given: Any) -> View:
@@ -147,13 +172,18 @@ class _Chart:
 
 @dataclass(frozen=True)
 class TimeChart(_Chart):
-    """A range of a line at the resolution of the screen: buttons, slider, zoom and pan.
+    """A range of a line at the resolution of the screen: buttons, slider, zoom, pan, what is new.
 
     ``parameter`` is the range's name in the address; two such charts of a page need two.
     """
 
     label: str = "Range in view"
     parameter: str = "range"
+
+    @property
+    def live_parameter(self) -> str:
+        """The name in the address of whether it is live."""
+        return "live" if self.parameter == "range" else f"{self.parameter}-live"
 
     def card(self, line: Line, asked: Mapping[str, str], width: int) -> html.Section:
         """Return the chart for an address's parameters and a window's width in CSS pixels."""
@@ -170,11 +200,26 @@ class TimeChart(_Chart):
             label=self.label,
             config=figure.CONFIG,
             size="ts-graph-tall",
-            tools=[self._buttons(span)],
+            tools=[self._buttons(span), self._switch(asked.get(self.live_parameter) == "1")],
             alert=alert,
+            state=[
+                # Only whether it is connected is read aloud: what is new, comes every few seconds.
+                html.Span(id=self.id("connection"), role="status"),
+                html.Span(id=self.id("news")),
+                html.Button(
+                    "Show the newest",
+                    id=self.id("newest"),
+                    type="button",
+                    className="btn btn-link ts-link",
+                    hidden=True,
+                ),
+            ],
             stores=[
                 dcc.Store(id=self.id("range"), data=span),
                 dcc.Store(id=self.id("points"), data=points),
+                dcc.Store(id=self.id("tick")),
+                dcc.Store(id=self.id("asked")),
+                dcc.Store(id=self.id("tail")),
             ],
         )
 
@@ -205,7 +250,61 @@ class TimeChart(_Chart):
                     raise BadRequest(str(error)) from None
 
         inputs = [*choice.inputs(), Input(self.id("range"), "data")]
-        self._register(dash, draw, inputs, [State(self.id("points"), "data")])
+        width = State(self.id("points"), "data")
+        self._register(dash, draw, inputs, [width])
+        self._register_live(dash, choice, [*_states(inputs), width])
+
+    def _register_live(self, dash: Dash, choice: Choice, state: list[State]) -> None:
+        drawing, span = State(self.id("drawing"), "data"), State(self.id("range"), "data")
+        dash.clientside_callback(
+            ClientsideFunction("timestack", "live"),
+            Output(self.id("tick"), "data"),
+            Input(self.id("live"), "value"),
+            span,
+            drawing,
+        )
+        dash.clientside_callback(
+            ClientsideFunction("timestack", "ask"),
+            Output(self.id("asked"), "data"),
+            Input(self.id("tick"), "data"),
+            Input(self.id("range"), "data"),
+            drawing,
+            prevent_initial_call=True,
+        )
+        dash.clientside_callback(
+            ClientsideFunction("timestack", "follow"),
+            Input(self.id("tail"), "data"),
+            span,
+            drawing,
+            prevent_initial_call=True,
+        )
+        dash.clientside_callback(
+            ClientsideFunction("timestack", "newest"),
+            Input(self.id("newest"), "n_clicks"),
+            span,
+            prevent_initial_call=True,
+        )
+
+        @dash.callback(
+            Output(self.id("tail"), "data"),
+            Input(self.id("asked"), "data"),
+            *state,
+            prevent_initial_call=True,
+            # It is answered as a failed request is: the browser asks again.
+            on_error=_raise,
+        )
+        def follow(asked: Any, *given: Any) -> dict[str, Any]:
+            """Raises BadRequest for whatever no chart asks."""
+            there = live.read(asked)
+            *chosen, span, points = given
+            require_text(*chosen, span)
+            points = _points(points)
+            with db.session() as session:
+                line = self.line(session, choice.find(session, chosen))
+                try:
+                    return self.follow(line, span, points, there)
+                except UnknownRangeError as error:
+                    raise BadRequest(str(error)) from None
 
     def show(self, line: Line, span: str, points: int) -> View:
         """Read and draw a range; raises UnknownRangeError."""
@@ -213,11 +312,56 @@ class TimeChart(_Chart):
         def draw(line: Line) -> tuple[go.Figure, str]:
             seen = window(span, line.extent)
             series = line.read(seen.start, seen.end, points)
-            revision = f"{series.key} {span if span in RANGES else 'moved'}"
-            drawing = figure.detail(line, series, line.days, seen, revision)
+            drawing = figure.detail(line, series, line.days, seen, _revision(series, span))
+            drawing.layout.meta = {
+                "rows": download.address(line.rows, seen),
+                "noun": noun(series, line.levels),
+                "shown": live.shown(series, seen).sent(),
+            }
             return drawing, caption(series, line.levels, seen.start, seen.end)
 
         return self._view(line, draw)
+
+    def follow(
+        self, line: Line, span: str, points: int, there: live.Shown | None
+    ) -> dict[str, Any]:
+        """Return what a live chart that shows ``there`` is to take in; raises UnknownRangeError.
+
+        ``news`` and ``span`` are always there. Beside them are the parts of a view that replaces
+        what is shown, or those of a tail; neither where the range is of the past, which stays.
+        """
+        if line.extent is None:
+            return {"span": span, "news": "no readings yet"}
+        line = line.with_width()
+        seen = window(span, line.extent)
+        answer = {
+            "span": span,
+            "news": live.news(line.extent.last, there and there.step),
+            "slider": figure.texts(line.extent.first, line.extent.last),
+        }
+        if there and not follows(span):
+            return answer
+        series = live.tail(line, there, seen, points) if there else None
+        if series is None:
+            return {**answer, "whole": self.show(line, span, points)._asdict()}
+        drawn = figure.tail(line, series, there.step, seen)
+        return {
+            **answer,
+            "tail": {
+                "since": there.sent()["since"],
+                "shown": live.after(there, series).sent(),
+                "revision": _revision(series, span),
+                "data": drawn.data,
+                "height": drawn.layout.yaxis.range,
+                "shapes": drawn.layout.shapes,
+                "range": figure.texts(seen.start, seen.end),
+                "between": between(seen.start, seen.end),
+                "rows": download.address(line.rows, seen),
+            },
+        }
+
+    def _switch(self, is_on: bool) -> dbc.Switch:
+        return dbc.Switch(id=self.id("live"), label="Live", value=is_on, className="ts-switch")
 
     def _buttons(self, span: str) -> dbc.RadioItems:
         return dbc.RadioItems(
@@ -237,7 +381,6 @@ class DailyChart(_Chart):
     """The whole history of a line, a point a day or fewer; it does not move."""
 
     label: str = "The whole history, day by day"
-    parameter = None
 
     def card(self, line: Line, asked: Mapping[str, str], width: int) -> html.Section:
         """Return the chart; neither the address nor the width of the window changes it."""
@@ -247,6 +390,7 @@ class DailyChart(_Chart):
             config=figure.STILL,
             size="ts-graph-low",
             tools=[],
+            state=[],
             stores=[],
         )
 
@@ -265,11 +409,26 @@ class DailyChart(_Chart):
         """Read and draw the whole history."""
 
         def draw(line: Line) -> tuple[go.Figure, str]:
-            extent = line.extent
-            text = caption(line.days, line.levels, extent.first, extent.last)
-            return figure.daily(line, line.days), text
+            seen = Window(line.extent.first, line.extent.last)
+            drawing = figure.daily(line, line.days)
+            drawing.layout.meta = {"rows": download.address(line.rows, seen)}
+            return drawing, caption(line.days, line.levels, seen.start, seen.end)
 
         return self._view(line, draw)
+
+
+def _revision(series: Series, span: str) -> str:
+    """What stays the same while a reader moves about: Plotly keeps the range meanwhile."""
+    return f"{series.key} {span if follows(span) else 'moved'}"
+
+
+def _states(inputs: list[Input]) -> list[State]:
+    """The same as what a callback does not wait for."""
+    return [State(each.component_id, each.component_property) for each in inputs]
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def _points(given: Any) -> int:

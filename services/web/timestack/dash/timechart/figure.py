@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -76,20 +77,32 @@ def detail(line: Line, series: Series, days: Series, window: Window, revision: s
     figure.update_layout(
         uirevision=revision,
         xaxis={
-            "range": [_text(window.start), _text(window.end)],
+            "range": texts(window.start, window.end),
             "minallowed": _text(extent.first),
             "maxallowed": _text(extent.last),
             "rangeslider": {
                 "visible": True,
                 "thickness": 0.14,
                 "borderwidth": 0,
-                "range": [_text(extent.first), _text(extent.last)],
+                "range": texts(extent.first, extent.last),
                 "yaxis": {"rangemode": "auto"},
             },
         },
         # The height follows the data in view, whatever the reader did to the time axis.
         yaxis={"range": [low, high], "autorange": False, "uirevision": f"{revision} {low} {high}"},
     )
+    return figure
+
+
+def tail(line: Line, series: Series, step: timedelta | None, window: Window) -> go.Figure:
+    """Return what is new of a chart: the traces of ``detail``, of ``series`` alone.
+
+    ``step`` is the usual one of what is drawn already, so that a hole among few points is known.
+    The height is that of what is new, None where that is nothing.
+    """
+    figure = _figure(line, [series], step)
+    if not np.isnan(series.mean).all():
+        figure.update_yaxes(range=_span(series, window))
     return figure
 
 
@@ -100,7 +113,7 @@ def daily(line: Line, days: Series) -> go.Figure:
     figure.update_layout(dragmode=False)
     figure.update_xaxes(
         fixedrange=True,
-        range=[_text(extent.first), _text(extent.last)],
+        range=texts(extent.first, extent.last),
         hoverformat="%a %d %b %Y (UTC)",
         title_text="Time (UTC)",
     )
@@ -116,18 +129,23 @@ def blank(message: str) -> go.Figure:
     return figure
 
 
-def _figure(line: Line, parts: Iterable[Series]) -> go.Figure:
-    parts = [part for part in parts if len(part)]
+def texts(start: datetime, end: datetime) -> list[str]:
+    """Return the ends of a range as an axis has them."""
+    return [_text(start), _text(end)]
+
+
+def _figure(line: Line, parts: Iterable[Series], step: timedelta | None = None) -> go.Figure:
+    opened = [_opened(part, step) for part in parts if len(part)]
     figure = go.Figure(layout={"template": TEMPLATE})
-    figure.add_trace(_band(part for part in parts if part.bucket))
-    figure.add_trace(_line(parts, line.unit))
+    figure.add_trace(_band(part for part in opened if part.bucket))
+    figure.add_trace(_line(opened, line.unit))
     figure.update_yaxes(title_text=line.axis)
     return figure
 
 
-def _line(parts: Iterable[Series], unit: str) -> go.Scatter:
+def _line(parts: Iterable[_Opened], unit: str) -> go.Scatter:
     x, y, text = [], [], []
-    for time, low, high, mean, bucket in map(_opened, parts):
+    for time, low, high, mean, bucket in parts:
         # One part does not run on into the next, which is of another resolution.
         x += [*_texts(time), None]
         y += [*_numbers(mean), None]
@@ -147,11 +165,11 @@ def _line(parts: Iterable[Series], unit: str) -> go.Scatter:
     )
 
 
-def _band(parts: Iterable[Series]) -> go.Scatter:
+def _band(parts: Iterable[_Opened]) -> go.Scatter:
     """Each stretch without a hole as a closed shape: there along the maximum, back along the
     minimum."""
     x, y = [], []
-    for time, low, high, _, _ in map(_opened, parts):
+    for time, low, high, _, _ in parts:
         holes = np.flatnonzero(np.isnan(low) | np.isnan(high))
         for stretch in np.split(np.arange(len(time)), holes):
             there = stretch[~np.isnan(low[stretch])]
@@ -198,16 +216,26 @@ def usual_step(series: Series) -> timedelta | None:
     return steps[len(steps) // 4].astype("timedelta64[us]").item()
 
 
-def _opened(series: Series) -> tuple:
-    """time, min, max and mean with a NaN set into every hole, and the width of a bucket."""
+class _Opened(NamedTuple):
+    """A series with a NaN in every hole."""
+
+    time: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    mean: np.ndarray
+    bucket: timedelta | None
+
+
+def _opened(series: Series, step: timedelta | None) -> _Opened:
+    """``step`` is the usual one; None for that of the series itself."""
     time, columns = series.time, (series.min, series.max, series.mean)
-    step = usual_step(series)
+    step = step or usual_step(series)
     if step:
         width = np.timedelta64(step)
         before = np.flatnonzero(np.diff(time) > HOLE * width)
         time = np.insert(time, before + 1, time[before] + width)
         columns = tuple(np.insert(column, before + 1, np.nan) for column in columns)
-    return (time, *columns, series.bucket)
+    return _Opened(time, *columns, series.bucket)
 
 
 def _span(series: Series, window: Window) -> tuple[float, float]:
@@ -244,7 +272,8 @@ def _text(time: datetime) -> str:
 
 
 def _texts(times: np.ndarray) -> list[str]:
-    return np.datetime_as_string(times, unit="s").tolist()
+    whole = (times == times.astype("datetime64[s]")).all()
+    return np.datetime_as_string(times, unit="s" if whole else "ms").tolist()
 
 
 def _numbers(values: np.ndarray) -> list[float | None]:

@@ -20,13 +20,22 @@ FEWEST_POINTS, MOST_POINTS = 200, 2400
 
 
 @dataclass(frozen=True)
+class Rows:
+    """The rows that a line is drawn from: those of a hypertable with these values of its keys."""
+
+    table: str
+    keys: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Line:
     """One line over time, with a title and a unit such as "W".
 
     ``read(start, end, points)`` returns what is in a range, both ends inclusive and in UTC, as at
     most 2 x ``points`` points. ``extent`` is the whole range; None where there is nothing yet.
     ``quantity`` names the vertical axis, by default as the title. ``levels`` are the widths of the
-    rollups that ``read`` chooses from, which the caption names.
+    rollups that ``read`` chooses from, which the caption names. ``rows`` are what can be downloaded
+    of it; None where nothing can.
     """
 
     title: str
@@ -35,6 +44,7 @@ class Line:
     extent: Extent | None
     quantity: str = ""
     levels: tuple[timedelta, ...] = ()
+    rows: Rows | None = None
 
     @property
     def axis(self) -> str:
@@ -77,4 +87,12 @@ def hypertable_line(
 
     rollups = catalog.current().hypertables[table].rollups
     levels = sorted({level for rollup in rollups for level in rollup.levels})
-    return Line(title, unit, read, extent(session, table, keys), quantity, tuple(levels))
+    return Line(
+        title,
+        unit,
+        read,
+        extent(session, table, keys),
+        quantity,
+        tuple(levels),
+        Rows(table, keys),
+    )

@@ -1,7 +1,8 @@
-"""The range of a chart: a button's name or two instants, and the time that it means."""
+"""The range of a chart: a button's name, a duration or two instants, and the time that it means."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,14 +11,17 @@ from timestack.series.extent import Extent
 RANGES = {"1d": "1 d", "7d": "7 d", "1m": "1 m", "all": "all"}
 DAYS = {"1d": timedelta(days=1), "7d": timedelta(days=7)}
 DEFAULT_RANGE = "all"
+# The last part of the history, as a reader has zoomed to it who follows what is new.
+LATEST = re.compile(r"PT(\d{1,11})S", re.ASCII)
 
 
 class UnknownRangeError(ValueError):
-    """The text is neither a key of RANGES nor two instants."""
+    """The text is neither a key of RANGES, nor a duration, nor two instants."""
 
     def __init__(self, text: object):
         super().__init__(
-            f"“{text}” is not a range: use one of {', '.join(RANGES)}, or two instants such as"
+            f"“{text}” is not a range: use one of {', '.join(RANGES)}, the seconds up to the newest"
+            " row such as PT3600S, or two instants such as"
             " 2013-03-01T00:00:00Z/2013-03-08T00:00:00Z."
         )
 
@@ -30,14 +34,23 @@ class Window:
     end: datetime
 
 
+def follows(span: str) -> bool:
+    """Whether a range that is known ends at the newest row, whichever that is."""
+    return "/" not in span
+
+
 def window(span: str, extent: Extent) -> Window:
     """Return the time that a range means, counted back from the last row, within the extent.
 
-    ``span`` is a key of RANGES or "<start>/<end>" in ISO 8601 with a zone.
-    Raises UnknownRangeError.
+    ``span`` is a key of RANGES, or in ISO 8601 a number of seconds such as "PT3600S" or
+    "<start>/<end>" with a zone. Raises UnknownRangeError.
     """
     if span == "all":
         return Window(extent.first, extent.last)
+    latest = LATEST.fullmatch(span)
+    if latest and int(latest[1]):
+        longest = (extent.last - extent.first).total_seconds()
+        return Window(extent.last - timedelta(seconds=min(int(latest[1]), longest)), extent.last)
     if span in RANGES:
         end = extent.last
         start = end - DAYS[span] if span in DAYS else _month_before(end)
