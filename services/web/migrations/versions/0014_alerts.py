@@ -52,12 +52,14 @@ def upgrade() -> None:
         op.create_index(name, "alerts", columns, unique=unique, postgresql_where=sa.text(where))
     op.create_table(
         "alert_silences",
+        sa.Column("id", sa.BigInteger, sa.Identity(), nullable=False),
         sa.Column("rule", sa.Text, nullable=False),
         sa.Column("keys", JSONB, nullable=False, server_default="{}"),
         sa.Column("until", TIME, nullable=False),
         sa.Column("silenced_at", TIME, nullable=False, server_default=sa.func.now()),
         sa.Column("silenced_by", sa.Text, nullable=False, server_default=""),
-        sa.PrimaryKeyConstraint("rule", "keys", name="alert_silences_pkey"),
+        sa.PrimaryKeyConstraint("id", name="alert_silences_pkey"),
+        sa.UniqueConstraint("rule", "keys", name="alert_silences_rule_keys_key"),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, func
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -70,9 +70,11 @@ class Silence(Base):
     """
 
     __tablename__ = "alert_silences"
+    __table_args__ = (UniqueConstraint("rule", "keys"),)
 
-    rule: Mapped[str] = mapped_column(primary_key=True)
-    keys: Mapped[dict[str, Any]] = mapped_column(JSONB, primary_key=True, server_default="{}")
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    rule: Mapped[str]
+    keys: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     until: Mapped[datetime]
     silenced_at: Mapped[datetime] = mapped_column(server_default=func.now())
     silenced_by: Mapped[str] = mapped_column(server_default="")
