@@ -39,7 +39,9 @@ def sensors(provisioned: Database) -> Iterator[list[int]]:
     with db.session() as session:
         names = ("type", "location", "name", "unit")
         rows = [dict(zip(names, each, strict=True)) for each in SENSORS]
-        made = session.scalars(insert(Sensor).returning(Sensor.id, sort_by_parameter_order=True), rows)
+        made = session.scalars(
+            insert(Sensor).returning(Sensor.id, sort_by_parameter_order=True), rows
+        )
         ids = list(made)
     yield ids
     engine.dispose()

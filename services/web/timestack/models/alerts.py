@@ -22,7 +22,7 @@ class Alert(Base):
     is when the condition began and ``seen_at`` when ``value`` was read, by the times of the
     readings; of what is looked at over a time, and of no data, by the clock of the database.
     ``fired_at`` and ``resolved_at`` are by that clock; ``clear_since`` is since when the value has
-    been back. ``low`` and ``high`` are the thresholds, None where there is none. ``digest`` tells
+    been back. ``low`` and ``high`` are the thresholds of the values, None where there is none. ``digest`` tells
     whether the rule is still the one that found it, ``told`` whether people know that it fires.
     ``reason`` is why it was resolved. Times are in UTC.
     """
@@ -31,14 +31,10 @@ class Alert(Base):
     __table_args__ = (
         CheckConstraint(f"state in {STATES}", name="state"),
         # One alert of a rule and a series at a time, whoever evaluates.
-        Index(
-            "alerts_open_key", "rule", "keys", unique=True, postgresql_where=f"state in {OPEN}"
-        ),
+        Index("alerts_open_key", "rule", "keys", unique=True, postgresql_where=f"state in {OPEN}"),
         # History: the newest first, of all or of a rule; and of one series, for its chart.
         Index("alerts_fired_at_idx", "fired_at", "id", postgresql_where="fired_at is not null"),
-        Index(
-            "alerts_rule_idx", "rule", "fired_at", "id", postgresql_where="fired_at is not null"
-        ),
+        Index("alerts_rule_idx", "rule", "fired_at", "id", postgresql_where="fired_at is not null"),
         Index("alerts_keys_idx", "source", "keys", postgresql_where="fired_at is not null"),
     )
 

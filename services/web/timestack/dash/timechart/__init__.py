@@ -5,6 +5,6 @@ range means: ``ranges``. The chart on its page, with its buttons, states and cal
 """
 
 from timestack.dash.timechart.chart import DailyChart, TimeChart
-from timestack.dash.timechart.line import Line, hypertable_line
+from timestack.dash.timechart.line import Band, Line, hypertable_line
 
-__all__ = ["DailyChart", "Line", "TimeChart", "hypertable_line"]
+__all__ = ["Band", "DailyChart", "Line", "TimeChart", "hypertable_line"]

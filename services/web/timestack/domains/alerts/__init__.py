@@ -2,7 +2,8 @@
 
     rules       the file as a model, validated
     sources     which series a hypertable has
-    observe     what the rules see, by one statement for all that look at the same
+    statement   one statement for all rules that look at the same, however many series
+    observe     what the rules see by it
     steps       what an alert is after a look: pending, firing, resolved
     evaluate    a look at everything, in one transaction with the messages about it
     silences    of what nobody is told until a time

@@ -1,4 +1,4 @@
-"""An evaluation of all rules: one transaction of what was found, what became of it, and who is told.
+"""An evaluation of all rules: what was found, what becomes of it and who is told, at once.
 
 Two of them take turns. All times are the database's.
 """
@@ -6,11 +6,11 @@ Two of them take turns. All times are the database's.
 from __future__ import annotations
 
 import json
-import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import delete, func, insert, select, text
 from sqlalchemy.orm import Session
@@ -79,10 +79,10 @@ def evaluate(
     # Not of the session: what changes is written by one statement for all.
     before = session.scalars(select(Alert).where(Alert.state.in_(OPEN))).all()
     session.expunge_all()
-    done = _Changes(rules, declared, Evaluation(now))
+    done = _Changes(rules, declared, Evaluation(now), before)
     opened: dict[str, list[Alert]] = defaultdict(list)
     for alert in before:
-        reason = _outdated(alert, rules)
+        reason = _why_outdated(alert, rules)
         if reason:
             done.end(alert, reason)
         else:
@@ -99,7 +99,7 @@ def evaluate(
     return done.evaluation
 
 
-def _outdated(alert: Alert, rules: Rules) -> str | None:
+def _why_outdated(alert: Alert, rules: Rules) -> str | None:
     rule = rules.rules.get(alert.rule)
     if rule is None:
         return REMOVED
@@ -107,14 +107,20 @@ def _outdated(alert: Alert, rules: Rules) -> str | None:
 
 
 class _Changes:
-    """What is to be written, collected from what was seen."""
+    """What is to be written, collected from what was seen; ``before`` are the alerts so far."""
 
-    def __init__(self, rules: Rules, declared: catalog.Catalog, evaluation: Evaluation):
+    def __init__(
+        self,
+        rules: Rules,
+        declared: catalog.Catalog,
+        evaluation: Evaluation,
+        before: Iterable[Alert],
+    ):
         self._rules, self._declared = rules, declared
         self.evaluation = evaluation
         self._new: list[Alert] = []
-        self._changed: list[Alert] = []
-        self._gone: list[int] = []
+        self._known = [(alert, _row(alert)) for alert in before]
+        self._gone: set[int] = set()
 
     def take(self, names: list[str], known: Iterable[Alert], seen: Iterable[Seen]) -> None:
         """Do for each series what follows from what was seen."""
@@ -132,7 +138,7 @@ class _Changes:
         after = _after(None, rule, seen)
         if after is None:
             return
-        low, high = (end if math.isfinite(end) else None for end in rule.band)
+        low, high = rule.thresholds
         alert = Alert(
             rule=name,
             digest=rule.digest,
@@ -157,13 +163,12 @@ class _Changes:
         alert.severity, alert.label = rule.severity, seen.label
         if seen.value is None:
             # Without data it stays what it is.
-            self._changed.append(alert)
             self.evaluation.alerts.append(alert)
             return
         before = Condition(alert.state, alert.since, alert.clear_since)
         after = _after(before, rule, seen)
         if after is None:
-            self._gone.append(alert.id)
+            self._gone.add(alert.id)
             return
         if after.state == "resolved":
             alert.value, alert.seen_at = seen.value, seen.at
@@ -171,17 +176,15 @@ class _Changes:
             self.end(alert, CLEARED)
             return
         self._set(alert, after, seen)
-        self._changed.append(alert)
         self.evaluation.alerts.append(alert)
 
     def end(self, alert: Alert, reason: str) -> None:
         """Resolve what fires; what was pending has never been."""
         if alert.state == "pending":
-            self._gone.append(alert.id)
+            self._gone.add(alert.id)
             return
         alert.state, alert.reason = "resolved", reason
         alert.resolved_at = self.evaluation.now
-        self._changed.append(alert)
         self.evaluation.resolved.append(alert)
 
     def _set(self, alert: Alert, after: Condition, seen: Seen) -> None:
@@ -226,9 +229,11 @@ class _Changes:
         """Write all of it: what has ended first, so that its series may have another one."""
         if self._gone:
             session.execute(delete(Alert).where(Alert.id.in_(self._gone)))
-        if self._changed:
-            rows = [{name: getattr(each, name) for name in CHANGING} for each in self._changed]
-            session.execute(text(UPDATE), {"rows": json.dumps(rows, default=datetime.isoformat)})
+        left = [(alert, was) for alert, was in self._known if alert.id not in self._gone]
+        changed = [row for alert, was in left if (row := _row(alert)) != was]
+        if changed:
+            given = {"rows": json.dumps(changed, default=datetime.isoformat)}
+            session.execute(text(UPDATE), given)
         if self._new:
             columns = [each.key for each in Alert.__table__.columns if each.key != "id"]
             rows = [{name: getattr(each, name) for name in columns} for each in self._new]
@@ -238,6 +243,10 @@ class _Changes:
 def _after(before: Condition | None, rule: Rule, seen: Seen) -> Condition | None:
     sight = Sight(seen.at, seen.is_alert, seen.is_clear, seen.since)
     return step(before, sight, rule.hold, rule.clear_hold)
+
+
+def _row(alert: Alert) -> dict[str, Any]:
+    return {name: getattr(alert, name) for name in CHANGING}
 
 
 def _key(alert: Alert) -> str:

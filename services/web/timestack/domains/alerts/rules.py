@@ -190,6 +190,13 @@ class Rule(BaseModel):
         return low, math.inf if self.above is None else self.above
 
     @property
+    def thresholds(self) -> tuple[float | None, float | None]:
+        """The ends of ``band`` that the values themselves have; None of a change and of no data."""
+        of_values = self.quantity not in ("change", "age")
+        low, high = (end if of_values and math.isfinite(end) else None for end in self.band)
+        return low, high
+
+    @property
     def clear_band(self) -> tuple[float, float]:
         """The values that end an alert: within ``band``, both ends included."""
         if isinstance(self.clear, tuple):

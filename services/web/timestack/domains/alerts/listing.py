@@ -1,0 +1,134 @@
+"""What page, API, shell and charts show of alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, func, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from timestack.domains.alerts.rules import Rules
+from timestack.models.alerts import OPEN, Alert, Silence
+
+MOST = 200
+# Where an episode of history is, for the next ones.
+Position = tuple[datetime, int]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a rule is: the alerts that are open, and when one last fired (UTC)."""
+
+    pending: int = 0
+    firing: int = 0
+    last_fired_at: datetime | None = None
+
+
+def get(session: Session, id: int) -> Alert | None:
+    """Return an alert, or None."""
+    return session.get(Alert, id, populate_existing=True)
+
+
+def current(
+    session: Session,
+    *,
+    state: str | None = None,
+    rule: str | None = None,
+    limit: int = MOST,
+    after: int | None = None,
+) -> Sequence[Alert]:
+    """Return alerts that are open, the oldest first; ``after`` is the id of the last one so far."""
+    wanted = [Alert.state.in_(OPEN if state is None else (state,))]
+    wanted += [Alert.rule == rule] if rule is not None else []
+    wanted += [Alert.id > after] if after is not None else []
+    return session.scalars(select(Alert).where(*wanted).order_by(Alert.id).limit(limit)).all()
+
+
+def counts(session: Session, rule: str | None = None) -> dict[str, int]:
+    """Return how many alerts are open, by state."""
+    wanted = [Alert.state.in_(OPEN), *([Alert.rule == rule] if rule is not None else [])]
+    found = session.execute(
+        select(Alert.state, func.count()).where(*wanted).group_by(Alert.state)
+    ).all()
+    return dict.fromkeys(OPEN, 0) | {state: number for state, number in found}
+
+
+def history(
+    session: Session,
+    *,
+    rule: str | None = None,
+    limit: int = MOST,
+    before: Position | None = None,
+) -> Sequence[Alert]:
+    """Return what has fired, the newest first; ``before`` is where the last one so far is."""
+    wanted = [Alert.fired_at.is_not(None)]
+    wanted += [Alert.rule == rule] if rule is not None else []
+    if before is not None:
+        wanted.append(tuple_(Alert.fired_at, Alert.id) < before)
+    newest = (Alert.fired_at.desc(), Alert.id.desc())
+    return session.scalars(select(Alert).where(*wanted).order_by(*newest).limit(limit)).all()
+
+
+def position(alert: Alert) -> Position:
+    """Return where an alert is in the history."""
+    return alert.fired_at, alert.id
+
+
+def standings(session: Session, rules: Rules) -> dict[str, Standing]:
+    """Return how each rule is, in the order of the file."""
+    names = list(rules.rules)
+    counted = session.execute(
+        select(
+            Alert.rule,
+            func.sum(case((Alert.state == "pending", 1), else_=0)),
+            func.sum(case((Alert.state == "firing", 1), else_=0)),
+        )
+        .where(Alert.state.in_(OPEN), Alert.rule.in_(names))
+        .group_by(Alert.rule)
+    ).all()
+    found = {name: (pending, firing) for name, pending, firing in counted}
+    # One step in an index for each rule: what has fired may be long.
+    named = func.unnest(names).column_valued("name")
+    last = (
+        select(func.max(Alert.fired_at))
+        .where(Alert.rule == named, Alert.fired_at.is_not(None))
+        .correlate(named)
+        .scalar_subquery()
+    )
+    fired = dict(session.execute(select(named, last)).tuples().all()) if names else {}
+    return {name: Standing(*found.get(name, (0, 0)), fired.get(name)) for name in names}
+
+
+def of_series(
+    session: Session,
+    table: str,
+    keys: Mapping[str, Any],
+    start: datetime,
+    end: datetime,
+    *,
+    value: str | None = None,
+    limit: int = MOST,
+) -> Sequence[Alert]:
+    """Return what fired of a series within a range, the newest first.
+
+    ``value`` is the column, None for any; that of no data is of all of them.
+    """
+    wanted = [
+        Alert.source == table,
+        Alert.keys == dict(keys),
+        Alert.fired_at.is_not(None),
+        Alert.since <= end,
+        or_(Alert.resolved_at.is_(None), Alert.resolved_at >= start),
+    ]
+    if value is not None:
+        wanted.append(Alert.value_column.in_((value, "")))
+    newest = (Alert.since.desc(), Alert.id.desc())
+    return session.scalars(select(Alert).where(*wanted).order_by(*newest).limit(limit)).all()
+
+
+def silence_of(silences: Sequence[Silence], rule: str, keys: Mapping[str, Any]) -> Silence | None:
+    """Return what silences exactly this: a rule where ``keys`` are empty, else a series of it."""
+    return next((each for each in silences if each.rule == rule and each.keys == keys), None)
