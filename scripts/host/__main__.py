@@ -105,6 +105,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "provision": provision,
     "user": user,
     "files": lambda arguments: database.files(ROOT, words("ARGS")),
+    "alerts": lambda arguments: database.alerts(ROOT, words("ARGS")),
     "jobs": lambda arguments: jobs.jobs(ROOT, words("ARGS")),
     "ingest": lambda arguments: jobs.ingest(ROOT, given("DAYS")),
     "load": lambda arguments: load.load(ROOT, given("FILE"), given("TABLE"), words("ARGS")),

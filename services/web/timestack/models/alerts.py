@@ -22,9 +22,9 @@ class Alert(Base):
     is when the condition began and ``seen_at`` when ``value`` was read, by the times of the
     readings; of what is looked at over a time, and of no data, by the clock of the database.
     ``fired_at`` and ``resolved_at`` are by that clock; ``clear_since`` is since when the value has
-    been back. ``low`` and ``high`` are the thresholds of the values, None where there is none. ``digest`` tells
-    whether the rule is still the one that found it, ``told`` whether people know that it fires.
-    ``reason`` is why it was resolved. Times are in UTC.
+    been back. ``low`` and ``high`` are the thresholds of the values, None where there is none.
+    ``digest`` tells whether the rule is still the one that found it, ``told`` whether people know
+    that it fires. ``reason`` is why it was resolved. Times are in UTC.
     """
 
     __tablename__ = "alerts"

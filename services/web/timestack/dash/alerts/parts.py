@@ -121,7 +121,7 @@ def alert(each: Alert, setting: Setting) -> html.Li:
 
 def rule(name: str, standing: Standing, setting: Setting) -> html.Li:
     """A rule with how it is."""
-    declared = setting.rules.rules[name]
+    declared, last = setting.rules.rules[name], standing.last_fired_at
     states = [
         chip(state) if number == 1 else html.Span(f"{number:,} {state}", className=CHIPS[state])
         for state, number in (("firing", standing.firing), ("pending", standing.pending))
@@ -151,7 +151,7 @@ def rule(name: str, standing: Standing, setting: Setting) -> html.Li:
                 className="ts-job-how",
             ),
             html.Div(
-                [html.P(["last fired ", time(standing.last_fired_at, setting.now)])],
+                html.P(["last fired ", time(last, setting.now)] if last else "never fired"),
                 className="ts-job-when",
             ),
             _silence(name, {}, f" {name}", setting),
@@ -222,7 +222,7 @@ def _silence(
         shown += [
             heading,
             *(
-                button(span, f", silence{about} so long", verb="silence", span=span, **ask)
+                button(span, f" of silence for{about}", verb="silence", span=span, **ask)
                 for span in SPANS
             ),
         ]

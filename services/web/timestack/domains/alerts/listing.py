@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, or_, select, tuple_
+from sqlalchemy import ARRAY, Text, case, cast, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from timestack.domains.alerts.rules import Rules
@@ -91,14 +91,14 @@ def standings(session: Session, rules: Rules) -> dict[str, Standing]:
     ).all()
     found = {name: (pending, firing) for name, pending, firing in counted}
     # One step in an index for each rule: what has fired may be long.
-    named = func.unnest(names).column_valued("name")
+    named = func.unnest(cast(names, ARRAY(Text))).table_valued("name")
     last = (
         select(func.max(Alert.fired_at))
-        .where(Alert.rule == named, Alert.fired_at.is_not(None))
+        .where(Alert.rule == named.c.name, Alert.fired_at.is_not(None))
         .correlate(named)
         .scalar_subquery()
     )
-    fired = dict(session.execute(select(named, last)).tuples().all()) if names else {}
+    fired = dict(session.execute(select(named.c.name, last)).all())
     return {name: Standing(*found.get(name, (0, 0)), fired.get(name)) for name in names}
 
 
