@@ -47,6 +47,9 @@ EXCEPTIONS = [
     # They need at least one parameter, whichever: a document cannot say so.
     may_be_refused("DELETE /files"),
     may_be_refused("DELETE /file-jobs"),
+    # Which times are to come, it cannot say either.
+    may_be_refused("POST /alerts/rules/{name}/silence"),
+    may_be_refused("POST /alerts/{id}/silence"),
 ]
 
 
@@ -78,6 +81,10 @@ select '/r/' || n, n, 'tap', n, '2026-03-01T12:00Z', 'qa', 'lab', 'a', 'r' || n,
        'parsed', interval '1 day' from generate_series(1, 3) as n;
 insert into file_jobs (kind, file_id, owner, site, host, run_tag)
 select 'statistics', id, owner, site, host, run_tag from tracked_files;
+insert into alerts (rule, digest, source, value_column, keys, label, severity, state, value, high,
+                    since, seen_at, fired_at)
+values ('heat', 'd', 'readings', 'value', '{"sensor_id": 1}', 'cellar', 'warning', 'firing', 101,
+        100, '2026-03-01T12:00Z', '2026-03-01T12:30Z', '2026-03-01T12:30Z');
 """
 
 

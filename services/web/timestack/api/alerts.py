@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from flask import request, url_for
 from flask_login import current_user
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -15,10 +13,12 @@ from werkzeug.exceptions import NotFound, ServiceUnavailable
 from timestack import db
 from timestack.api import paging
 from timestack.api.operation import Answer, Resource
-from timestack.api.types import Body, Cursor, Limit, Query, Text, Time, View
+from timestack.api.types import Body, Text, Time, View
 from timestack.domains.alerts import listing, rules, silences, words
 from timestack.errors import Fault, Invalid
 from timestack.models.alerts import OPEN, Alert, Silence
+from timestack.series import catalog
+from timestack.words import sentence
 
 resource = Resource(
     "alerts",
@@ -28,21 +28,17 @@ resource = Resource(
 )
 
 
-class AlertsQuery(Query):
-    """Which alerts are listed."""
+class AlertsQuery(paging.ListQuery):
+    """Which alerts are listed of those that are open."""
 
     state: Literal[*OPEN] | None = None
     rule: Text | None = None
-    limit: Limit = 100
-    cursor: Cursor | None = None
 
 
-class HistoryQuery(Query):
+class HistoryQuery(paging.ListQuery):
     """Which alerts are listed of those that fired."""
 
     rule: Text | None = None
-    limit: Limit = 100
-    cursor: Cursor | None = None
 
 
 class NewSilence(Body):
@@ -88,7 +84,7 @@ class AlertView(View):
 
 
 class AlertList(View):
-    """One page; ``next`` is the cursor of the following one, null at the end."""
+    """A part of the list; ``next`` is the cursor of the next one."""
 
     items: list[AlertView]
     next: str | None
@@ -118,27 +114,25 @@ class RuleList(View):
 
 @resource.get("", query=AlertsQuery, answer=AlertList)
 def index(query: AlertsQuery) -> Answer:
-    """Alerts that fire or are pending, the oldest first."""
-    after = paging.decode(query.cursor, (int,))[0] if query.cursor else None
+    """List alerts that fire or are pending, the oldest first."""
+    part = paging.part(query, listing.OLDEST)
     with db.session() as session:
-        found = listing.current(
-            session, state=query.state, rule=query.rule, limit=query.limit + 1, after=after
-        )
-    return _page(found, query.limit, lambda last: (last.id,))
+        found = listing.current(session, part, state=query.state, rule=query.rule)
+    return paging.answer(AlertList, query, listing.OLDEST, found)
 
 
 @resource.get("/history", query=HistoryQuery, answer=AlertList)
 def history(query: HistoryQuery) -> Answer:
-    """Alerts that fired, those that still do included, the newest first."""
-    before = paging.decode(query.cursor, (datetime, int)) if query.cursor else None
+    """List alerts that fired, those that still do included, the newest first."""
+    part = paging.part(query, listing.NEWEST)
     with db.session() as session:
-        found = listing.history(session, rule=query.rule, limit=query.limit + 1, before=before)
-    return _page(found, query.limit, listing.position)
+        found = listing.history(session, part, rule=query.rule)
+    return paging.answer(AlertList, query, listing.NEWEST, found)
 
 
 @resource.get("/rules", answer=RuleList)
 def index_rules() -> RuleList:
-    """The rules, and how each is. 503 where the file has faults, and nothing is looked at."""
+    """List the rules, and how each is. 503 where the file has faults, and nothing is looked at."""
     with db.session() as session:
         declared = _rules()
         standings = listing.standings(session, declared)
@@ -183,3 +177,60 @@ def lift_series(id: int) -> Answer:
     with db.session() as session:
         alert = _alert(session, id)
         return _lift(session, alert.rule, alert.keys)
+
+
+def _rules() -> rules.Rules:
+    try:
+        return rules.current()
+    except rules.RulesError as error:
+        count = len(error.faults)
+        raise ServiceUnavailable(
+            f"alerts.yaml has {count} fault(s): `make alerts ARGS=check` names them."
+        ) from None
+
+
+def _rule(
+    name: str, declared: rules.Rules, standing: listing.Standing, silent: Silence | None
+) -> RuleView:
+    rule = declared.rules[name]
+    return RuleView(
+        name=name,
+        table=rule.table,
+        column=None if rule.no_data else declared.value_of(name, catalog.current()),
+        condition=words.condition(rule),
+        series=words.scope(rule),
+        severity=rule.severity,
+        message=rule.message,
+        firing=standing.firing,
+        pending=standing.pending,
+        last_fired_at=standing.last_fired_at,
+        silenced_until=silent and silent.until,
+    )
+
+
+def _alert(session: Session, id: int) -> Alert:
+    # Beyond these there is no id, and the database has no number for it.
+    alert = listing.get(session, id) if id < 2**63 else None
+    if alert is None:
+        raise NotFound(f"There is no alert {id}.")
+    return alert
+
+
+def _silence(session: Session, name: str, until: datetime, keys: dict[str, Any]) -> SilenceView:
+    by = getattr(current_user, "email", "")
+    try:
+        made = silences.silence(session, _rules(), name, until, keys=keys, by=by)
+    except silences.UnknownRuleError as error:
+        raise NotFound(sentence(error)) from None
+    except silences.SilenceError as error:
+        detail = str(error).removeprefix("until ")
+        raise Invalid([Fault(detail, pointer="/until")]) from None
+    return SilenceView.model_validate(made)
+
+
+def _lift(session: Session, name: str, keys: dict[str, Any]) -> Answer:
+    try:
+        silences.lift(session, name, keys)
+    except silences.NotSilentError as error:
+        raise NotFound(sentence(error)) from None
+    return Answer(None)

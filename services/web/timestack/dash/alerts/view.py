@@ -17,6 +17,7 @@ from timestack.dash.lists import Note, quiet, section
 from timestack.domains import sensors
 from timestack.domains.alerts import listing, rules, silences
 from timestack.domains.jobs.listing import now
+from timestack.domains.keyset import Part
 from timestack.models.alerts import OPEN, Alert
 
 # In the order of the page.
@@ -62,9 +63,8 @@ def read(
     lists: dict[str, Sequence[Alert]] = {}
     if address.before is None:
         for state in OPEN:
-            lists[state] = listing.current(
-                session, state=state, rule=address.rule, limit=PAGE_SIZE + 1
-            )
+            part = Part(PAGE_SIZE + 1)
+            lists[state] = listing.current(session, part, state=state, rule=address.rule)
     lists["history"] = _past(session, address)
     shown = [each for found in lists.values() for each in found]
     ids = {each.keys.get("sensor_id") for each in shown if each.source == "readings"}
@@ -98,13 +98,13 @@ def _rules(session: Session, address: Address, setting: Setting) -> Component:
 
 
 def _past(session: Session, address: Address) -> Sequence[Alert]:
-    before = None
+    after = None
     if address.before:
         last = listing.get(session, int(address.before))
         if last is None or last.fired_at is None:
             raise ValueError(f"there is no alert {address.before} that has fired")
-        before = listing.position(last)
-    return listing.history(session, rule=address.rule, limit=PAGE_SIZE + 1, before=before)
+        after = listing.NEWEST.key(last)
+    return listing.history(session, Part(PAGE_SIZE + 1, after), rule=address.rule)
 
 
 def _history(found: Sequence[Alert], address: Address, setting: Setting) -> Component:

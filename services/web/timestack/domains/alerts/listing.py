@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Text, case, cast, func, or_, select, tuple_
+from sqlalchemy import ARRAY, Text, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from timestack.domains.alerts.rules import Rules
+from timestack.domains.keyset import Order, Part
 from timestack.models.alerts import OPEN, Alert, Silence
 
 MOST = 200
-# Where an episode of history is, for the next ones.
-Position = tuple[datetime, int]
+OLDEST = Order((Alert.id,))
+NEWEST = Order((Alert.fired_at, Alert.id), descending=True)
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,15 @@ def get(session: Session, id: int) -> Alert | None:
 
 def current(
     session: Session,
+    part: Part,
     *,
     state: str | None = None,
     rule: str | None = None,
-    limit: int = MOST,
-    after: int | None = None,
 ) -> Sequence[Alert]:
-    """Return alerts that are open, the oldest first; ``after`` is the id of the last one so far."""
+    """Return a part of the alerts that are open, the oldest first (OLDEST)."""
     wanted = [Alert.state.in_(OPEN if state is None else (state,))]
     wanted += [Alert.rule == rule] if rule is not None else []
-    wanted += [Alert.id > after] if after is not None else []
-    return session.scalars(select(Alert).where(*wanted).order_by(Alert.id).limit(limit)).all()
+    return session.scalars(OLDEST.apply(select(Alert).where(*wanted), part)).all()
 
 
 def counts(session: Session, rule: str | None = None) -> dict[str, int]:
@@ -56,25 +55,11 @@ def counts(session: Session, rule: str | None = None) -> dict[str, int]:
     return dict.fromkeys(OPEN, 0) | {state: number for state, number in found}
 
 
-def history(
-    session: Session,
-    *,
-    rule: str | None = None,
-    limit: int = MOST,
-    before: Position | None = None,
-) -> Sequence[Alert]:
-    """Return what has fired, the newest first; ``before`` is where the last one so far is."""
+def history(session: Session, part: Part, *, rule: str | None = None) -> Sequence[Alert]:
+    """Return a part of what has fired, the newest first (NEWEST)."""
     wanted = [Alert.fired_at.is_not(None)]
     wanted += [Alert.rule == rule] if rule is not None else []
-    if before is not None:
-        wanted.append(tuple_(Alert.fired_at, Alert.id) < before)
-    newest = (Alert.fired_at.desc(), Alert.id.desc())
-    return session.scalars(select(Alert).where(*wanted).order_by(*newest).limit(limit)).all()
-
-
-def position(alert: Alert) -> Position:
-    """Return where an alert is in the history."""
-    return alert.fired_at, alert.id
+    return session.scalars(NEWEST.apply(select(Alert).where(*wanted), part)).all()
 
 
 def standings(session: Session, rules: Rules) -> dict[str, Standing]:

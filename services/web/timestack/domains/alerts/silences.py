@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from timestack.domains.alerts.rules import Rules
+from timestack.domains.alerts.rules import NAME, Rules
 from timestack.models.alerts import Alert, Silence
 
 LONGEST = timedelta(days=366)
@@ -71,7 +72,13 @@ def silence(
 
 
 def lift(session: Session, name: str, keys: Mapping[str, Any] | None = None) -> None:
-    """Tell people of a rule, or of one series of it, again. Raises NotSilentError."""
+    """Tell people of a rule, or of one series of it, again. Raises NotSilentError.
+
+    The rule may have been removed meanwhile.
+    """
+    if not re.fullmatch(NAME, name):
+        # Nor has the database a text for every name.
+        raise NotSilentError(name)
     gone = session.execute(
         delete(Silence)
         .where(Silence.rule == name, Silence.keys == dict(keys or {}), Silence.until > func.now())
