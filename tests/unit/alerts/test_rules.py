@@ -53,6 +53,15 @@ def test_the_json_schema_beside_the_file_is_current() -> None:
     )
 
 
+def test_the_rules_of_the_guides_are_valid() -> None:
+    guide = (ROOT / "docs" / "make-it-yours.md").read_text()
+    table, rule = re.findall(r"```yaml\n(?: {5}|  )(\w[\w-]*:\n.+?)```", guide, re.DOTALL)[:2]
+    power = catalog.parse("hypertables:\n  " + table)
+    assert set(rules.parse(f"rules:\n  {rule}", power).rules) == {"idle-meter"}
+    shown = re.findall(r"```yaml\n(.+?)```", (ROOT / "docs" / "alerts.md").read_text(), re.DOTALL)
+    assert len(rules.parse("".join(shown), DECLARED).rules) == 4
+
+
 @pytest.mark.parametrize("text", ["", "rules:", "rules: {}", "# only a comment"])
 def test_a_file_may_declare_nothing(text: str) -> None:
     assert rules.parse(text, DECLARED).rules == {}
