@@ -1,7 +1,7 @@
 # Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
 override HOST := @python3 -m scripts.host
 .DEFAULT_GOAL := help
-.PHONY: help up down restart ps logs doctor rotate user token psql plan apply drift refresh files load jobs ingest secrets clean notify-test test test-quick lint sbom audit lock faults fuzz bench-load bench-query bench-jobs
+.PHONY: help up down restart ps logs doctor rotate user token psql plan apply drift refresh files load alerts jobs ingest secrets clean notify-test test test-quick lint sbom audit lock faults fuzz bench-load bench-query bench-jobs bench-alerts
 
 # What is typed as NAME=value reaches the scripts by the environment, letter for letter: neither
 # make nor a shell reads it, whatever characters the name of a file has.
@@ -50,7 +50,9 @@ files: ## tracked files and their queue: make files ARGS='list jobs --state wait
 load: ## a file into a table: make load FILE=readings.csv.gz TABLE=readings ARGS='--tz UTC'
 	$(HOST) load
 
-## Jobs
+## Alerts and jobs
+alerts: ## what the rules of alerts.yaml find now; exit code 2 when one fires; ARGS=check
+	$(HOST) alerts
 jobs: ## what runs, waits and failed: make jobs ARGS='list --state failed'; ARGS=--help
 	$(HOST) jobs
 ingest: ## usage from the platform: make ingest DAYS=180, or what is missing without
@@ -79,6 +81,8 @@ bench-query: ## series.query against the raw SQL
 	$(HOST) bench query
 bench-jobs: ## jobs per second against bare Celery, and how soon a job starts
 	$(HOST) bench jobs
+bench-alerts: ## seconds to look at 1,000 rules over 4,000 sensors, against the raw SQL
+	$(HOST) bench alerts
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -87,9 +87,11 @@ def follow(folder: Path, database: Database) -> Copy:
     copy.edit(SCHEMA, "hypertables:\n  readings:",
               f"hypertables:\n{textwrap.indent(entry, '  ')}\n\n  readings:")  # fmt: skip
     pages = f"{package}/dash/__init__.py"
-    copy.edit(pages, "from timestack.dash import guard, jobs, results, sensors\n",
-              line("from timestack.dash import guard") + "\n")  # fmt: skip
-    copy.edit(pages, "PAGES = [sensors.PAGE, results.PAGE, jobs.PAGE]", line("PAGES = "))
+    copy.edit(pages, "from timestack.dash import alerts, guard, jobs, results, sensors\n",
+              line("from timestack.dash import alerts") + "\n")  # fmt: skip
+    copy.edit(
+        pages, "PAGES = [sensors.PAGE, alerts.PAGE, results.PAGE, jobs.PAGE]", line("PAGES = ")
+    )
     api = f"{package}/api/__init__.py"
     copy.edit(api, "    markets,\n", "    markets,\n    power,\n")
     copy.edit(api, "    manifest.resource,\n", "    manifest.resource,\n    power.resource,\n")

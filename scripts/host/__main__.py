@@ -113,6 +113,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "user": user,
     "token": token,
     "files": lambda arguments: database.files(ROOT, words("ARGS")),
+    "alerts": lambda arguments: database.alerts(ROOT, words("ARGS")),
     "jobs": lambda arguments: jobs.jobs(ROOT, words("ARGS")),
     "ingest": lambda arguments: jobs.ingest(ROOT, given("DAYS")),
     "load": lambda arguments: load.load(ROOT, given("FILE"), given("TABLE"), words("ARGS")),

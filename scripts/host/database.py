@@ -56,9 +56,21 @@ def provision(root: Path, arguments: list[str]) -> int:
     """One command of the provisioner, on the schema as it is now and not as it was built."""
     # What is only rendered needs no database.
     compose = stack.load(root) if "--offline" in arguments else running(root)
+    return _on_schema(compose, root, ["scripts.provision", *arguments])
+
+
+def alerts(root: Path, arguments: list[str]) -> int:
+    """What the alert rules find now, as the file is now and not as it was built."""
+    # Only a look needs the database.
+    compose = stack.load(root) if arguments[:1] in (["check"], ["rules"]) else running(root)
+    return _on_schema(compose, root, ["timestack.shell", "alerts", *arguments])
+
+
+def _on_schema(compose: Compose, root: Path, words: list[str]) -> int:
+    """Run a module of Python in a one-off container that has the schema's folder; its status."""
     with mounted(compose, "provision", {SCHEMA: stack.schema(root)}) as command:
         return subprocess.run(
-            [*command, *RUN, "python", "-m", "scripts.provision", *arguments],
+            [*command, *RUN, "python", "-m", *words],
             env=compose.environment,
             stdin=subprocess.DEVNULL,
             check=False,

@@ -191,7 +191,7 @@ def up(root: Path) -> None:
 
 
 def schema(root: Path) -> Path:
-    """The folder of hypertables.yaml for a container: a copy where its user may not read ours."""
+    """The folder of both files for a container: a copy where its user may not read ours."""
     folder = root / SCHEMA
     if all(each.stat().st_mode & 0o004 for each in (folder, *folder.rglob("*"))):
         return folder
@@ -204,8 +204,7 @@ def schema(root: Path) -> Path:
 
 
 def check_schema(compose: Compose, phase: Phase) -> None:
-    """Refuse a broken hypertables.yaml while everything still runs as before."""
-    file = compose.root / SCHEMA / "hypertables.yaml"
+    """Refuse a broken hypertables.yaml or alerts.yaml while everything still runs as before."""
     mount = bind(schema(compose.root), "/app/schema")
     check = ("python", "-m", "scripts.provision.check")
     done = subprocess.run(
@@ -216,7 +215,7 @@ def check_schema(compose: Compose, phase: Phase) -> None:
     )
     if done.returncode:
         text = (done.stderr or done.stdout).strip()
-        raise Refused([Fault(str(file.relative_to(compose.root)), text, "correct the file")])
+        raise Refused([Fault(SCHEMA, text, "correct the file")])
     phase.result = done.stdout.strip()
 
 

@@ -26,6 +26,7 @@ from scripts.provision.console import say, step
 from scripts.provision.errors import Refused, Unfinished
 from timestack import db
 from timestack.domains import finance, tokens, users
+from timestack.domains.alerts import rules
 from timestack.series import catalog, rollups
 from timestack.settings import Settings, SettingsError
 
@@ -197,6 +198,9 @@ CHANGING = {
     "token": (run_token, "make a token of a user, and print it alone on the last line"),
 }
 
+# What editors complete and check the files by.
+SCHEMAS = {"hypertables": catalog.json_schema, "alerts": rules.json_schema}
+
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
@@ -214,7 +218,8 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     command("check", "validate the schema file", database=False)
-    command("json-schema", "print the JSON schema of the schema file", database=False)
+    schema = command("json-schema", "print the JSON schema of a file", database=False)
+    schema.add_argument("of", nargs="?", choices=SCHEMAS, default="hypertables")
     plan = command("plan", "show how the database differs from the schema file")
     plan.add_argument("--json", action="store_true", help="for a program")
     plan.add_argument("--sql", action="store_true", help="with the statements")
@@ -258,7 +263,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(command: str, file: Path | None, options: dict) -> int:
     if command == "json-schema":
-        say(json.dumps(catalog.json_schema(), indent=2))
+        say(json.dumps(SCHEMAS[options["of"]](), indent=2))
         return 0
     if command == "check":
         return check.main(file)
@@ -290,6 +295,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (
         Refused,
         catalog.CatalogError,
+        rules.RulesError,
         finance.DocumentError,
         SettingsError,
         tokens.TokenError,

@@ -32,6 +32,8 @@ from timestack.shared.roles import APP, BY_NAME
 
 SECRETS_DIR = "/run/secrets"
 SCHEMA_IN_IMAGE = Path("/app/schema/hypertables.yaml")
+ALERTS = "alerts.yaml"
+ALERTS_IN_IMAGE = SCHEMA_IN_IMAGE.with_name(ALERTS)
 MINIMUM_KEY_LENGTH = 32
 # The secrets that the web needs.
 WEB_SECRETS = ("redis_password", "secret_key")
@@ -319,6 +321,11 @@ class Settings(BaseSettings):
 def schema_file() -> Path:
     """Only SCHEMA_FILE, for code that runs without the other settings."""
     return Path(os.environ.get("SCHEMA_FILE", SCHEMA_IN_IMAGE))
+
+
+def alerts_file() -> Path:
+    """The rules of alerts: beside SCHEMA_FILE."""
+    return schema_file().with_name(ALERTS)
 
 
 def database_url() -> str | None:

@@ -48,6 +48,9 @@ EXCEPTIONS = [
     may_be_refused("DELETE /file-jobs"),
     # Its role, its tables and its end depend on who asks, and on what there is.
     may_be_refused("POST /tokens"),
+    # Which times are to come, it cannot say either.
+    may_be_refused("POST /alerts/rules/{name}/silence"),
+    may_be_refused("POST /alerts/{id}/silence"),
 ]
 
 
@@ -97,6 +100,10 @@ select 'temperature', 'lab', 'sensor ' || n, '°C' from generate_series(1, 3) as
 insert into readings select '2026-01-01Z'::timestamptz + id * interval '1 h', id, id from sensors;
 insert into tickers (symbol, name, industry) values ('AAA', 'Acme', 'Tools');
 insert into prices_daily select '2026-01-01Z', id, 1, 2, 0.5, 1, 1000, 1 from tickers;
+insert into alerts (rule, digest, source, value_column, keys, label, severity, state, value, high,
+                    since, seen_at, fired_at)
+values ('heat', 'd', 'readings', 'value', '{"sensor_id": 1}', 'cellar', 'warning', 'firing', 101,
+        100, '2026-03-01T12:00Z', '2026-03-01T12:30Z', '2026-03-01T12:30Z');
 """
 
 

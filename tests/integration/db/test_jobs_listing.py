@@ -12,7 +12,7 @@ from tests.integration.db.conftest import Database
 from timestack import db
 from timestack.dash.jobs import view
 from timestack.dash.jobs.address import Address
-from timestack.dash.jobs.parts import Note
+from timestack.dash.lists import Note
 from timestack.domains import jobs
 from timestack.domains.jobs import listing
 

@@ -264,6 +264,32 @@ def test_a_new_version_of_the_manifest_is_told_and_the_first_one_is_not(stack: S
     assert len(stack.hooks()) == 1
 
 
+def test_an_alert_is_told_when_it_fires_and_when_it_is_over(stack: Stack) -> None:
+    def look() -> None:
+        with db.session() as session:
+            id = jobs.add(session, "alerts.evaluate").id
+        ended = f"select state from jobs where id = '{id}' and finished_at is not null"
+        wait_until(lambda: stack.database.sql(ended) == "succeeded", "the rules are looked at")
+
+    read = "insert into readings select now() - n * interval '1 minute', id, {} from sensors,"
+    # By the rule `heat` of the file: above 100 for half an hour.
+    stack.database.sql(
+        "insert into sensors (type, location, name, unit)"
+        " values ('temperature', 'JFK', 'air temperature', '°F');"
+        f"{read.format(103)} generate_series(1, 32) n"
+    )
+    look()
+    (text,) = wait_until(stack.hooks, "it is told")
+    assert text.startswith("[data.example.org] warning: heat: 1 firing\n")
+    assert "temperature, JFK, air temperature (°F): 103, since " in text
+    assert text.endswith("https://data.example.org:8443/stack/dash/alerts?rule=heat")
+    look()
+    stack.database.sql(f"delete from readings; {read.format(90)} generate_series(0, 31) n")
+    look()
+    wait_until(lambda: len(stack.hooks()) == 2, "that it is over is told")
+    assert "warning: heat: 1 resolved" in stack.hooks()[1]
+
+
 def test_without_a_channel_nothing_is_sent_and_nothing_fails(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

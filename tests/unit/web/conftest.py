@@ -36,7 +36,6 @@ def set_up(variables: pytest.MonkeyPatch, folder: Path) -> None:
         "DATABASE_SSLMODE": "require",
         "REDIS_HOST": "127.0.0.1",
         "REDIS_PORT": "1",
-        "SCHEMA_FILE": str(SCHEMA),
     }.items():
         variables.setenv(name, value)
 

@@ -12,6 +12,7 @@ from flask import Blueprint, Flask, Response, jsonify, request, url_for
 
 from timestack import __version__
 from timestack.api import (
+    alerts,
     companies,
     datasets,
     export,
@@ -35,6 +36,7 @@ RESOURCES = (
     markets.tickers,
     markets.prices,
     usage.resource,
+    alerts.resource,
     files.resource,
     jobs.resource,
     manifest.resource,

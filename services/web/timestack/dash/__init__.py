@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from flask import Flask, g
 
-from timestack.dash import guard, jobs, results, sensors
+from timestack.dash import alerts, guard, jobs, results, sensors
 from timestack.dash.page import Page
 from timestack.dash.shell import Shell
 
 # In the order of the navigation bar.
-PAGES = [sensors.PAGE, results.PAGE, jobs.PAGE]
+PAGES = [sensors.PAGE, alerts.PAGE, results.PAGE, jobs.PAGE]
 
 
 def init_app(app: Flask) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from dash import html
 from sqlalchemy.orm import Session
 
 from timestack.dash import states
 from timestack.dash.choice import Choice, DropDown
 from timestack.dash.page import ChartPage
-from timestack.dash.timechart import DailyChart, Line, TimeChart, hypertable_line
+from timestack.dash.timechart import Band, DailyChart, Line, TimeChart, hypertable_line
 from timestack.domains import sensors
+from timestack.domains.alerts import listing
 from timestack.domains.sensors import Sensor
 
 EMPTY = states.empty(
@@ -45,14 +48,21 @@ def offers(session: Session) -> dict[tuple[str, str, str], Sensor]:
 
 
 def line(session: Session, sensor: Sensor) -> Line:
-    """The readings of a sensor."""
+    """The readings of a sensor, and the times of its alerts."""
+    keys = {"sensor_id": sensor.id}
+
+    def bands(start: datetime, end: datetime) -> list[Band]:
+        found = listing.of_series(session, "readings", keys, start, end)
+        return [Band(a.since, a.resolved_at, a.rule, a.low, a.high) for a in found]
+
     return hypertable_line(
         session,
         "readings",
-        {"sensor_id": sensor.id},
+        keys,
         title=f"{sensor.heading}, {sensor.location}",
         quantity=sensor.heading,
         unit=sensor.unit,
+        bands=bands,
     )
 
 

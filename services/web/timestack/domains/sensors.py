@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -98,3 +98,10 @@ def change(session: Session, sensor: Row, changes: Mapping[str, str]) -> None:
         session.flush()
     except IntegrityError:
         raise TakenError(*key) from None
+
+
+def of_ids(session: Session, ids: Collection[int]) -> dict[int, Sensor]:
+    """Return sensors by their ids, those that there are."""
+    columns = (Row.id, Row.type, Row.location, Row.name, Row.unit)
+    rows = session.execute(select(*columns).where(Row.id.in_(ids))) if ids else ()
+    return {row.id: Sensor(*row) for row in rows}

@@ -1,5 +1,6 @@
 """SQLAlchemy models, one module per domain. Importing this package registers every table."""
 
+from timestack.models.alerts import Alert, Silence
 from timestack.models.base import Base
 from timestack.models.files import FileJob, TrackedFile
 from timestack.models.finance import Company, Finance
@@ -15,6 +16,7 @@ from timestack.models.usage import Usage
 from timestack.models.users import Login, Role, User
 
 __all__ = [
+    "Alert",
     "Base",
     "Company",
     "DailyPrice",
@@ -33,6 +35,7 @@ __all__ = [
     "Run",
     "ScheduleState",
     "Sensor",
+    "Silence",
     "Statistic",
     "Ticker",
     "Token",

@@ -60,7 +60,10 @@ def _interval(value: object) -> timedelta:
             "such as `7 days`; months and years have no fixed length"
         )
     count, unit = value.split()
-    return timedelta(seconds=int(count) * _SECONDS[unit.removesuffix("s")])
+    try:
+        return timedelta(seconds=int(count) * _SECONDS[unit.removesuffix("s")])
+    except (OverflowError, ValueError):
+        raise ValueError("is longer than a million years") from None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """``python -m timestack.shell FACE …``: parses what was typed, and answers without tracebacks.
 
 Exit status 0: done; 1: it could not be done, or the job that was waited for, or a part of it,
-failed; 2: what was typed is wrong; 130: interrupted.
+failed; 2: what was typed is wrong, or an alert fires; 130: interrupted.
 """
 
 from __future__ import annotations
@@ -14,24 +14,29 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from timestack import db, queue
+from timestack.series import catalog
 from timestack.settings import Settings, SettingsError
-from timestack.shell import jobs
+from timestack.shell import alerts, jobs
 
 
 def main(words: list[str]) -> int:
     """Do what was typed; return the exit status."""
     parser = argparse.ArgumentParser(prog="make", description="Timestack at the terminal")
-    jobs.add_to(parser.add_subparsers(required=True, metavar="FACE"))
+    faces = parser.add_subparsers(required=True, metavar="FACE")
+    for face in (alerts, jobs):
+        face.add_to(faces)
     asked = parser.parse_args(words)
     # A line of the queue's, such as that Redis is away, is for the reader as it is.
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
-        db.init(Settings.load(), application_name="timestack-shell")
-        queue.be_brief()
+        if "database" in asked.opens:
+            db.init(Settings.load(), application_name="timestack-shell")
+        if "queue" in asked.opens:
+            queue.be_brief()
         return asked.do(asked)
     except jobs.REFUSALS as error:
         return _say(error, 1)
-    except jobs.FAULTS as error:
+    except (*jobs.FAULTS, *alerts.FAULTS, catalog.CatalogError) as error:
         return _say(error, 2)
     except SettingsError as error:
         return _say(error, 1)

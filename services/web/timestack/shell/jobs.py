@@ -39,6 +39,7 @@ def add_to(faces: argparse._SubParsersAction) -> None:
     """Add ``jobs`` and its commands to the parser."""
     face = faces.add_parser("jobs", help="background jobs", description=__doc__)
     face.set_defaults(do=overview, json=False, state=None, kind=None, limit=20, before=None)
+    face.set_defaults(opens=("database", "queue"))
     commands = face.add_subparsers(metavar="COMMAND")
 
     def command(name: str, do: Callable[[argparse.Namespace], int], help: str):

@@ -7,6 +7,7 @@ in ``timestack.domains.jobs.schedules``.
 
 from timestack.queue import app
 from timestack.tasks import (
+    alerts,
     files,
     lifecycle,
     mail,
@@ -20,6 +21,7 @@ from timestack.tasks import (
 lifecycle.connect(app)
 
 __all__ = [
+    "alerts",
     "app",
     "files",
     "mail",

@@ -56,9 +56,16 @@
     // Of one line, whose mean and band are two traces.
     const [colour] = chosen.colorway;
     const own = { line: { color: colour }, marker: { color: colour }, fillcolor: faint(colour) };
+    // What stands out, such as the time of an alert, and the thresholds in it.
+    const alarm = token("bad");
+    const marks = { line: { color: alarm }, fillcolor: faint(alarm), label: { font: { color: alarm } } };
     return {
       data: data.map((each) => merge(each, own)),
-      layout: { ...layout, template: { layout: merge(layout.template?.layout ?? {}, chosen) } },
+      layout: {
+        ...layout,
+        shapes: layout.shapes?.map((each) => merge(each, marks)),
+        template: { layout: merge(layout.template?.layout ?? {}, chosen) },
+      },
     };
   };
 

@@ -1,5 +1,6 @@
-// The Jobs page in the browser: when it looks again, and what its buttons, links and forms ask for.
-// They are listened to at the document, since rows come and go. Dash calls look and filter by name.
+// Pages of lists in the browser, such as Jobs: when they look again, and what their buttons, links
+// and forms ask for. They are listened to at the document, since rows come and go; `data-page` is
+// what the page's stores are called after. Dash calls look and filter by name.
 (() => {
   // Dash's renderer is loaded after this file and adds no_update and set_props to the same object.
   const dash = (window.dash_clientside ??= {});
@@ -19,10 +20,11 @@
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button[data-ask]");
-    const link = event.target.closest?.(".ts-jobs-page a[href^='?']");
+    const link = event.target.closest?.("[data-page] a[href^='?']");
     if (button) {
       turn += 1;
-      dash.set_props("jobs-action", { data: { ...JSON.parse(button.dataset.ask), turn } });
+      const { page } = button.closest("[data-page]").dataset;
+      dash.set_props(`${page}-action`, { data: { ...JSON.parse(button.dataset.ask), turn } });
     } else if (link && isPlain(event)) {
       event.preventDefault();
       go(link.getAttribute("href"), "main");
@@ -43,8 +45,9 @@
   });
 
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden || !document.getElementById("jobs-running")) return;
-    dash.set_props("jobs-asked", { data: Date.now() });
+    const page = document.querySelector("[data-page]")?.dataset.page;
+    if (document.hidden || !page) return;
+    dash.set_props(`${page}-asked`, { data: Date.now() });
   });
 
   // Dash makes what it shows again, and the focus is lost: it goes to the first fault of a form, to

@@ -12,7 +12,7 @@ from werkzeug.exceptions import BadRequest
 from timestack import db
 from timestack.dash import guard
 from timestack.dash.choice import require_text
-from timestack.dash.jobs.parts import Note
+from timestack.dash.lists import Note
 from timestack.domains import jobs
 from timestack.domains.jobs import control, forms, kinds, requests
 from timestack.models.jobs import Job

@@ -7,7 +7,6 @@ are sent, to be changed in place (assets/live.js).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -21,10 +20,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import BadRequest
 
 from timestack import db
-from timestack.dash import guard, states
+from timestack.dash import guard, lists, states
 from timestack.dash.jobs import actions, form, parts, view
 from timestack.dash.jobs.address import Address, href
-from timestack.dash.jobs.parts import Note
+from timestack.dash.lists import Note
 from timestack.domains.jobs import kinds, listing
 from timestack.domains.jobs.control import NotFoundError
 from timestack.models.jobs import STATES
@@ -75,6 +74,7 @@ class JobsPage:
                 dcc.Interval(id="jobs-clock", interval=_pace(seen), disabled=bool(address.start)),
             ],
             className="ts-charts ts-jobs-page",
+            **{"data-page": self.path},
         )
 
     def _head(self, address: Address) -> list[Component]:
@@ -208,10 +208,7 @@ def _pace(seen: view.View) -> int:
 
 
 def _digests(seen: view.View) -> dict[str, str]:
-    return {
-        name: hashlib.sha256(repr(seen.sections.get(name)).encode()).hexdigest()[:16]
-        for name in view.SECTIONS
-    }
+    return lists.digests({name: seen.sections.get(name) for name in view.SECTIONS})
 
 
 PAGE = JobsPage()

@@ -4,16 +4,18 @@ keeps it, its focus included, when others come and go."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from dash import html
 from dash.development.base_component import Component
 
+from timestack.dash import lists
 from timestack.dash.jobs.address import href
+from timestack.dash.lists import Note, button, exact
 from timestack.domains.jobs import listing, words
 from timestack.domains.jobs.kinds import KINDS, Kind
 from timestack.models.jobs import FINISHED, STATES, Job, PausedKind, ScheduleState
@@ -34,21 +36,6 @@ CHIPS = {
 COUNTS = {"running": "ts-count-running", "failed": "ts-count-failed"}
 # Characters of a list's line; a job's own page shows all.
 LONGEST = 200
-
-
-@dataclass(frozen=True)
-class Note:
-    """What became of the last action, and what it is ``about``: a job's id, or a kind."""
-
-    about: str = ""
-    text: str = ""
-
-    @classmethod
-    def read(cls, given: Any) -> Note:
-        """Read what the browser kept; an empty note for anything else."""
-        parts = given if isinstance(given, dict) else {}
-        about, text = parts.get("about"), parts.get("text")
-        return cls(about, text) if isinstance(about, str) and isinstance(text, str) else cls()
 
 
 @dataclass(frozen=True)
@@ -89,25 +76,6 @@ def counts(found: Mapping[str, int], state: str | None) -> html.Ul:
         return html.Li(link, id=f"jobs-count-{name}", className="active" if name == state else None)
 
     return html.Ul([count(name) for name in STATES], className="ts-counts")
-
-
-def section(heading: str, rows: Sequence[Component], *after: Component | None) -> html.Section:
-    """A card with a heading above a list."""
-    id = f"jobs-heading-{heading.lower().replace(' ', '-')}"
-    return html.Section(
-        [
-            html.H2(heading, className="ts-eyebrow", id=id),
-            html.Ul(list(rows), className="ts-jobs"),
-            *filter(None, after),
-        ],
-        className="ts-card",
-        **{"aria-labelledby": id},
-    )
-
-
-def quiet(sentence: str) -> html.Li:
-    """What a list says that has nothing."""
-    return html.Li(sentence, id="jobs-quiet", className="text-body-secondary")
 
 
 def row(job: Job, setting: Setting) -> html.Li:
@@ -212,17 +180,12 @@ def _for(start: datetime | None, setting: Setting) -> html.P:
 
 def time(moment: datetime | None, setting: Setting) -> html.Time | html.Span:
     """A time in UTC."""
-    if moment is None:
-        return html.Span("never")
-    moment = moment.astimezone(UTC)
-    return html.Time(words.clock(moment, setting.now), dateTime=f"{moment:%Y-%m-%dT%H:%M:%SZ}")
+    return lists.time(moment, setting.now)
 
 
-def exact(moment: datetime) -> html.Time:
-    """A time in UTC, whatever day it is now."""
-    moment = moment.astimezone(UTC)
-    text = f"{moment.day} {moment:%b %Y %H:%M:%S} UTC"
-    return html.Time(text, dateTime=f"{moment:%Y-%m-%dT%H:%M:%SZ}")
+def told(about: str, setting: Setting) -> html.P | None:
+    """What became of the last action, beside its button."""
+    return lists.told(about, setting.note)
 
 
 def buttons(job: Job) -> list[Component]:
@@ -233,24 +196,6 @@ def buttons(job: Job) -> list[Component]:
     if job.state in ("failed", "cancelled") and job.kind in KINDS:
         return [button("Retry", about, verb="retry", job=str(job.id))]
     return []
-
-
-def button(label: str, about: str, *, primary: bool = False, **ask: str) -> html.Button:
-    """A button that asks for an action; ``about`` says to a screen reader of what."""
-    return html.Button(
-        [label, html.Span(about, className="visually-hidden")],
-        id="ask-" + "-".join(ask.values()).replace(".", "-"),
-        className=f"btn btn-sm {'btn-primary' if primary else 'btn-outline-primary'}",
-        type="button",
-        **{"data-ask": json.dumps(ask)},
-    )
-
-
-def told(about: str, setting: Setting) -> html.P | None:
-    """What became of the last action, beside its button."""
-    if setting.note.about != about or not setting.note.text:
-        return None
-    return html.P(setting.note.text, className="ts-job-note", role="alert")
 
 
 def one(job: Job, setting: Setting, waits_for: Job | None) -> html.Section:

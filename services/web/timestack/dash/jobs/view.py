@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from timestack.dash.jobs import parts
 from timestack.dash.jobs.address import Address, href
-from timestack.dash.jobs.parts import Note, Setting
+from timestack.dash.jobs.parts import Setting
+from timestack.dash.lists import Note, quiet, section
 from timestack.domains.jobs import control, kinds, listing, schedules
 from timestack.models.jobs import FINISHED, UNFINISHED, Job
 
@@ -116,9 +117,9 @@ def _section(name: str, jobs: list[Job], address: Address, setting: Setting) -> 
         asked = name in address.wanted.states or (name == "ended" and _of_ended(address))
         if address.before or not asked:
             return None
-        return parts.section(_heading(name, address), [parts.quiet(NOTHING[name])])
+        return section(_heading(name, address), [quiet(NOTHING[name])])
     rows = [parts.row(job, setting) for job in jobs[:PAGE_SIZE]]
-    return parts.section(_heading(name, address), rows, _after(name, jobs, address))
+    return section(_heading(name, address), rows, _after(name, jobs, address))
 
 
 def _of_ended(address: Address) -> bool:
@@ -164,9 +165,9 @@ def _kinds(session: Session, setting: Setting) -> Component:
     paused = {each.kind: each for each in control.paused(session)}
     found = sorted(kinds.KINDS.values(), key=lambda kind: kind.title)
     rows = [parts.kind_row(kind, paused.get(kind.name), setting) for kind in found]
-    return parts.section("Kinds of jobs", rows)
+    return section("Kinds of jobs", rows)
 
 
 def _schedules(session: Session, setting: Setting) -> Component:
     rows = [parts.schedule_row(each, setting) for each in schedules.states(session)]
-    return parts.section("Schedules", rows or [parts.quiet("Nothing is started by the clock.")])
+    return section("Schedules", rows or [quiet("Nothing is started by the clock.")])

@@ -6,6 +6,6 @@ The chart on its page, with its buttons, states and callbacks: ``chart``.
 """
 
 from timestack.dash.timechart.chart import DailyChart, TimeChart
-from timestack.dash.timechart.line import Line, Rows, hypertable_line
+from timestack.dash.timechart.line import Band, Line, Rows, hypertable_line
 
-__all__ = ["DailyChart", "Line", "Rows", "TimeChart", "hypertable_line"]
+__all__ = ["Band", "DailyChart", "Line", "Rows", "TimeChart", "hypertable_line"]

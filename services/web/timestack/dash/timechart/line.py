@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -28,6 +28,28 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Band:
+    """A time that stands out, such as that of an alert, ``end`` None where it goes on.
+
+    ``low`` and ``high`` are thresholds of the values, None where there is none; times are in UTC.
+    """
+
+    start: datetime
+    end: datetime | None
+    label: str
+    low: float | None = None
+    high: float | None = None
+
+
+Bands = Callable[[datetime, datetime], Sequence[Band]]
+
+
+def no_bands(start: datetime, end: datetime) -> Sequence[Band]:
+    """Return none, for a line of which nothing stands out."""
+    return ()
+
+
+@dataclass(frozen=True)
 class Line:
     """One line over time, with a title and a unit such as "W".
 
@@ -35,7 +57,7 @@ class Line:
     most 2 x ``points`` points. ``extent`` is the whole range; None where there is nothing yet.
     ``quantity`` names the vertical axis, by default as the title. ``levels`` are the widths of the
     rollups that ``read`` chooses from, which the caption names. ``rows`` are what can be downloaded
-    of it; None where nothing can.
+    of it; None where nothing can. ``bands(start, end)`` returns what stands out within a range.
     """
 
     title: str
@@ -45,6 +67,7 @@ class Line:
     quantity: str = ""
     levels: tuple[timedelta, ...] = ()
     rows: Rows | None = None
+    bands: Bands = no_bands
 
     @property
     def axis(self) -> str:
@@ -75,11 +98,12 @@ def hypertable_line(
     unit: str,
     quantity: str = "",
     value: str | None = None,
+    bands: Bands = no_bands,
 ) -> Line:
     """Return the line of one value of each key column of a hypertable, read as `series.query` does.
 
     It can be read for as long as the session is open. ``value`` is the column to read; it may be
-    left out where the table declares only one.
+    left out where the table declares only one. ``bands`` is as in Line.
     """
 
     def read(start: datetime, end: datetime, points: int) -> Series:
@@ -87,12 +111,5 @@ def hypertable_line(
 
     rollups = catalog.current().hypertables[table].rollups
     levels = sorted({level for rollup in rollups for level in rollup.levels})
-    return Line(
-        title,
-        unit,
-        read,
-        extent(session, table, keys),
-        quantity,
-        tuple(levels),
-        Rows(table, keys),
-    )
+    whole = extent(session, table, keys)
+    return Line(title, unit, read, whole, quantity, tuple(levels), Rows(table, keys), bands)

@@ -43,6 +43,7 @@ class UsageParams(Params):
 
 # What can be told, and how a summary counts it.
 EVENTS = {
+    "alert": "alerts",
     "failure": "failed jobs",
     "manifest": "changes of the manifest",
     "schedule": "missed schedules",
@@ -132,6 +133,12 @@ _KINDS = (
         "Work out what follows from files that the scanner read, and drop what is out of date",
         queue=queue.LONG,
         time_limit=timedelta(minutes=25),
+    ),
+    Kind(
+        "alerts.evaluate",
+        "Look which alert rules hold, and tell of those that began or ended",
+        # The next minute's is as good as a late one.
+        unique=UNFINISHED,
     ),
     Kind("certificates.check", "Look which certificates end within thirty days"),
     Kind("jobs.prune", "Delete the rows of jobs and tokens that ended long ago"),

@@ -51,6 +51,7 @@ def declared(settings: Settings) -> list[Schedule]:
     """Return what the clock starts in this installation."""
     schedules = [
         Schedule("refresh the rollups", "rollups.refresh", "*/5 * * * *"),
+        Schedule("look at the alert rules", "alerts.evaluate", "* * * * *"),
         Schedule("drain the queue of files", "files.drain", "*/15 * * * *"),
         Schedule("look at the certificates", "certificates.check", "0 6 * * *"),
         Schedule("delete old jobs", "jobs.prune", "30 3 * * *"),
