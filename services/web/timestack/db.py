@@ -205,16 +205,15 @@ def connect() -> Connection:
 
 
 @contextmanager
-def single_statements() -> Iterator[Session]:
-    """Give a session where each statement is a transaction of its own, in one round trip.
+def single_statements() -> Iterator[Connection]:
+    """Give a connection where each statement is a transaction of its own, in one round trip.
 
     For what does not belong to an account: the policies show such statements none.
     """
     with acting_for(None), connect() as connection:
         switch_autocommit(connection, on=True)
         try:
-            with Session(connection, expire_on_commit=False) as opened:
-                yield opened
+            yield connection
         finally:
             if not connection.invalidated:
                 switch_autocommit(connection, on=False)
