@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, Integer, Text, bindparam, cast, literal, select, text
@@ -11,6 +12,8 @@ from sqlalchemy.exc import DataError, OperationalError
 from tests.integration.db.conftest import Database
 from tests.stack import wait_until
 from timestack import db, prepared
+from timestack.domains import jobs
+from timestack.domains.jobs import line, steps
 from timestack.prepared import Prepared
 
 pytestmark = pytest.mark.database
@@ -96,3 +99,25 @@ def test_a_prepared_statement_fails_as_others_do(engine: Engine, database: Datab
             NUMBER.one(connection, {"given": "1"})
         assert lost.value.connection_invalidated
     assert pid(engine), "by a new connection"
+
+
+def test_a_worker_claims_each_job_in_one_round_trip(
+    provisioned: Database,
+) -> None:
+    engine = db.init(provisioned.settings("app"), application_name="line")
+    with db.session() as session:
+        ids = [jobs.add(session, "jobs.probe").id for _ in range(2)]
+    running = line.Line()
+    for id in ids:
+        with running.free():
+            assert running.take(id, None, timedelta(minutes=1)).attempt == 1
+            state = provisioned.sql(
+                "select state from pg_stat_activity"
+                " where application_name = 'line' and query like 'execute job_take%'"
+            )
+            assert state == "idle", "committed, without a COMMIT after it"
+            with running.session() as session:
+                assert steps.succeed(session, id, None)
+                session.commit()
+            running.done(id)
+    engine.dispose()
