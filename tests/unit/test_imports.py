@@ -15,13 +15,14 @@ PACKAGE = Path(__file__).resolve().parents[2] / "services" / "web" / "timestack"
 
 # Layer -> the layers it may import, besides itself. `app` puts the faces together, and `wsgi`
 # and `server` serve it.
-FOUNDATION = {"settings", "logs", "progress", "validation"}
+FOUNDATION = {"settings", "logs", "prepared", "progress", "validation"}
 DATA = {"db", *FOUNDATION}
 RULES = {"series", "models", "queue", "cache", *DATA}
 FACE = {"domains", "errors", "words", *RULES}
 ALLOWED = {
     # Other services' images have a copy of it, and the host uses it as well.
     "shared": set(),
+    "prepared": set(),
     "progress": set(),
     "validation": set(),
     "words": set(),

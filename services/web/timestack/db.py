@@ -6,14 +6,20 @@ that account's rows or none. A request names it with ``act_for``, a job with ``a
 
 from __future__ import annotations
 
+import select
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 
+import psycopg2
 from psycopg2.extensions import connection as DriverConnection
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from timestack.settings import Settings
 
@@ -22,6 +28,10 @@ STATEMENT_TIMEOUT = 15.0
 CONNECT_TIMEOUT = 3
 POOL_TIMEOUT = 5.0
 RECYCLE = 1800
+# Seconds for which a connection that was used is taken to be alive.
+FRESH = 1.0
+# Where the pool keeps when a connection was used last.
+_USED = "used"
 
 # What the policies of hypertables.yaml's `account_column` read. It is local to the transaction, so
 # that the server itself forgets it with every commit and rollback: what goes back to the pool
@@ -80,7 +90,6 @@ def engine_from(
         max_overflow=settings.database_pool_size,
         pool_timeout=POOL_TIMEOUT,
         pool_recycle=RECYCLE,
-        pool_pre_ping=True,
         connect_args={
             **tls,
             "application_name": application_name,
@@ -95,7 +104,39 @@ def engine_from(
     # At the engine rather than the session: a session on a connection of its own and a second
     # transaction have it too, and a savepoint, which is not a transaction, keeps it.
     event.listen(engine, "begin", _name_account)
+    event.listen(engine, "checkin", _rest)
+    event.listen(engine, "checkout", partial(_require_alive, engine))
     return engine
+
+
+def _rest(driver: DriverConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info[_USED] = time.monotonic()
+
+
+def _require_alive(
+    engine: Engine, driver: DriverConnection, record: ConnectionPoolEntry, _
+) -> None:
+    """Have the pool replace a connection that does not answer, and all others with it.
+
+    One that was used a moment ago is not asked, which costs a round trip, unless something has
+    come over it since: that is the end of the server's process.
+    """
+    used = record.info.get(_USED)
+    if used is None:
+        # It has just been opened.
+        return
+    if time.monotonic() - used < FRESH and not driver.closed and not _has_news(driver):
+        return
+    try:
+        engine.dialect.do_ping(driver)
+    except psycopg2.Error as error:
+        raise InvalidatePoolError from error
+
+
+def _has_news(driver: DriverConnection) -> bool:
+    poll = select.poll()
+    poll.register(driver.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _name_account(connection: Connection) -> None:
@@ -181,16 +222,15 @@ def connect() -> Connection:
 
 
 @contextmanager
-def single_statements() -> Iterator[Session]:
-    """Give a session where each statement is a transaction of its own, in one round trip.
+def single_statements() -> Iterator[Connection]:
+    """Give a connection where each statement is a transaction of its own, in one round trip.
 
     For what does not belong to an account: the policies show such statements none.
     """
     with acting_for(None), connect() as connection:
         switch_autocommit(connection, on=True)
         try:
-            with Session(connection, expire_on_commit=False) as opened:
-                yield opened
+            yield connection
         finally:
             if not connection.invalidated:
                 switch_autocommit(connection, on=False)

@@ -74,7 +74,7 @@ def _run(work: Work, kind: kinds.Kind, id: UUID, task_id: str | None) -> dict | 
         with _line.session() as session:
             result = work(session, _recorder(id), _params(kind, claimed.params))
             # With what the work wrote: it has happened if and only if the job has succeeded.
-            if steps.succeed(session, id, result, claimed.attempts):
+            if steps.succeed(session, id, result, claimed.attempt):
                 session.commit()
                 if not kind.exclusive:
                     _line.done(id)
@@ -98,7 +98,7 @@ def _run(work: Work, kind: kinds.Kind, id: UUID, task_id: str | None) -> dict | 
                     _reason(error),
                     again=again,
                     after=after,
-                    attempt=claimed.attempts,
+                    attempt=claimed.attempt,
                 )
         raise
 

@@ -46,8 +46,8 @@ def submit(kind: str, params: Mapping[str, Any] | None = None, **request) -> Job
     # What is refused at once needs no database.
     find(kind)
     # One statement: without BEGIN and COMMIT, a request waits for the database half as long.
-    with db.single_statements() as session:
-        made, job = requests.write(session, kind, params or {}, asked, sending=True)
+    with db.single_statements() as connection:
+        made, job = requests.write(connection, kind, params or {}, asked, sending=True)
     if made and job.sent_at:
         send(job)
     return job

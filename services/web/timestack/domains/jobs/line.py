@@ -10,15 +10,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Executable, Row, func, select, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from timestack import db
+from timestack import db, prepared
 from timestack.domains.jobs import steps
+from timestack.prepared import Prepared
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,14 @@ log = logging.getLogger(__name__)
 PATIENCE = 30.0
 PAUSE = 0.5
 
-_LOCK = select(func.pg_try_advisory_lock(steps.key(steps.NAME)))
 _CLEAN = text("discard all")
+
+
+class Claimed(NamedTuple):
+    """The number of this attempt, and the job's parameters."""
+
+    attempt: int
+    params: dict[str, Any]
 
 
 class Line:
@@ -53,9 +60,9 @@ class Line:
 
     def lock(self, name: str) -> bool:
         """Take the advisory lock of a name; False when another connection holds it."""
-        return self._execute(_LOCK, {"name": name}).one()[0]
+        return self._run(steps.LOCK, {"name": name})[0]
 
-    def take(self, id: UUID, task_id: str | None, limit: timedelta) -> Row | None:
+    def take(self, id: UUID, task_id: str | None, limit: timedelta) -> Claimed | None:
         """Claim a job under its lock, as ``steps.claim``; its queries end at ``limit``.
 
         A commit of its own, which does not wait for the disk: a claim that a crash of the server
@@ -64,7 +71,8 @@ class Line:
         seconds = f"{limit.total_seconds():.0f}s"
         given = {"job": id, "task": task_id, "name": str(id), "limit": seconds, "done": self._done}
         self._done = None
-        return self._execute(steps.TAKE, given).one_or_none()
+        row = self._run(steps.TAKE, given)
+        return row and Claimed(*row[:2])
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -73,23 +81,19 @@ class Line:
         with Session(self._connection, expire_on_commit=False) as opened:
             yield opened
 
-    def _execute(self, statement: Executable, given: Mapping[str, Any]):
+    def _run(self, statement: Prepared, given: Mapping[str, Any]) -> tuple | None:
         if self._connection is not None:
             try:
-                return self._send(statement, given)
+                # Whatever the job before left it at.
+                db.switch_autocommit(self._connection, on=True)
+                return statement.one(self._connection, given)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
                 # The server was restarted since the last job.
                 _close(self._connection)
         self._connection = _opened()
-        return self._send(statement, given)
-
-    def _send(self, statement: Executable, given: Mapping[str, Any]):
-        found = self._connection.execute(statement, given)
-        # Of SQLAlchemy's transaction; the server has ended its own.
-        self._connection.commit()
-        return found
+        return statement.one(self._connection, given)
 
     def _clear(self) -> None:
         # Kept only when all went well: a signal may interrupt anything.
@@ -102,6 +106,7 @@ class Line:
                 db.switch_autocommit(connection, on=True)
                 connection.execute(_CLEAN)
                 connection.commit()
+                prepared.forget(connection)
                 self._connection = connection
         except DBAPIError as error:
             log.warning("the connection of a job was lost after it: %s", error.orig)

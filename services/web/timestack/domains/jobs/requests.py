@@ -10,12 +10,24 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from pydantic import ValidationError
-from sqlalchemy import Boolean, Float, Text, bindparam, case, cast, func, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Float,
+    Text,
+    bindparam,
+    case,
+    cast,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from timestack.domains.jobs import kinds
 from timestack.models.jobs import USUAL_PRIORITY, Job
+from timestack.prepared import Prepared
 from timestack.validation import sentences
 
 # Bytes of the parameters as JSON: a job names data, it does not carry them.
@@ -33,8 +45,9 @@ _WINDOW = cast(bindparam("window"), Float)
 _KEY = _new("unique_key") + func.coalesce(
     ":" + cast(func.floor(func.extract("epoch", func.now()) / _WINDOW), Text), ""
 )
-# Made once: to make a statement takes longer than to run it.
-_INSERT = select(Job).from_statement(
+_COLUMNS = Job.__table__.c
+_INSERT = Prepared(
+    "job_insert",
     insert(Job.__table__)
     .values(
         **{
@@ -50,7 +63,7 @@ _INSERT = select(Job).from_statement(
         sent_at=case((bindparam("sending", type_=Boolean), func.now())),
     )
     .on_conflict_do_nothing()
-    .returning(*Job.__table__.c)
+    .returning(*_COLUMNS),
 )
 
 
@@ -102,17 +115,19 @@ def add(session: Session, kind: str, params: Mapping[str, Any] | None = None, **
 
     Raises as ``dispatch.submit`` does.
     """
-    _, job = write(session, kind, params or {}, Request(**request), sending=False)
+    session.flush()
+    asked = Request(**request)
+    _, job = write(session.connection(), kind, params or {}, asked, sending=False)
     return job
 
 
 def write(
-    session: Session, name: str, params: Mapping[str, Any], asked: Request, *, sending: bool
+    connection: Connection, name: str, params: Mapping[str, Any], asked: Request, *, sending: bool
 ) -> tuple[bool, Job]:
     """Return whether a row was written, and the row; ``sending`` when its message follows."""
     kind = kinds.find(name)
     checked = _check(kind, params)
-    if asked.waits_for and session.get(Job, asked.waits_for) is None:
+    if asked.waits_for and _found(connection, Job.id == asked.waits_for) is None:
         raise ConflictError(f"there is no job {asked.waits_for} to wait for")
     now = sending and asked.run_at is None and asked.waits_for is None
     id = asked.id or uuid4()
@@ -120,7 +135,7 @@ def write(
     given = {
         "new_id": id,
         "new_kind": name,
-        "new_params": checked,
+        "new_params": json.dumps(checked),
         "new_priority": asked.priority,
         "new_max_attempts": kind.max_attempts,
         "new_unique_key": key,
@@ -132,15 +147,28 @@ def write(
         "new_request_id": asked.request_id,
     }
     while True:
-        made = session.scalar(_INSERT, given)
-        if made:
-            return True, made
-        if job := session.get(Job, id, populate_existing=True):
+        if row := _INSERT.one(connection, given):
+            return True, _loaded(row)
+        if job := _found(connection, Job.id == id):
             _require_same(job, name, checked)
             return False, job
         # With the same key; unless it ended at this moment, and the key is free again.
-        if job := session.scalar(select(Job).where(Job.unique_key == _KEY), given):
+        if job := _found(connection, Job.unique_key == _KEY, given):
             return False, job
+
+
+def _loaded(row: tuple) -> Job:
+    """Return the job of a row, as a query makes it: its constructor would note each change."""
+    job = Job()
+    vars(job).update(zip(_COLUMNS.keys(), row, strict=True))
+    return job
+
+
+def _found(
+    connection: Connection, condition: ColumnElement[bool], given: Mapping[str, Any] | None = None
+) -> Job | None:
+    with Session(connection) as session:
+        return session.scalar(select(Job).where(condition), given)
 
 
 def _check(kind: kinds.Kind, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from timestack.domains.jobs import notices
 from timestack.domains.jobs.kinds import KINDS, OPEN
 from timestack.logs import masked
 from timestack.models.jobs import Job, PausedKind
+from timestack.prepared import Prepared
 
 LONGEST_BACKOFF = timedelta(hours=1)
 # How much of an error is kept, in characters.
@@ -98,8 +100,7 @@ def startable(first: type[Job]):
     )
 
 
-# Made once: to make a statement takes longer than to run it.
-NAME = bindparam("name", type_=Text)
+_NAME = bindparam("name", type_=Text)
 _CLAIM = (
     update(Job)
     .where(
@@ -119,14 +120,18 @@ _CLAIM = (
     .returning(Job.attempts, Job.params)
     .execution_options(synchronize_session=False)
 )
-# The same under the job's lock, in one round trip. A row that changes meanwhile is looked at again,
-# so that a lock that another one has just let go shows what that one left. What it returns beside
-# is for its side effects: the lock of the job before is let go, this commit does not wait for the
-# disk, later queries end at a limit.
-TAKE = _CLAIM.where(func.pg_try_advisory_lock(key(NAME))).returning(
-    func.pg_advisory_unlock(key(bindparam("done", type_=Text))),
-    func.set_config("synchronous_commit", "off", True),
-    func.set_config("statement_timeout", bindparam("limit", type_=Text), False),
+LOCK = Prepared("job_lock", select(func.pg_try_advisory_lock(key(_NAME))))
+# Claims under the job's lock, in one round trip. A row that changes meanwhile is looked at again, so
+# that a lock that another one has just let go shows what that one left. What it returns beside is
+# for its side effects: the lock of the job before is let go, this commit does not wait for the disk,
+# later queries end at a limit.
+TAKE = Prepared(
+    "job_take",
+    _CLAIM.where(func.pg_try_advisory_lock(key(_NAME))).returning(
+        func.pg_advisory_unlock(key(bindparam("done", type_=Text))),
+        func.set_config("synchronous_commit", "off", True),
+        func.set_config("statement_timeout", bindparam("limit", type_=Text), False),
+    ),
 )
 
 
@@ -165,8 +170,13 @@ def succeed(session: Session, id: UUID, result: dict | None, attempt: int | None
     False, and nothing is changed, when it does not run or not in this ``attempt``: its worker was
     taken for dead.
     """
-    given = {"job": id, "result": result, "attempt": attempt}
-    return session.execute(_SUCCEED, given).one_or_none() is not None
+    session.flush()
+    given = {
+        "job": id,
+        "result": None if result is None else json.dumps(result),
+        "attempt": attempt,
+    }
+    return _SUCCEED.one(session.connection(), given) is not None
 
 
 def fail(
@@ -268,7 +278,8 @@ def _end() -> dict[str, Any]:
     }
 
 
-_SUCCEED = (
+_SUCCEED = Prepared(
+    "job_succeed",
     update(Job)
     .where(
         Job.id == bindparam("job"),
@@ -279,11 +290,10 @@ _SUCCEED = (
         state="succeeded",
         progress=1,
         message="",
-        result=bindparam("result", type_=JSONB(none_as_null=True)),
+        result=bindparam("result", type_=JSONB),
         **_end(),
     )
-    .returning(Job.id)
-    .execution_options(synchronize_session=False)
+    .returning(Job.id),
 )
 
 
