@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "services" / "web" / "timestack"
 FOUNDATION = {"settings", "logs", "progress", "validation"}
 DATA = {"db", *FOUNDATION}
 RULES = {"series", "models", "queue", "cache", *DATA}
-FACE = {"domains", "errors", "words", *RULES}
+FACE = {"domains", "ingest", "errors", "words", *RULES}
 ALLOWED = {
     # Other services' images have a copy of it, and the host uses it as well.
     "shared": set(),
@@ -34,12 +34,13 @@ ALLOWED = {
     "cache": FOUNDATION,
     "series": {"models", *DATA},
     "domains": RULES,
+    "ingest": {"domains", *RULES},
     "errors": {"words", *FOUNDATION},
     "health": {"queue", *DATA},
     "assets": set(),
     "edge": FOUNDATION,
     "auth": FACE,
-    "api": FACE,
+    "api": {"auth", *FACE},
     "pages": FACE,
     "dash": FACE,
     "tasks": FACE,
