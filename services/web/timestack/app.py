@@ -38,6 +38,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         SECRET_KEY=settings.secret_key.get_secret_value(),
         MAX_CONTENT_LENGTH=LARGEST_BODY,
         LARGER_BODIES=LARGER_BODIES,
+        # The other threads answer meanwhile.
+        MOST_WRITES=max(1, settings.web_threads // 2),
         MAX_FORM_MEMORY_SIZE=MIB // 4,
         MAX_FORM_PARTS=100,
         BOOTSTRAP_SERVE_LOCAL=True,

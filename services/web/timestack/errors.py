@@ -39,6 +39,7 @@ ACCEPTED_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 PROBLEM = "application/problem+json"
 FORMS = "timestack.problems"
 RETRY_AFTER = 5
+MIB = 1024 * 1024
 # In characters. The proxy lets 64 KiB of head pass; what is read here is less.
 LONGEST_ADDRESS = 8190
 LONGEST_HEADER = 16_380
@@ -170,9 +171,14 @@ def _measure() -> None:
     values = list(request.headers.values())
     if len(values) > MOST_HEADERS or any(len(value) > LONGEST_HEADER for value in values):
         raise RequestHeaderFieldsTooLarge
-    larger = current_app.config["LARGER_BODIES"].get(request.path)
+    larger = current_app.config.get("LARGER_BODIES", {}).get(request.path)
     if larger is not None:
         request.max_content_length = larger
+        if (request.content_length or 0) > larger:
+            raise RequestEntityTooLarge(
+                f"A body here has {larger // MIB} MiB at most, and this one has"
+                f" {request.content_length:,} bytes: send it in parts, or compressed by gzip."
+            )
         return
     form = request.mimetype == "application/x-www-form-urlencoded"
     if form and (request.content_length or 0) > current_app.config["MAX_FORM_MEMORY_SIZE"]:

@@ -31,6 +31,7 @@ from timestack.ingest.times import Clock, Unit
 
 SENSORS = "sensors"
 SLOTS = "writes"
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 # Seconds.
 LATER = 1
 # Lines that the sentence names; the document lists more.
@@ -59,8 +60,8 @@ class Refusal(HTTPException):
 
 
 def init_app(app: Flask) -> None:
-    """Let half of a process's threads write at a time: the others answer."""
-    app.extensions[SLOTS] = BoundedSemaphore(max(1, app.config["SETTINGS"].web_threads // 2))
+    """Let MOST_WRITES of a process's threads write at a time."""
+    app.extensions[SLOTS] = BoundedSemaphore(app.config.get("MOST_WRITES", 1))
 
 
 def accept(read: write.Read, table: str, unit: Unit | None) -> write.Report:
@@ -114,15 +115,9 @@ def _refusals() -> Iterator[None]:
 
 
 def _body():
-    length = request.content_length or 0
-    if length > body.LARGEST:
-        raise RequestEntityTooLarge(
-            f"A body to write has {body.LARGEST // body.MIB} MiB at most, and this one has"
-            f" {length:,} bytes: send it in parts, or compressed by gzip."
-        )
-    # A form that was read already, to look for a CSRF token, has nothing left.
-    if "form" in request.__dict__:
-        raise UnsupportedMediaType("The body came as a form: send it with a Content-Type.")
+    # Of a session, a form was read already to look for a CSRF token: nothing is left of it.
+    if request.mimetype in FORMS and "form" in request.__dict__:
+        raise UnsupportedMediaType("The body came as a form: send it as text/plain.")
     return request.stream
 
 

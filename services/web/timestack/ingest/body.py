@@ -15,6 +15,8 @@ LARGEST_TEXT = 64 * MIB
 # A JSON array is read as a whole, and takes several times its size meanwhile.
 LARGEST_ARRAY = 4 * MIB
 MOST_ROWS = 1_000_000
+# Blank ones and comments among them.
+MOST_LINES = 4 * MOST_ROWS
 # No line of data is as long: it has a quote or a line feed missing.
 LONGEST_LINE = MIB
 PIECE = 256 * KIB
@@ -116,6 +118,8 @@ def blocks(stream: Stream) -> Iterator[Text]:
                 rest, skipping = b"", True
             continue
         whole, rest = rest[:end], rest[end + 1 :]
+        if line + whole.count(b"\n") > MOST_LINES:
+            raise TooLargeError(f"The body has more than {MOST_LINES:,} lines: send it in parts")
         lines: list[bytes | None] = whole.split(b"\n")
         if skipping or len(lines[0]) > LONGEST_LINE:
             lines[0], skipping = None, False

@@ -169,11 +169,13 @@ def _points(stream: body.Stream, refused: Refused) -> Iterator[tuple[int, dict[s
     """Yield each point with the number of its first line; what cannot be read is refused."""
     lines = _Lines(stream, refused)
     for number, line in lines:
+        if not line:
+            continue
         text = line
         try:
             point = parse_line(line)
         except LineFormatError as error:
-            if not line or line.isspace():
+            if line.isspace():
                 continue
             tail = lines.to_the_quote() if _is_open(line) else []
             text = "\n".join([line, *(text for _, text in tail)])
@@ -230,8 +232,11 @@ class _Lines:
 def _decoded(stream: body.Stream, refused: Refused) -> Iterator[tuple[int, str]]:
     for block in body.blocks(stream):
         for number, line in enumerate(block.lines, block.line):
-            if line is None:
-                refused.add(number, too_long())
+            if not line:
+                if line is None:
+                    refused.add(number, too_long())
+                # A blank one is none, but within quotes.
+                yield number, ""
                 continue
             try:
                 yield number, line.decode()
@@ -258,5 +263,6 @@ def _is_open(line: str) -> bool:
 
 def _repeats(text: str, point: Mapping[str, Any]) -> bool:
     """Whether there are more pairs in a text than the parser kept, which is the first of a name."""
-    pairs = OPAQUE.sub("", text).count("=")
+    # A measurement may have one of its own.
+    pairs = OPAQUE.sub("", text).count("=") - point["measurement"].count("=")
     return pairs > len(point["tags"]) + len(point["fields"])
