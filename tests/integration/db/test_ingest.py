@@ -26,12 +26,13 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 from sqlalchemy.orm import Session
 
-from tests.integration.db.conftest import Database
+from tests.integration.db.conftest import SCHEMA_FILE, Database
 from tests.served import THREADS, Web, serving
 from tests.stack import wait_until
 from timestack.domains import tokens, users
 from timestack.ingest import body, insert, sensors
 from timestack.models.users import User
+from timestack.series import catalog
 
 pytestmark = pytest.mark.database
 
@@ -103,7 +104,8 @@ def as_writer(web: Web, provisioned: Database) -> Callable[..., Writer]:
     def make(role: str = "write", tables: list[str] | None = None) -> Writer:
         with Session(provisioned.engine()) as session, session.begin():
             user = session.query(User).filter_by(email=EMAIL).one()
-            text, _ = tokens.make(session, user, f"of {role}", role, tables=tables)
+            declared = catalog.load(SCHEMA_FILE)
+            text, _ = tokens.make(session, user, role, role, tables=tables, declared=declared)
         return Writer(web, text)
 
     return make
@@ -383,7 +385,7 @@ def test_a_large_body_is_taken_and_a_larger_one_names_the_limit(writer: Writer, 
         assert answer.status == 413
         assert "16 MiB at most" in answer.json["detail"]
     assert answer.json["status"] == 413
-    elsewhere = writer.send("/api/v1/jobs", b" " * (3 * body.MIB), "application/json")
+    elsewhere = writer.send("/api/v1/sensors", b" " * (3 * body.MIB), "application/json")
     assert elsewhere.status == 413
 
 

@@ -20,6 +20,7 @@ from timestack.api import (
     markets,
     readings,
     sensors,
+    tokens,
     usage,
     write,
     writing,

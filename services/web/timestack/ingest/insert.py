@@ -27,6 +27,8 @@ from timestack.series.sql import fill
 
 # Rows of one statement: long enough that a round trip costs nothing, and far below its time limit.
 MOST_ROWS = 50_000
+# From so many rows on it is worth trying first whether none of them is there already.
+MANY = 1_000
 # Rows that only PostgreSQL can refuse are looked for by halves. With more of them in one request
 # than this, nothing is written.
 MOST_SOUGHT = 100
@@ -52,8 +54,30 @@ select place from unnest({sql_arrays}) with ordinality as given({columns}, place
 """
 
 
-class StaleSensorsError(Exception):
+class RefusedError(Exception):
+    """PostgreSQL refused a statement, and its transaction is to begin again with care."""
+
+
+class StaleSensorsError(WriteError):
     """A sensor that was found is gone: look again."""
+
+    def __init__(self) -> None:
+        super().__init__("A sensor was deleted meanwhile, more than once: send the body again")
+
+
+def insert_at_once(connection: Connection, target: Target, batch: Batch) -> int:
+    """Write a batch of one statement, in as few round trips as can be; returns how many rows.
+
+    Raises RefusedError where ``insert`` can find out more.
+    """
+    statements = _statements(target, tuple(batch.columns))
+    try:
+        connection.exec_driver_sql(statements[0 if len(batch) > MANY else -1], _bound(batch))
+    except DBAPIError as error:
+        if not isinstance(error.orig, REFUSALS):
+            raise
+        raise RefusedError from None
+    return len(batch)
 
 
 def insert(

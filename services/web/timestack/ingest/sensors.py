@@ -98,6 +98,11 @@ class Found(NamedTuple):
     faults: dict[int, str]
     made: int
 
+    @classmethod
+    def none(cls) -> Found:
+        """Of rows that name no sensors."""
+        return cls(np.zeros(0, np.int64), {}, 0)
+
 
 def find(
     connection: Connection, series: Sequence[Series], used: np.ndarray, *, may_make: bool

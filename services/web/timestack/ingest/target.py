@@ -90,14 +90,17 @@ def limits(bounds: Bounds) -> tuple[float, float]:
 _found: dict[str, tuple[float, Target]] = {}
 
 
+def kept(name: str) -> Target | None:
+    """Return a table that was looked at a moment ago."""
+    at, target = _found.get(name, (0.0, None))
+    return target if target and time.monotonic() - at < FRESH else None
+
+
 def find(connection: DriverConnection, name: str) -> Target:
-    """Return the hypertable of a name.
+    """Look at the hypertable of a name.
 
     Raises UnknownTableError for what is not declared.
     """
-    kept = _found.get(name)
-    if kept and time.monotonic() - kept[0] < FRESH:
-        return kept[1]
     declared = catalog.current().hypertables.get(name)
     if declared is None:
         names = ", ".join(sorted(catalog.current().hypertables))
