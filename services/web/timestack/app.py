@@ -10,11 +10,14 @@ from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from timestack import __version__, api, assets, auth, cache, dash, db, edge, errors, health, pages
+from timestack.ingest import body
 from timestack.settings import WEB_SECRETS, Settings
 
 MIB = 1024 * 1024
 # Bytes that a body may have; the server keeps no larger one (server.py).
 LARGEST_BODY = 2 * MIB
+# And where larger ones are taken, by path.
+LARGER_BODIES = dict.fromkeys(("/api/v1/readings", "/api/v2/write"), body.LARGEST)
 OUTSIDE = "timestack.outside"
 
 
@@ -34,6 +37,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         URL_PREFIX=settings.url_prefix,
         SECRET_KEY=settings.secret_key.get_secret_value(),
         MAX_CONTENT_LENGTH=LARGEST_BODY,
+        LARGER_BODIES=LARGER_BODIES,
+        # The other threads answer meanwhile.
+        MOST_WRITES=max(1, settings.web_threads // 2),
         MAX_FORM_MEMORY_SIZE=MIB // 4,
         MAX_FORM_PARTS=100,
         BOOTSTRAP_SERVE_LOCAL=True,

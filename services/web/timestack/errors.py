@@ -39,10 +39,13 @@ ACCEPTED_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 PROBLEM = "application/problem+json"
 FORMS = "timestack.problems"
 RETRY_AFTER = 5
+MIB = 1024 * 1024
 # In characters. The proxy lets 64 KiB of head pass; what is read here is less.
 LONGEST_ADDRESS = 8190
 LONGEST_HEADER = 16_380
 MOST_HEADERS = 100
+# The database is away, or all connections to it are taken.
+AWAY = (OperationalError, PoolTimeout)
 
 # The message for a person, by status: a heading and what to do now.
 WORDS = {
@@ -70,14 +73,18 @@ WORDS = {
 class Fault:
     """What is wrong with a part of a request: a parameter of its address, or a place in its body.
 
-    ``pointer`` is a JSON pointer (RFC 6901), empty for the whole body.
+    ``pointer`` is a JSON pointer (RFC 6901), empty for the whole body; ``line`` is a line of it, or
+    where it has none the number of a row, from 1.
     """
 
     detail: str
     parameter: str | None = None
     pointer: str | None = None
+    line: int | None = None
 
     def __str__(self) -> str:
+        if self.line is not None:
+            return f"line {self.line}: {self.detail}"
         place = self.parameter or (self.pointer or "").lstrip("/").replace("/", ".") or "body"
         return f"{place}: {self.detail}"
 
@@ -120,10 +127,10 @@ def init_app(app: Flask) -> None:
     app.before_request(_measure)
     app.after_request(_sign)
     app.teardown_request(_forget)
-    app.register_error_handler(HTTPException, _answer)
+    app.register_error_handler(HTTPException, answer)
     app.register_error_handler(CSRFError, _stale_page)
-    for away in (OperationalError, PoolTimeout):
-        app.register_error_handler(away, _database_away)
+    for kind in AWAY:
+        app.register_error_handler(kind, away)
 
 
 def problem(status: int, detail: str | None = None, **more: Any) -> Response:
@@ -164,6 +171,15 @@ def _measure() -> None:
     values = list(request.headers.values())
     if len(values) > MOST_HEADERS or any(len(value) > LONGEST_HEADER for value in values):
         raise RequestHeaderFieldsTooLarge
+    larger = current_app.config.get("LARGER_BODIES", {}).get(request.path)
+    if larger is not None:
+        request.max_content_length = larger
+        if (request.content_length or 0) > larger:
+            raise RequestEntityTooLarge(
+                f"A body here has {larger // MIB} MiB at most, and this one has"
+                f" {request.content_length:,} bytes: send it in parts, or compressed by gzip."
+            )
+        return
     form = request.mimetype == "application/x-www-form-urlencoded"
     if form and (request.content_length or 0) > current_app.config["MAX_FORM_MEMORY_SIZE"]:
         raise RequestEntityTooLarge
@@ -179,40 +195,41 @@ def _forget(_: BaseException | None) -> None:
     logs.request_id.set(None)
 
 
-def _database_away(error: Exception) -> Response:
+def away(error: Exception) -> Response:
+    """Answer that the database is away."""
     log.error("the database does not answer: %s", error)
     detail = f"{OUTAGE.heading}. {OUTAGE.advice}" if _wants_problem() else OUTAGE.advice
-    return _answer(ServiceUnavailable(detail, retry_after=RETRY_AFTER))
+    return answer(ServiceUnavailable(detail, retry_after=RETRY_AFTER))
 
 
 def _stale_page(error: CSRFError) -> Response:
     """The CSRF token is missing, wrong or from another log-in: for people, the page is too old."""
     reason = f"{error.description} " if _wants_problem() else ""
     todo = "This page belongs to another log-in or was open too long: reload it and try again."
-    return _answer(BadRequest(reason + todo))
+    return answer(BadRequest(reason + todo))
 
 
-def _answer(error: HTTPException) -> Response:
+def answer(error: HTTPException) -> Response:
     """Answer with the error's status and headers; an unexpected one was logged by Flask."""
     if error.response is not None:
         return error.response
     # Werkzeug's own descriptions are for developers; those that we raised are for the reader.
     detail = None if error.description == type(error).description else error.description
     if _wants_problem():
-        answer = problem(error.code, detail, **getattr(error, "members", {}))
+        response = problem(error.code, detail, **getattr(error, "members", {}))
     else:
         heading, advice = WORDS.get(error.code, OUR_FAULT if error.code >= 500 else WORDS[400])
         page = render_template(
             "error.html", status=error.code, heading=heading, advice=detail or advice
         )
         # JSON can carry half of a character (a lone surrogate) into a message; a page cannot.
-        answer = Response(page.encode(errors="replace"), error.code, mimetype="text/html")
+        response = Response(page.encode(errors="replace"), error.code, mimetype="text/html")
     # Allow, Retry-After, WWW-Authenticate belong to the status, whatever the body is.
     for name, value in error.get_headers(request.environ):
         if name.lower() != "content-type":
-            answer.headers[name] = value
-    answer.cache_control.no_store = True
-    return answer
+            response.headers[name] = value
+    response.cache_control.no_store = True
+    return response
 
 
 def _wants_problem() -> bool:

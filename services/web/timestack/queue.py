@@ -115,12 +115,13 @@ def send(
     hidden: bool = False,
     priority: int = 0,
     time_limit: timedelta = USUAL_LIMIT,
+    delay: float | None = None,
 ) -> bool:
     """Send a task by name; False, and a log line, when Redis accepted no message.
 
     The arguments of a ``hidden`` one show in no log and in no monitor; ``priority`` 0 goes before
-    9. Where requests wait (``be_brief``), Redis is not asked for AWAY seconds after it accepted
-    none.
+    9. A worker begins it after ``delay`` seconds at the earliest. Where requests wait
+    (``be_brief``), Redis is not asked for AWAY seconds after it accepted none.
     """
     global _away_until
     if time.monotonic() < _away_until:
@@ -134,6 +135,7 @@ def send(
             headers={"request_id": request_id} if request_id else {},
             ignore_result=True,
             priority=priority,
+            countdown=delay,
             soft_time_limit=time_limit.total_seconds(),
             time_limit=(time_limit + LAST_WORDS).total_seconds(),
             **({"argsrepr": "(hidden)", "kwargsrepr": ""} if hidden else {}),

@@ -25,7 +25,7 @@ from waitress.task import ErrorTask, Task, ThreadedTaskDispatcher, WSGITask
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, TooManyRequests
 
 from timestack import db, health, logs
-from timestack.app import LARGEST_BODY
+from timestack.app import LARGER_BODIES, LARGEST_BODY
 
 access = logging.getLogger(logs.ACCESS)
 
@@ -108,6 +108,8 @@ class Request(HTTPRequestParser):
     """A request as it arrives; its body is read to the end, and kept where there is room for it."""
 
     room = Room(ROOM)
+    # Where larger bodies are taken: paths as they are sent.
+    larger = LARGER_BODIES
     _kept = 0
     _refused: HTTPException | None = None
 
@@ -123,8 +125,9 @@ class Request(HTTPRequestParser):
 
     def _find_room(self) -> HTTPException | None:
         came = self.body_bytes_received
-        if max(self.content_length, came) > LARGEST_BODY:
-            return RequestEntityTooLarge()
+        largest = self.larger.get(self.path, LARGEST_BODY)
+        if max(self.content_length, came) > largest:
+            return RequestEntityTooLarge(f"A body here has {largest // MIB} MiB at most.")
         if came > SMALL_BODY and came > self._kept:
             if not self.room.take(came - self._kept):
                 return TooManyRequests(LOST_ROOM, retry_after=5)
@@ -268,8 +271,10 @@ class Worker(Process):
     def run(self) -> None:
         """Serve until a signal stops it."""
         connections: dict[int, wasyncore.dispatcher] = {}
+        prefix = self.wsgi.config["URL_PREFIX"]
         Request.room = Room(ROOM // self.cfg.workers)
-        queue = Queue(self.cfg.threads, self.wsgi.config["URL_PREFIX"])
+        Request.larger = {f"{prefix}{path}": size for path, size in LARGER_BODIES.items()}
+        queue = Queue(self.cfg.threads, prefix)
         server = create_server(
             self.wsgi,
             map=connections,

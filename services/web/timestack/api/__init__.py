@@ -1,4 +1,4 @@
-"""The JSON interface under /api/v1; one file per resource.
+"""The JSON interface under /api/v1, one file per resource, and InfluxDB's way to write.
 
 Errors are raised as HTTP exceptions and answered as problem+json by ``timestack.errors``.
 ``operation`` is how an endpoint is written, and ``document`` makes the OpenAPI document of them.
@@ -20,15 +20,19 @@ from timestack.api import (
     jobs,
     manifest,
     markets,
+    readings,
     sensors,
     series,
     tokens,
     usage,
+    write,
+    writing,
 )
 from timestack.api.document import document
 
 RESOURCES = (
     sensors.resource,
+    readings.resource,
     datasets.resource,
     series.resource,
     export.resource,
@@ -61,6 +65,8 @@ def init_app(app: Flask, role: Callable[[str, str], str | None]) -> None:
         return answer.make_conditional(request)
 
     app.register_blueprint(blueprint)
+    app.register_blueprint(write.blueprint)
+    writing.init_app(app)
 
 
 __all__ = ["init_app"]

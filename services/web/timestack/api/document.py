@@ -58,6 +58,7 @@ class FaultView(View):
     detail: str
     parameter: str | None = None
     pointer: str | None = None
+    line: int | None = None
 
 
 class Problem(View):
