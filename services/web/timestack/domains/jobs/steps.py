@@ -121,10 +121,10 @@ _CLAIM = (
     .execution_options(synchronize_session=False)
 )
 LOCK = Prepared("job_lock", select(func.pg_try_advisory_lock(key(_NAME))))
-# Claims under the job's lock, in one round trip. A row that changes meanwhile is looked at again, so
-# that a lock that another one has just let go shows what that one left. What it returns beside is
-# for its side effects: the lock of the job before is let go, this commit does not wait for the disk,
-# later queries end at a limit.
+# The claim under the job's lock, in one round trip. A row that changes meanwhile is looked at
+# again, so that a lock that another one has just let go shows what that one left. What it returns
+# beside is for its side effects: the lock of the job before is let go, this commit does not wait
+# for the disk, later queries end at a limit.
 TAKE = Prepared(
     "job_take",
     _CLAIM.where(func.pg_try_advisory_lock(key(_NAME))).returning(
