@@ -321,6 +321,10 @@ def test_the_menu_downloads_the_rows_of_what_is_shown(page: Page) -> None:
     page.get_by_text("1 d", exact=True).click()
     expect(csv).to_have_attribute("href", re.compile("start=2013-12-29T23%3A00%3A00Z"))
     assert csv.get_attribute("download") == ""
+    rows = page.request.get(csv.get_attribute("href"))
+    assert rows.ok
+    # A row an hour, both ends, below their names.
+    assert len(rows.text().splitlines()) == 1 + 25
     # The rows of another choice.
     page.locator("#sensor-location").click()
     page.get_by_role("option", name="hall", exact=True).click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 
 from timestack.dash.timechart.caption import between, points
-from timestack.dash.timechart.download import address, menu
+from timestack.dash.timechart.download import FORMATS, address, menu
 from timestack.dash.timechart.figure import blank, daily, detail, tail, usual_step
-from timestack.dash.timechart.line import Line, Rows
+from timestack.dash.timechart.line import Band, Line, Rows
 from timestack.dash.timechart.ranges import UnknownRangeError, Window, window
+from timestack.series import encode
 from timestack.series.extent import Extent
 from timestack.series.query import Series
 
@@ -197,6 +199,16 @@ def test_a_tail_is_drawn_as_the_rest_is_and_knows_a_hole_by_the_usual_step() -> 
     assert tail(LINE, nothing, HOUR, day).layout.yaxis.range is None
 
 
+def test_what_stands_out_is_sent_with_a_tail() -> None:
+    hours = series("2013-03-05", [1.0, 4.0], HOUR, None)
+    day = Window(at("2013-03-05"), at("2013-03-06"))
+    band = Band(at("2013-03-05T00:30"), None, "too warm", high=3.0)
+    line = replace(LINE, bands=lambda start, end: [band])
+    shapes = detail(line, hours, hours, day, "r").layout.shapes
+    assert len(shapes) == 2
+    assert tail(line, hours, HOUR, day).layout.shapes == shapes
+
+
 def test_times_within_a_second_are_told_apart() -> None:
     quick = series("2013-03-05T10:00:00", [1.0] * 5, HOUR / 14400, None)
     day = Window(at("2013-03-05"), at("2013-03-06"))
@@ -210,12 +222,16 @@ def test_times_within_a_second_are_told_apart() -> None:
 def test_an_address_of_rows_has_the_keys_and_the_range_with_its_last_row(make_app) -> None:
     rows = Rows("test_runs", {"host": "a&b", "suite": ["x", "y"]})
     seen = Window(at("2013-03-05"), at("2013-03-06"))
-    with make_app().app_context():
+    with make_app().test_request_context():
         assert address(rows, seen) == (
             "/api/v1/export/test_runs?key.host=a%26b&key.suite=x&key.suite=y"
             "&start=2013-03-05T00%3A00%3A00Z&end=2013-03-06T00%3A00%3A00.000001Z"
         )
         assert address(None, seen) is None
+
+
+def test_a_menu_offers_each_format_there_is() -> None:
+    assert set(FORMATS) == set(encode.FORMATS)
 
 
 def test_a_chart_whose_rows_are_not_known_has_no_menu() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from dash import Output, html
 from dash.development.base_component import Component
-from flask import current_app
+from flask import url_for
 
 from timestack.dash.timechart.line import Rows
 from timestack.dash.timechart.ranges import Window
@@ -34,8 +34,7 @@ def address(rows: Rows | None, seen: Window) -> str | None:
         # What is shown ends with its last row, an export before its end.
         "end": _text(seen.end + MICROSECOND),
     }
-    exports = f"{current_app.config['URL_PREFIX']}/api/v1/export"
-    return f"{exports}/{quote(rows.table)}?{urlencode(asked, doseq=True)}"
+    return f"{url_for('api.export.show', table=rows.table)}?{urlencode(asked, doseq=True)}"
 
 
 def menu(id: Callable[[str], str], where: str | None) -> html.Details:

@@ -97,7 +97,7 @@ def detail(line: Line, series: Series, days: Series, window: Window, revision: s
 
 
 def tail(line: Line, series: Series, step: timedelta | None, window: Window) -> go.Figure:
-    """Return what is new of a chart: the traces of ``detail``, of ``series`` alone.
+    """Return what is new of a chart: the traces of ``detail``, of ``series`` alone, and its bands.
 
     ``step`` is the usual one of what is drawn already, so that a hole among few points is known.
     The height is that of what is new, None where that is nothing.
@@ -105,6 +105,8 @@ def tail(line: Line, series: Series, step: timedelta | None, window: Window) -> 
     figure = _figure(line, [series], step)
     if not np.isnan(series.mean).all():
         figure.update_yaxes(range=_span(series, window))
+    for band in line.bands(window.start, window.end):
+        _stand_out(figure, band, window)
     return figure
 
 
