@@ -100,7 +100,8 @@ def _given() -> str | None:
 def _find(text: str) -> None:
     g.token_person = None
     try:
-        with db.session() as session:
+        # One round trip, since it is made for each request.
+        with db.single_statements() as session:
             g.token, g.token_person = tokens.find(session, text, Person)
             session.expunge_all()
     except tokens.RefusedError as error:
