@@ -90,6 +90,8 @@ class Stack(DockerCompose):
             "ADMIN_EMAIL": ADMIN_EMAIL,
             "SECRETS_PATH": str(self.secrets),
             "COMPOSE_PROFILES": "test",
+            # Tests ask more often than people.
+            "API_RATE": "100000/minute",
             # The simulated platform keeps the mails that it gets.
             "SMTP_HOST": "platform",
             "SMTP_PORT": "2525",

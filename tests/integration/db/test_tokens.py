@@ -217,7 +217,14 @@ def test_a_token_for_some_tables_reaches_no_others_and_nothing_else(app: Flask) 
     finances = script("/api/v1/companies/1/finances")
     assert finances.status_code == 403
     assert "the table finances" in finances.get_json()["message"]
-    for path in (JOBS, "/api/v1/files", "/api/v1/manifest"):
+    assert script("/api/v1/export/usage").status_code == 200
+    refused(script("/api/v1/export/sensors"), 403, "may not use the table sensors")
+    refused(script("/api/v1/series?table=readings"), 403, "may not use the table readings")
+    for write in ("/api/v1/readings?table=readings", "/api/v2/write?bucket=readings"):
+        answer = script(write, "POST", data="[]", content_type="application/json")
+        assert answer.status_code == 403, answer.text
+        assert "may not use the table readings" in answer.text
+    for path in (JOBS, "/api/v1/files", "/api/v1/manifest", "/api/v1/alerts"):
         refused(script(path), 403, "for companies, usage alone")
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from flask import Flask, g, request
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
@@ -100,7 +101,8 @@ def _given() -> str | None:
 def _find(text: str) -> None:
     g.token_person = None
     try:
-        with db.session() as session:
+        # One round trip, since it is made for each request.
+        with db.single_statements() as connection, Session(connection) as session:
             g.token, g.token_person = tokens.find(session, text, Person)
             session.expunge_all()
     except tokens.RefusedError as error:
