@@ -125,6 +125,11 @@ def readable(declared: catalog.Catalog) -> set[str]:
     }
 
 
+def hypertables(declared: catalog.Catalog) -> list[str]:
+    """The hypertables among them, by name."""
+    return sorted(readable(declared) & set(declared.hypertables))
+
+
 def columns(session: Session, table: str) -> dict[str, Column]:
     """The columns of a table by name, in its order."""
     found = session.execute(COLUMNS, {"table": quote(table)})
