@@ -63,7 +63,7 @@ class BenchStack(Stack):
         more = {"deploy": {"resources": {"limits": {"memory": "4g"}}}}
         self._changes = directory / "bench.yaml"
         self._changes.write_text(yaml.safe_dump({"services": {**services, "timescaledb": more}}))
-        super().__init__(directory, SEED="no")
+        super().__init__(directory, SEED="no", API_RATE="1000000/minute")
 
     @property
     def compose_command_property(self) -> list[str]:

@@ -16,6 +16,7 @@ from werkzeug.exceptions import NotFound, TooManyRequests
 from timestack import db
 from timestack.api import formats
 from timestack.api.operation import Resource
+from timestack.auth import bearer
 from timestack.domains.export import rows, tables
 from timestack.series import catalog, encode
 
@@ -100,6 +101,7 @@ def show(table: str, query: ExportQuery) -> Response:
     known = tables.readable(declared)
     if table not in known:
         raise NotFound(f"There is no table {table}: there are {', '.join(sorted(known))}.")
+    bearer.may_use(table)
     format = formats.wanted(query.format)
     only = query.columns.split(",") if query.columns else None
     keys = query.keys()

@@ -14,6 +14,7 @@ from timestack import db
 from timestack.api import formats
 from timestack.api.operation import Resource, conditional
 from timestack.api.types import Digits, Text, View
+from timestack.auth import bearer
 from timestack.domains.export import points, tables
 from timestack.errors import Fault, Invalid
 from timestack.series import catalog, encode
@@ -107,6 +108,7 @@ def index(query: SeriesQuery) -> Response:
     if query.table not in known:
         wrong = f"is not a hypertable: these are {', '.join(known)}"
         raise Invalid([Fault(wrong, parameter="table")])
+    bearer.may_use(query.table)
     format = formats.wanted(query.format)
     keys = query.keys()
     try:

@@ -74,6 +74,7 @@ TABLES = {
     "companies.finances": "finances",
     "companies.report": "finances",
     "companies.show_year": "finances",
+    "export": None,
     "influx": None,
     "prices": "prices_daily",
     "readings": None,
