@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from flask import Flask, request
+from flask import Flask, g, request
 from flask.testing import FlaskClient
 from pyarrow import ipc, parquet
 from sqlalchemy import text
@@ -26,6 +26,7 @@ from tests.served import THREADS, WEB, Web, serving
 from tests.stack import wait_until
 from timestack import api, db, errors
 from timestack.domains.export import rows
+from timestack.models.tokens import Token
 
 pytestmark = pytest.mark.database
 
@@ -67,7 +68,7 @@ def client(filled: Database) -> Iterator[FlaskClient]:
         app = Flask(__name__)
         errors.init_app(app)
         api.init_app(app, lambda endpoint, method: None)
-        app.before_request(lambda: db.act_for(request.headers.get("X-Account")))
+        app.before_request(begin)
         app.teardown_request(lambda _: db.act_for(None))
         yield app.test_client()
         engine.dispose()
@@ -76,6 +77,13 @@ def client(filled: Database) -> Iterator[FlaskClient]:
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "BATCH", 7)
+
+
+def begin() -> None:
+    """As the gate does; X-Tables are those of a token."""
+    tables = request.headers.get("X-Tables")
+    g.token = Token(tables=tables.split(",")) if tables else None
+    db.act_for(request.headers.get("X-Account"))
 
 
 def ask(client: FlaskClient, address: str) -> bytes:
@@ -172,6 +180,15 @@ def test_an_account_gets_its_own_rows_to_the_last_batch(client: FlaskClient) -> 
     assert owners("acme") == 40 * ["acme"]
     assert owners("other") == 40 * ["other"]
     assert owners(None) == []
+
+
+def test_a_token_for_some_tables_reads_no_others(client: FlaskClient) -> None:
+    headers = {"X-Tables": "companies"}
+    assert client.get(f"{EXPORT}/companies", headers=headers).status_code == 200
+    for address in (f"{EXPORT}/readings", "/api/v1/series?table=readings"):
+        refused = client.get(address, headers=headers)
+        assert (refused.status_code, refused.mimetype) == (403, errors.PROBLEM)
+        assert "it is for companies alone" in refused.get_json()["detail"]
 
 
 def test_a_file_has_a_name_and_is_kept_by_nobody(client: FlaskClient) -> None:

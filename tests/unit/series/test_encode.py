@@ -110,14 +110,14 @@ def test_times_of_any_spacing_are_read_back(given_times: list[int]) -> None:
 )
 def test_numbers_are_as_short_as_float32_where_none_changes_for_a_reader(values: list) -> None:
     given_values = np.array(values, dtype=float)
-    short = encode.compact(given_values)
+    short = encode.compact(given_values, 0)
     assert short.dtype == np.float32
     read = np.array(json.loads(encode._json(short)), dtype=float)
     np.testing.assert_array_equal(read, given_values)
 
 
 def test_what_was_computed_moves_by_less_than_a_chart_shows() -> None:
-    short = encode.compact(MANY)
+    short = encode.compact(MANY, np.ptp(MANY))
     assert short.dtype == np.float32
     assert np.abs(short - MANY).max() < np.ptp(MANY) / 65_536
 
@@ -136,9 +136,16 @@ def test_what_was_computed_moves_by_less_than_a_chart_shows() -> None:
     ids=str,
 )
 def test_numbers_keep_the_digits_that_show(values: list[float]) -> None:
-    kept = encode.compact(np.array(values))
+    kept = encode.compact(np.array(values), np.ptp(np.array(values)[np.isfinite(values)]))
     assert kept.dtype == np.float64
     np.testing.assert_array_equal(kept, np.array(values))
+
+
+def test_what_hardly_moves_is_as_exact_as_the_axis_that_it_is_drawn_on() -> None:
+    low = np.linspace(1 / 3, 1 / 3 + 1e-6, 9)
+    assert encode.compact(low, np.ptp(low)).dtype == np.float64
+    [one] = sent(series(range(9), low))
+    assert one["min"] == json.loads(encode._json((low - 1).astype(np.float32)))
 
 
 def test_834_points_of_any_numbers_take_30_000_bytes() -> None:

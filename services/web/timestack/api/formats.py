@@ -74,9 +74,8 @@ class TableQuery(Query):
 def _key_columns(declared: catalog.Catalog) -> dict[str, list[str]]:
     """The key columns of hypertables that others may read, with the tables that have them."""
     found: dict[str, list[str]] = {}
-    for table in sorted(tables.readable(declared) & set(declared.hypertables)):
-        hypertable = declared.hypertables[table]
-        for name in sorted(hypertable.keys):
+    for table in tables.hypertables(declared):
+        for name in sorted(declared.hypertables[table].keys):
             found.setdefault(name, []).append(table)
     return found
 

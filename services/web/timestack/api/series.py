@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Annotated
 
 from flask import Response
-from pydantic import Field
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from timestack import db
 from timestack.api import formats
@@ -41,6 +43,14 @@ class SeriesQuery(formats.TableQuery):
     ] = None
     points: Points = 1000
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        found = super().__get_pydantic_json_schema__(core, handler)
+        found["properties"]["table"]["enum"] = tables.hypertables(catalog.current())
+        return found
+
 
 class TimesView(View):
     """Point n is at ``start + n * step``, or each one of ``deltas`` after the one before it.
@@ -71,6 +81,9 @@ class SeriesList(View):
     those that answered: a rollup, and what came since its last refresh.
     """
 
+    # Times have either `step` or `deltas`.
+    model_config = ConfigDict(json_schema_mode="validation")
+
     table: str
     value: str
     start: datetime | None
@@ -91,11 +104,10 @@ def index(query: SeriesQuery) -> Response:
     JSON has the numbers as a chart shows them, with the digits of float32 where that is enough;
     the other formats have them as they are, a row for each point.
     """
-    declared = catalog.current()
-    known = tables.readable(declared) & set(declared.hypertables)
+    known = tables.hypertables(catalog.current())
     if query.table not in known:
-        there = ", ".join(sorted(known))
-        raise Invalid([Fault(f"is not a hypertable: these are {there}", parameter="table")])
+        wrong = f"is not a hypertable: these are {', '.join(known)}"
+        raise Invalid([Fault(wrong, parameter="table")])
     bearer.may_use(query.table)
     format = formats.wanted(query.format)
     keys = query.keys()

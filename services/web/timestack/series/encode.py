@@ -22,7 +22,7 @@ TIME = pa.timestamp("us", tz="UTC")
 SHOWN = ("min", "mean", "max")
 # Numbers that people and instruments write have no more decimals than this.
 DECIMALS = 1e6
-# A part of an array's range that no chart shows: it has fewer pixels.
+# A part of an axis that no chart shows: it has fewer pixels.
 INVISIBLE = 2.0**-16
 # Rows of a Parquet row group, the largest piece that is held at a time, and bytes of what is sent.
 ROW_GROUP = 100_000
@@ -43,29 +43,34 @@ def points(series: Iterable[Series], keys: Sequence[str], **about: Any) -> bytes
     These are whole numbers of milliseconds since 1970 (``unit`` is "ms"), or of microseconds ("us")
     where a time has some. Without points ``start`` is null.
     """
-    found = [
-        {
-            "key": dict(zip(keys, one.key, strict=True)),
-            "time": _time(one.time),
-            **{name: compact(getattr(one, name)) for name in SHOWN},
-        }
-        for one in series
-    ]
-    return _json({**about, "series": found})
+    return _json({**about, "series": [_arrays(each, keys) for each in series]})
 
 
-def compact(values: np.ndarray) -> np.ndarray:
+def _arrays(series: Series, keys: Sequence[str]) -> dict[str, Any]:
+    # They are drawn on one axis.
+    shown = np.concatenate([series.min, series.max])
+    shown = shown[np.isfinite(shown)]
+    span = np.ptp(shown) if len(shown) else 0.0
+    return {
+        "key": dict(zip(keys, series.key, strict=True)),
+        "time": _time(series.time),
+        **{name: compact(getattr(series, name), span) for name in SHOWN},
+    }
+
+
+def compact(values: np.ndarray, span: float) -> np.ndarray:
     """Return float64 numbers as float32 unless that loses digits that show; NaN stays NaN.
 
     A number of six decimals or fewer, as people and instruments write them, must still read as
-    itself. What was computed, with all its digits, may move by a 65,536th of the array's range.
+    itself. What was computed, with all its digits, may move by a 65,536th of ``span``, the range of
+    what is drawn beside it.
     """
     finite = values[np.isfinite(values)]
     with np.errstate(over="ignore"):
         narrow = finite.astype(np.float32)
         written = np.rint(finite * DECIMALS) / DECIMALS == finite
     moved = np.abs(narrow.astype(np.float64) - finite)
-    if not len(finite) or moved[~written].max(initial=0) <= np.ptp(finite) * INVISIBLE:
+    if not len(finite) or moved[~written].max(initial=0) <= span * INVISIBLE:
         # As a reader finds them: the shortest text that is this float32 and no other.
         text = np.array(orjson.loads(_json(narrow[written])), dtype=np.float64)
         if np.array_equal(text, finite[written]):

@@ -9,7 +9,7 @@ from math import prod
 
 from sqlalchemy.orm import Session
 
-from timestack.domains.export.tables import Column, WrongParameter, columns, typed
+from timestack.domains.export.tables import Column, WrongParameter, kept_columns, typed
 from timestack.series import catalog
 from timestack.series.extent import extent
 from timestack.series.points import collect
@@ -55,7 +55,7 @@ def read(
     """
     declared = catalog.current()
     hypertable = declared.hypertables[table]
-    known = columns(session, table)
+    known = kept_columns(session, table)
     found = typed(session, {name: known[name] for name in sorted(hypertable.keys)}, keys)
     asked = tuple(known[name] for name in found)
     count = prod(map(len, found.values()))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 from sqlalchemy import (
@@ -14,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     DateTime,
+    Engine,
     Text,
     case,
     cast,
@@ -40,6 +42,8 @@ SAME = {
 }
 EXACT = re.compile(r"numeric\((\d+),(\d+)\)")
 MOST_DIGITS = 38
+WHOLE = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
+DIGITS = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 COLUMNS = text("""
 select attname, format_type(atttypid, atttypmod), format_type(atttypid, null), typname,
        (select array_position(indkey::int2[], attnum) from pg_index
@@ -125,10 +129,26 @@ def readable(declared: catalog.Catalog) -> set[str]:
     }
 
 
+def hypertables(declared: catalog.Catalog) -> list[str]:
+    """The hypertables among them, by name."""
+    return sorted(readable(declared) & set(declared.hypertables))
+
+
 def columns(session: Session, table: str) -> dict[str, Column]:
     """The columns of a table by name, in its order."""
     found = session.execute(COLUMNS, {"table": quote(table)})
     return {name: Column(name, *types) for name, *types in found}
+
+
+_kept: WeakKeyDictionary[Engine, dict[str, dict[str, Column]]] = WeakKeyDictionary()
+
+
+def kept_columns(session: Session, table: str) -> dict[str, Column]:
+    """The same as they were when this process first asked: for keys, whose types stay."""
+    kept = _kept.setdefault(session.get_bind().engine, {})
+    if table not in kept:
+        kept[table] = columns(session, table)
+    return kept[table]
 
 
 def typed(
@@ -151,11 +171,20 @@ def _typed(session: Session, column: Column, texts: Sequence[str]) -> list[Any]:
         raise WrongKey(column.name, "holds a NUL character: leave it out")
     if column.base in ("text", "varchar"):
         return list(dict.fromkeys(texts))
+    if limit := WHOLE.get(column.base):
+        numbers = [int(text) for text in texts if DIGITS.fullmatch(text)]
+        if len(numbers) == len(texts) and all(-limit <= number < limit for number in numbers):
+            return list(dict.fromkeys(numbers))
+        raise _not_of(column, texts)
     # PostgreSQL knows each of its types; the name of one comes from its own catalog.
     cast_to = f"select unnest(cast(cast(:texts as text[]) as {column.loose}[]))"
     try:
         found = session.scalars(text(cast_to), {"texts": list(texts)})
         return list(dict.fromkeys(found))
     except DataError:
-        shown = ", ".join(repr(text[:40]) for text in texts[:3])
-        raise WrongKey(column.name, f"is of type {column.type}, not {shown}") from None
+        raise _not_of(column, texts) from None
+
+
+def _not_of(column: Column, texts: Sequence[str]) -> WrongKey:
+    shown = ", ".join(repr(text[:40]) for text in texts[:3])
+    return WrongKey(column.name, f"is of type {column.type}, not {shown}")
