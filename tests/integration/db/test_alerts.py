@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from tests.integration.db.conftest import Database
+from tests.integration.db.conftest import SCHEMA_FILE, Database
 from timestack import db
 from timestack.domains.alerts import rules, silences
 from timestack.domains.alerts.evaluate import Evaluation, evaluate
@@ -23,7 +23,7 @@ from timestack.series import rollups as keeping
 
 pytestmark = pytest.mark.database
 
-DECLARED = catalog.load(rules.alerts_file().with_name("hypertables.yaml"))
+DECLARED = catalog.load(SCHEMA_FILE)
 SENSORS = [
     ("temperature", "cellar", "north wall", "°C"),
     ("temperature", "attic", "floor", "°C"),
