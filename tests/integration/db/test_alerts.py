@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from tests.integration.db.conftest import Database
+from tests.integration.db.conftest import SCHEMA_FILE, Database
 from timestack import db
+from timestack.domains.alerts import listing as shown
 from timestack.domains.alerts import rules, silences
 from timestack.domains.alerts.evaluate import Evaluation, evaluate
 from timestack.domains.jobs import listing
@@ -23,7 +24,7 @@ from timestack.series import rollups as keeping
 
 pytestmark = pytest.mark.database
 
-DECLARED = catalog.load(rules.alerts_file().with_name("hypertables.yaml"))
+DECLARED = catalog.load(SCHEMA_FILE)
 SENSORS = [
     ("temperature", "cellar", "north wall", "°C"),
     ("temperature", "attic", "floor", "°C"),
@@ -451,3 +452,28 @@ def test_a_silence_is_of_a_rule_that_there_is_and_of_a_time_to_come(cellar: int)
                 silences.silence(session, rule, "hot", until)
         with pytest.raises(silences.SilenceError, match="keys must be those of an alert"):
             silences.silence(session, rule, "hot", now + timedelta(hours=1), keys={"x": 1})
+
+
+# In a chart
+
+
+def test_what_fired_of_a_series_is_found_by_the_times_of_its_readings(
+    cellar: int, sensors: list[int]
+) -> None:
+    rule, now = declare(HOT), datetime.now(UTC)
+    for reading in ((35, 60), (20, 40), (36, 10)):
+        read(cellar, reading)
+        look(rule)
+
+    def found(first: int, last: int, sensor: int = cellar) -> list[float | None]:
+        start, end = now - timedelta(minutes=first), now - timedelta(minutes=last)
+        with db.session() as session:
+            alerts = shown.of_series(session, "readings", {"sensor_id": sensor}, start, end)
+            return [alert.value for alert in alerts]
+
+    assert found(90, 0) == [36, 20]
+    assert found(90, 30) == [20]
+    # Between the two, by the readings; by the clock of the looks it was not over yet.
+    assert found(30, 20) == []
+    assert found(5, 0) == [36]
+    assert found(90, 0, sensors[1]) == []

@@ -199,14 +199,26 @@ def test_a_tail_is_drawn_as_the_rest_is_and_knows_a_hole_by_the_usual_step() -> 
     assert tail(LINE, nothing, HOUR, day).layout.yaxis.range is None
 
 
-def test_what_stands_out_is_sent_with_a_tail() -> None:
-    hours = series("2013-03-05", [1.0, 4.0], HOUR, None)
+def test_what_stands_out_is_a_band_within_the_view_with_its_thresholds_in_a_tail_as_well() -> None:
     day = Window(at("2013-03-05"), at("2013-03-06"))
-    band = Band(at("2013-03-05T00:30"), None, "too warm", high=3.0)
-    line = replace(LINE, bands=lambda start, end: [band])
-    shapes = detail(line, hours, hours, day, "r").layout.shapes
-    assert len(shapes) == 2
-    assert tail(line, hours, HOUR, day).layout.shapes == shapes
+    bands = [
+        Band(at("2013-03-04"), at("2013-03-05T03:00"), "heat", high=30.0),
+        Band(at("2013-03-05T20:00"), None, "silent"),
+    ]
+    line = replace(LINE, bands=lambda *view: bands if view == (day.start, day.end) else [])
+    hours = series("2013-03-05", [1.0, 2.0], HOUR, None)
+    drawn = detail(line, hours, hours, day, "r")
+    assert [(each.name, each.x0, each.x1, each.y0) for each in drawn.layout.shapes] == [
+        ("band", "2013-03-05 00:00:00", "2013-03-05 03:00:00", 0),
+        ("threshold", "2013-03-05 00:00:00", "2013-03-05 03:00:00", 30.0),
+        ("band", "2013-03-05 20:00:00", "2013-03-06 00:00:00", 0),
+    ]
+    assert [each.label.text for each in drawn.layout.shapes if each.name == "band"] == [
+        "heat",
+        "silent",
+    ]
+    assert tail(line, hours, HOUR, day).layout.shapes == drawn.layout.shapes
+    assert "color" not in drawn.to_json()
 
 
 def test_times_within_a_second_are_told_apart() -> None:

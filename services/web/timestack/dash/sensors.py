@@ -53,7 +53,11 @@ def line(session: Session, sensor: Sensor) -> Line:
 
     def bands(start: datetime, end: datetime) -> list[Band]:
         found = listing.of_series(session, "readings", keys, start, end)
-        return [Band(a.since, a.resolved_at, a.rule, a.low, a.high) for a in found]
+        return [
+            # Where the readings were back, which those of a rule that was removed never were.
+            Band(a.since, a.resolved_at and (a.clear_since or a.resolved_at), a.rule, a.low, a.high)
+            for a in found
+        ]
 
     return hypertable_line(
         session,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from timestack.dash.timechart.line import Band, Line
+from timestack.dash.timechart.line import Line
 from timestack.dash.timechart.ranges import Window
 from timestack.series.query import Series
 
@@ -91,8 +91,7 @@ def detail(line: Line, series: Series, days: Series, window: Window, revision: s
         # The height follows the data in view, whatever the reader did to the time axis.
         yaxis={"range": [low, high], "autorange": False, "uirevision": f"{revision} {low} {high}"},
     )
-    for band in line.bands(window.start, window.end):
-        _stand_out(figure, band, window)
+    _draw_bands(figure, line, window)
     return figure
 
 
@@ -105,8 +104,7 @@ def tail(line: Line, series: Series, step: timedelta | None, window: Window) -> 
     figure = _figure(line, [series], step)
     if not np.isnan(series.mean).all():
         figure.update_yaxes(range=_span(series, window))
-    for band in line.bands(window.start, window.end):
-        _stand_out(figure, band, window)
+    _draw_bands(figure, line, window)
     return figure
 
 
@@ -124,25 +122,28 @@ def daily(line: Line, days: Series) -> go.Figure:
     return figure
 
 
-def _stand_out(figure: go.Figure, band: Band, window: Window) -> None:
-    """Draw a time that stands out over the whole height, and its thresholds as lines within it."""
-    end = window.end if band.end is None else min(band.end, window.end)
-    across = {"x0": _text(max(band.start, window.start)), "x1": _text(end)}
-    figure.add_shape(
-        type="rect",
-        name="band",
-        yref="y domain",
-        y0=0,
-        y1=1,
-        layer="below",
-        line={"width": 0},
-        label={"text": band.label, "textposition": "top left", "font": {"size": 12}},
-        **across,
-    )
-    for level in (band.low, band.high):
-        if level is not None:
-            line = {"width": 1.5, "dash": "dash"}
-            figure.add_shape(type="line", name="threshold", y0=level, y1=level, line=line, **across)
+def _draw_bands(figure: go.Figure, line: Line, window: Window) -> None:
+    """Draw what stands out over the whole height, and its thresholds as lines within it."""
+    for band in line.bands(window.start, window.end):
+        end = window.end if band.end is None else min(band.end, window.end)
+        across = {"x0": _text(max(band.start, window.start)), "x1": _text(end)}
+        figure.add_shape(
+            type="rect",
+            name="band",
+            yref="y domain",
+            y0=0,
+            y1=1,
+            layer="below",
+            line={"width": 0},
+            label={"text": band.label, "textposition": "top left", "font": {"size": 12}},
+            **across,
+        )
+        for level in (band.low, band.high):
+            if level is not None:
+                drawn = {"width": 1.5, "dash": "dash"}
+                figure.add_shape(
+                    type="line", name="threshold", y0=level, y1=level, line=drawn, **across
+                )
 
 
 def blank(message: str) -> go.Figure:

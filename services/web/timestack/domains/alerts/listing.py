@@ -99,6 +99,7 @@ def of_series(
 ) -> Sequence[Alert]:
     """Return what fired of a series within a range, the newest first.
 
+    The range is that of the readings: an alert begins ``since`` and is over ``clear_since``.
     ``value`` is the column, None for any; that of no data is of all of them.
     """
     wanted = [
@@ -106,7 +107,10 @@ def of_series(
         Alert.keys == dict(keys),
         Alert.fired_at.is_not(None),
         Alert.since <= end,
-        or_(Alert.resolved_at.is_(None), Alert.resolved_at >= start),
+        or_(
+            Alert.resolved_at.is_(None),
+            func.coalesce(Alert.clear_since, Alert.resolved_at) >= start,
+        ),
     ]
     if value is not None:
         wanted.append(Alert.value_column.in_((value, "")))

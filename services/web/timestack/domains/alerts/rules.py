@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterator
 from datetime import timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -220,7 +220,7 @@ class Rule(BaseModel):
         """What is compared: ``of``, or the ``age`` of the newest reading in seconds."""
         return self.of if self.no_data is None else "age"
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """What the rule decides by: another digest is another rule under the same name."""
         deciding = self.model_dump(mode="json", exclude={"severity", "message"})

@@ -70,17 +70,19 @@ RUN = """
                       where {sql_same} and t.at <= f.at - f.lasting
                         and t.at > f.at - f.lasting - f.within {sql_finite}
                       order by t.at desc limit 1), f.at - f.lasting) as start
-  ) b on f.lasting > interval '0' and f.holds
+     where f.lasting > interval '0' and f.holds
+  ) b on true
   left join lateral (
     select min(t.at) as since from ({sql_rows}) t
-     where {sql_same} and t.at >= b.start and t.at <= f.at {sql_finite}
+     where b.start is not null
+       and {sql_same} and t.at >= b.start and t.at <= f.at {sql_finite}
        and t.at > coalesce((select max(x.at) from ({sql_rows}) x
                              where {sql_same_x} and x.at >= b.start and x.at <= f.at {sql_finite_x}
                                and not case when f.is_firing
                                  then x.value between f.clear_low and f.clear_high
                                  else x.value < f.low or x.value > f.high end),
                            '-infinity')
-  ) run on b.start is not null
+  ) run on true
 """
 
 # The series that there are: k0, k1 …, label, and by what rules choose, as text. Those of a table
