@@ -19,6 +19,12 @@ from schemathesis.transport.wsgi import WSGI_TRANSPORT, WSGITransport
 OF_SOCKETS = ("max_redirects", "verify", "cert", "proxies")
 
 
+@schemathesis.serializer("application/x-ndjson", "application/vnd.apache.parquet", "text/csv")
+def as_text(_: object, value: object) -> bytes:
+    """The body that stands for rows: whatever was made, as text."""
+    return str(value).encode(errors="surrogatepass")
+
+
 @dataclass
 class Found:
     """What a run saw: the requests it made, by status, and a text for each failure."""

@@ -44,8 +44,6 @@ MIB = 1024 * 1024
 LONGEST_ADDRESS = 8190
 LONGEST_HEADER = 16_380
 MOST_HEADERS = 100
-# The database is away, or all connections to it are taken.
-AWAY = (OperationalError, PoolTimeout)
 
 # The message for a person, by status: a heading and what to do now.
 WORDS = {
@@ -127,10 +125,10 @@ def init_app(app: Flask) -> None:
     app.before_request(_measure)
     app.after_request(_sign)
     app.teardown_request(_forget)
-    app.register_error_handler(HTTPException, answer)
+    app.register_error_handler(HTTPException, _answer)
     app.register_error_handler(CSRFError, _stale_page)
-    for kind in AWAY:
-        app.register_error_handler(kind, away)
+    for away in (OperationalError, PoolTimeout):
+        app.register_error_handler(away, _database_away)
 
 
 def problem(status: int, detail: str | None = None, **more: Any) -> Response:
@@ -195,21 +193,20 @@ def _forget(_: BaseException | None) -> None:
     logs.request_id.set(None)
 
 
-def away(error: Exception) -> Response:
-    """Answer that the database is away."""
+def _database_away(error: Exception) -> Response:
     log.error("the database does not answer: %s", error)
     detail = f"{OUTAGE.heading}. {OUTAGE.advice}" if _wants_problem() else OUTAGE.advice
-    return answer(ServiceUnavailable(detail, retry_after=RETRY_AFTER))
+    return _answer(ServiceUnavailable(detail, retry_after=RETRY_AFTER))
 
 
 def _stale_page(error: CSRFError) -> Response:
     """The CSRF token is missing, wrong or from another log-in: for people, the page is too old."""
     reason = f"{error.description} " if _wants_problem() else ""
     todo = "This page belongs to another log-in or was open too long: reload it and try again."
-    return answer(BadRequest(reason + todo))
+    return _answer(BadRequest(reason + todo))
 
 
-def answer(error: HTTPException) -> Response:
+def _answer(error: HTTPException) -> Response:
     """Answer with the error's status and headers; an unexpected one was logged by Flask."""
     if error.response is not None:
         return error.response

@@ -15,11 +15,11 @@ from timestack.domains.jobs.schedules import Schedule, declared
 from timestack.settings import Settings
 
 
-def test_every_kind_of_job_has_a_task_of_its_name_and_two_tasks_are_not_jobs(
+def test_every_kind_of_job_has_a_task_of_its_name_and_three_tasks_are_not_jobs(
     settings: None,
 ) -> None:
     ours = {name for name in tasks.app.tasks if not name.startswith("celery.")}
-    assert ours == set(kinds.KINDS) | {"mail.send", "schedules.watch"}
+    assert ours == set(kinds.KINDS) | {"mail.send", "rollups.follow", "schedules.watch"}
 
 
 def test_what_the_clock_starts_are_kinds_with_parameters_that_they_take(

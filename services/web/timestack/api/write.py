@@ -7,9 +7,10 @@ Ref: https://docs.influxdata.com/influxdb/v2/api/v2/#operation/PostWrite
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
-from werkzeug.exceptions import BadRequest, HTTPException
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import BadRequest
 
 from timestack import errors
 from timestack.api import writing
@@ -51,22 +52,15 @@ def write() -> Response | tuple[str, int]:
     return "", 204
 
 
-@blueprint.errorhandler(HTTPException)
-def refuse(error: HTTPException) -> Response:
-    """Answer as InfluxDB does: the problem document has its members, too."""
-    answer = errors.answer(error)
-    document = answer.get_json(force=True)
-    status = document["status"]
-    members = {
+def refused(problem: dict[str, Any]) -> dict[str, Any]:
+    """Return a refusal as InfluxDB has it: with the members of the problem document, too."""
+    status, faults = problem["status"], problem.get("errors")
+    return {
         "code": CODES.get(status, HTTPStatus(status).phrase.lower()),
-        "message": document.get("detail", document["title"]),
+        "message": problem.get("detail", problem["title"]),
+        **({"line": faults[0]["line"]} if faults else {}),
+        **problem,
     }
-    if faults := document.get("errors"):
-        members["line"] = faults[0].get("line")
-    shown = jsonify({**members, **document})
-    answer.data, answer.content_type = shown.data, shown.content_type
-    return answer
 
 
-for _away in errors.AWAY:
-    blueprint.register_error_handler(_away, lambda error: refuse(errors.away(error)))
+blueprint.record(lambda state: errors.answer_below(state.app, state.url_prefix, refused))

@@ -35,12 +35,12 @@ AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
 # The table has changed since it was looked at.
 CHANGED = (errors.UndefinedColumn, errors.UndefinedTable)
 ATTEMPTS = 4
-# Of many rows: what one statement may take, and what it may unpack of the columnstore to find the
-# rows that it replaces.
-BEGUN = """
-select set_config('statement_timeout', '60s', true),
-       (select set_config(name, '0', true) from pg_settings
-         where name = 'timescaledb.max_tuples_decompressed_per_dml_transaction')
+# What a statement of many rows may take: another one's chunk may not be committed yet.
+LONGER = db.Patience(60.0)
+# And what it may unpack of the columnstore, to find the rows that it replaces.
+UNPACK = """
+select set_config(name, '0', true) from pg_settings
+ where name = 'timescaledb.max_tuples_decompressed_per_dml_transaction'
 """
 
 
@@ -112,10 +112,15 @@ class _Work:
         raise AssertionError("the last attempt raises")
 
     def _write(self, connection: Connection, *, at_once: bool) -> Report:
+        if sum(map(len, self.batches)) <= MANY:
+            return self._written(connection, at_once=at_once)
+        with db.patient(connection, LONGER):
+            connection.exec_driver_sql(UNPACK)
+            return self._written(connection, at_once=at_once)
+
+    def _written(self, connection: Connection, *, at_once: bool) -> Report:
         # Another attempt begins with what the lines were refused for when they were read.
         refused = self.refused.copy()
-        if sum(map(len, self.batches)) > MANY:
-            connection.exec_driver_sql(BEGUN)
         used = [each.columns[SERIES].to_numpy() for each in self.batches if SERIES in each.columns]
         found = sensors.Found.none()
         if used:
