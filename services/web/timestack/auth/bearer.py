@@ -101,6 +101,7 @@ def _given() -> str | None:
 def _find(text: str) -> None:
     g.token_person = None
     try:
+        tokens.require_form(text)
         # One round trip, since it is made for each request.
         with db.single_statements() as connection, Session(connection) as session:
             g.token, g.token_person = tokens.find(session, text, Person)

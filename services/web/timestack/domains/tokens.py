@@ -96,16 +96,20 @@ def digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def find(session: Session, text: str, entity: type[AnyUser] = User) -> tuple[Token, AnyUser]:
-    """The token of a text, and its user with the roles, as an ``entity``.
-
-    Raises RefusedError. Every text in the form of a token costs the same one statement.
-    """
+def require_form(text: str) -> None:
+    """Raise RefusedError for what cannot be a token, without asking the database."""
     if not is_text(text):
         raise RefusedError(
             f"This token is not complete, or has a wrong character: it is {PREFIX} and"
             f" {RANDOM + CHECK} letters and digits."
         )
+
+
+def find(session: Session, text: str, entity: type[AnyUser] = User) -> tuple[Token, AnyUser]:
+    """The token of a text, and its user with the roles, as an ``entity``.
+
+    Raises RefusedError. Every text costs the same one statement.
+    """
     row = session.execute(
         select(Token, entity, func.now())
         .join(entity, entity.id == Token.user_id)
