@@ -251,7 +251,9 @@ def logged_in(database: Database, broker: Broker, email: str, role: str) -> dict
     form = client.get("/login", base_url=base).text
     words = {"csrf_token": TOKEN_FIELD.search(form)[1], "email": email, "password": PASSWORD}
     assert client.post("/login", data=words, base_url=base).status_code == 302
-    client.get("/account", base_url=base)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SCHEMA_FILE", str(SCHEMA_FILE))
+        assert client.get("/account", base_url=base).status_code == 200
     names = (app.config["SESSION_COOKIE_NAME"], app.config["SECURITY_CSRF_COOKIE_NAME"])
     cookies = [client.get_cookie(name, domain="localhost") for name in names]
     app.extensions["engine"].dispose()

@@ -186,7 +186,12 @@ def _body(operation: Operation) -> RequestBody | None:
 
 def _responses(resource: Resource, operation: Operation) -> dict[str, Response | Reference]:
     content = {
-        type: MediaType(media_type_schema=Schema(type="string", description=about))
+        # Of a stream of JSON the document has words alone.
+        type: MediaType(
+            media_type_schema=Schema(
+                description=about, **({} if type == JSON else {"type": "string"})
+            )
+        )
         for type, about in operation.media.items()
     }
     if operation.answer:
