@@ -7,6 +7,8 @@ Errors are raised as HTTP exceptions and answered as problem+json by ``timestack
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request, url_for
 
@@ -54,11 +56,14 @@ def init_app(app: Flask, role: Callable[[str, str], str | None]) -> None:
     for resource in RESOURCES:
         blueprint.register_blueprint(resource)
 
+    @cache
+    def described(root: str) -> dict[str, Any]:
+        return document(RESOURCES, version=__version__, address=root, role=role)
+
     @blueprint.get("/openapi.json")
     def describe() -> Response:
-        """The OpenAPI document; its addresses are those by which it was asked for."""
-        root = url_for("api.describe").rpartition("/")[0]
-        answer = jsonify(document(RESOURCES, version=__version__, address=root, role=role))
+        """The OpenAPI document."""
+        answer = jsonify(described(url_for("api.describe").rpartition("/")[0]))
         answer.cache_control.private = True
         answer.cache_control.no_cache = True
         answer.add_etag()
