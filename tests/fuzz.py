@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
 import schemathesis
 from flask import Flask
-from schemathesis import Case, Response, engine
+from schemathesis import Case, HookContext, Response, engine
 from schemathesis.config import SchemathesisConfig
+from schemathesis.core.failures import Failure
 from schemathesis.engine import events
 from schemathesis.engine.statistic import Statistic
 from schemathesis.transport.wsgi import WSGI_TRANSPORT, WSGITransport
@@ -34,17 +35,26 @@ class Found:
 
 
 def explore(
-    app: Flask, document: dict[str, Any], headers: Mapping[str, str], settings: dict[str, Any]
+    app: Flask,
+    document: dict[str, Any],
+    headers: Mapping[str, str],
+    settings: dict[str, Any],
+    excused: Callable[[Failure, Response], bool],
 ) -> Found:
     """Run every phase of schemathesis: examples, the edges of each schema, random, sequences.
 
-    ``settings`` are those of a schemathesis.toml.
+    ``settings`` are those of a schemathesis.toml; a failure that is ``excused`` is not one.
     """
     # Bodies are looked at as they are.
     headers = {"Accept-Encoding": "identity", **headers}
     config = SchemathesisConfig.from_dict({**settings, "headers": headers})
     schema = schemathesis.openapi.from_dict(document, config=config)
     schema.app = app
+
+    @schema.hook
+    def filter_failure(_: HookContext, failure: Failure, __: Case, response: Response) -> bool:
+        return not excused(failure, response)
+
     found, seen = Found(), Statistic()
     with patch.object(WSGI_TRANSPORT, "send", _without_sockets):
         for event in engine.from_schema(schema).execute():

@@ -32,6 +32,11 @@ def summary(faults: Sequence[str]) -> str:
     return "; ".join(faults[:3]) + more
 
 
+def whole(given: Any) -> Any:
+    """Return the integer of a float that has no fraction: to JSON 1.0 is one. Else the same."""
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
 def message(error: dict[str, Any]) -> str:
     """Return what one of pydantic's errors says about a key, in the words of a file."""
     if error["type"] == "extra_forbidden":

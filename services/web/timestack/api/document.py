@@ -5,6 +5,7 @@ Ref: https://spec.openapis.org/oas/v3.1.0
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
@@ -112,7 +113,12 @@ def document(
 
 
 def _exact(part: Any) -> Any:
-    """The same with integers as such: openapi-pydantic makes every bound a float."""
+    """The same with integers as such, and texts in Markdown.
+
+    openapi-pydantic makes every bound a float, and docstrings have code in two backticks.
+    """
+    if isinstance(part, str):
+        return part.replace("``", "`")
     if isinstance(part, dict):
         return {name: _exact(value) for name, value in part.items()}
     if isinstance(part, list):
@@ -176,7 +182,9 @@ def _without_null(shape: dict[str, Any]) -> dict[str, Any]:
 
 def _body(operation: Operation) -> RequestBody | None:
     content = {
-        type: MediaType(media_type_schema=Schema(type="string"), example=example or None)
+        type: MediaType(
+            media_type_schema=_shape(type), example=_parsed(type, example) if example else None
+        )
         for type, example in operation.takes.items()
     }
     if operation.body:
@@ -186,12 +194,7 @@ def _body(operation: Operation) -> RequestBody | None:
 
 def _responses(resource: Resource, operation: Operation) -> dict[str, Response | Reference]:
     content = {
-        # Of a stream of JSON the document has words alone.
-        type: MediaType(
-            media_type_schema=Schema(
-                description=about, **({} if type == JSON else {"type": "string"})
-            )
-        )
+        type: MediaType(media_type_schema=_shape(type, description=about))
         for type, about in operation.media.items()
     }
     if operation.answer:
@@ -211,6 +214,15 @@ def _responses(resource: Resource, operation: Operation) -> dict[str, Response |
             description=HTTPStatus(status).phrase, content={refused: _of(why)}
         )
     return found
+
+
+def _shape(type: str, **more: Any) -> Schema:
+    """What can be said of a body without a model: JSON of any kind, or bytes."""
+    return Schema(**more) if type == JSON else Schema(type="string", **more)
+
+
+def _parsed(type: str, example: str) -> Any:
+    return json.loads(example) if type == JSON else example
 
 
 def _of(model: type[BaseModel]) -> MediaType:

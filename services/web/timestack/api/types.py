@@ -22,6 +22,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from timestack.validation import whole
+
 INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -64,8 +66,7 @@ class ExtentView(View):
 def _integer(given: Any) -> Any:
     if isinstance(given, str) and not INTEGER.fullmatch(given):
         raise ValueError("should be an integer in digits")
-    # To JSON 1.0 is one, and some of its writers make that of 1.
-    return int(given) if isinstance(given, float) and given.is_integer() else given
+    return whole(given)
 
 
 def _time(given: Any) -> Any:

@@ -23,6 +23,7 @@ WITHOUT_DATABASE = frozenset(
     {
         "static",
         "bootstrap.static",
+        "pages.static",
         "health.live",
         "health.ready",
         "health.version",

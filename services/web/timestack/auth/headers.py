@@ -23,6 +23,9 @@ STRICT = {
     "frame-ancestors": "'none'",
 }
 
+# Endpoints of files that are everybody's.
+FILES = ("static", "bootstrap.static", "pages.static")
+
 
 def init_app(app: Flask) -> None:
     """Add the policy to every answer of ``app``."""
@@ -50,7 +53,7 @@ def _protect(response: Response) -> Response:
             value = policy()
         response.headers["Content-Security-Policy"] = value
     # What a signed-in user saw must not come back from a cache after the log-out.
-    if request.endpoint not in ("static", "bootstrap.static") and not response.cache_control:
+    if request.endpoint not in FILES and not response.cache_control:
         response.cache_control.no_store = True
         response.cache_control.private = True
     return response

@@ -2,9 +2,15 @@
 
 from flask import Blueprint
 
-from timestack.pages import landing
+from timestack.pages import landing, reference
 
-blueprint = Blueprint("pages", __name__)
+blueprint = Blueprint(
+    "pages",
+    __name__,
+    static_folder=str(reference.SWAGGER_UI),
+    static_url_path="/docs/files",
+)
 blueprint.add_url_rule("/", view_func=landing.index)
+blueprint.add_url_rule("/docs", "reference", reference.show)
 
 __all__ = ["blueprint"]

@@ -13,9 +13,10 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from timestack import queue
+from timestack.validation import whole
 
 UNFINISHED = "unfinished"
 # A job's unique key with this beginning is free again when the job ends.
@@ -38,7 +39,7 @@ class ProbeParams(Params):
 class UsageParams(Params):
     """How many days up to yesterday (UTC) are asked for at least; None: what is missing."""
 
-    days: Annotated[int, Field(strict=True, ge=1, le=180)] | None = None
+    days: Annotated[int, Field(strict=True, ge=1, le=180), BeforeValidator(whole)] | None = None
 
 
 # What can be told, and how a summary counts it.
