@@ -62,9 +62,25 @@ REFUSED = (
 )
 
 
+class Counter(Limiter):
+    """Flask-Limiter; of requests that find Redis away at the same moment, it lets one fall back.
+
+    The others, which find that it is known to be away, are counted in memory as well.
+    """
+
+    def _check_request_limit(
+        self, callable_name: str | None = None, in_middleware: bool = True
+    ) -> None:
+        try:
+            super()._check_request_limit(callable_name, in_middleware)
+        except self.storage.base_exceptions:
+            self.context.seen_limits.clear()
+            super()._check_request_limit(callable_name, in_middleware)
+
+
 def init_app(app: Flask, settings: Settings) -> Limiter:
     """Limit the API, once it is known whose a request is and before that is judged."""
-    limiter = Limiter(
+    limiter = Counter(
         get_remote_address,
         app=app,
         application_limits=[
