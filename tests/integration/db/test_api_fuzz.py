@@ -64,6 +64,9 @@ def excused(failure: Failure, response: Response) -> bool:
     if failure.operation == "POST /readings":
         # What rows there may be is the table's, and a document in JSON has no words for CSV.
         return response.status_code in (400, 422)
+    if response.status_code == 412:
+        # No document knows what was seen before.
+        return True
     if response.status_code != 422:
         return False
     problem = response.json()

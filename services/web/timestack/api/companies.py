@@ -109,7 +109,14 @@ def index(query: CompaniesQuery) -> Answer:
     )
 
 
-@resource.post("", body=CompanyBody, answer=CompanyAnswer, status=201, problems=(409,))
+@resource.post(
+    "",
+    body=CompanyBody,
+    headers=("Idempotency-Key",),
+    answer=CompanyAnswer,
+    status=201,
+    problems=(409,),
+)
 def create(body: CompanyBody) -> Answer:
     """Add a company.
 
@@ -138,7 +145,13 @@ def show(id: int) -> CompanyAnswer:
         return _shown(_found(session, id))
 
 
-@resource.patch("/<int:id>", body=CompanyBody, answer=CompanyAnswer, problems=(404, 409, 412))
+@resource.patch(
+    "/<int:id>",
+    body=CompanyBody,
+    headers=("If-Match",),
+    answer=CompanyAnswer,
+    problems=(404, 409, 412),
+)
 def change(id: int, body: CompanyBody) -> CompanyAnswer:
     """Change a company's name.
 
@@ -176,6 +189,7 @@ def show_year(id: int, year: int) -> YearAnswer:
     "/<int:id>/finances/<int:year>",
     bounds={"year": {"minimum": companies.FIRST_YEAR, "maximum": companies.LAST_YEAR}},
     body=YearBody,
+    headers=("If-Match",),
     answer=YearAnswer,
     or_status=(201,),
     problems=(404, 412),

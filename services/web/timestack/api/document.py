@@ -30,6 +30,7 @@ from openapi_pydantic import Operation as Described
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel, ConfigDict, Field
 
+from timestack.api import idempotency
 from timestack.api.operation import JSON, Operation, Resource
 from timestack.api.types import View
 from timestack.errors import PROBLEM
@@ -41,6 +42,16 @@ VARIABLES = {
     "string": {"type": "string", "minLength": 1},
     "int": {"type": "integer", "minimum": 0},
     "uuid": {"type": "string", "format": "uuid"},
+}
+HEADERS = {
+    "Idempotency-Key": (
+        "A word of your choice: the same request may be sent again under it, and is done once.",
+        {"type": "string", "pattern": f"^{idempotency.KEY}$"},
+    ),
+    "If-Match": (
+        "The ETag of a GET: nothing is changed when it is another now.",
+        {"type": "string", "minLength": 1},
+    ),
 }
 # What each operation may answer besides what it declares.
 EVERYWHERE = (401, 403, 422, 429, 503)
@@ -132,7 +143,8 @@ def _described(resource: Resource, operation: Operation, role: str | None) -> De
     described = {
         "operationId": f"{resource.name}.{operation.name}",
         "tags": [resource.name],
-        "summary": " ".join(summary.split()),
+        # It is not Markdown.
+        "summary": " ".join(summary.replace("`", "").split()),
         "description": f"{more.strip()}\n\n{needs}".strip(),
         # The roles are what OpenAPI 3.1 lets stand for scopes.
         "security": [{"token": [role]}] if role else [],
@@ -153,6 +165,14 @@ def _parameters(resource: Resource, operation: Operation) -> Iterator[Parameter]
             param_schema=Schema.model_validate(
                 {**VARIABLES[found["type"]], **operation.bounds.get(found["name"], {})}
             ),
+        )
+    for name in operation.headers:
+        about, schema = HEADERS[name]
+        yield Parameter(
+            name=name,
+            param_in="header",
+            description=about,
+            param_schema=Schema.model_validate(schema),
         )
     if operation.query is None:
         return

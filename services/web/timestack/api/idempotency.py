@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -15,6 +16,8 @@ from timestack.words import sentence
 
 HEADER = "Idempotency-Key"
 LONGEST_KEY = 200
+# Without a blank at an end, which servers take off.
+KEY = rf"[!-~]([ -~]{{0,{LONGEST_KEY - 2}}}[!-~])?"
 
 Shown = TypeVar("Shown", bound=View)
 
@@ -22,8 +25,8 @@ Shown = TypeVar("Shown", bound=View)
 def key() -> str | None:
     """Return the key of the current request, None without one; raises BadRequest."""
     given = request.headers.get(HEADER)
-    if given is not None and not (0 < len(given) <= LONGEST_KEY and given.isprintable()):
-        raise BadRequest(f"{HEADER}: use 1 to {LONGEST_KEY} printable characters.")
+    if given is not None and not re.fullmatch(KEY, given):
+        raise BadRequest(f"{HEADER}: use 1 to {LONGEST_KEY} printable characters of ASCII.")
     return given
 
 

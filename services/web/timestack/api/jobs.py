@@ -134,18 +134,22 @@ class Counts(RootModel[dict[str, int]]):
     """Jobs by state."""
 
 
-@resource.post("", body=NewJob, answer=JobView, status=202, problems=(409,))
+@resource.post(
+    "", body=NewJob, headers=("Idempotency-Key",), answer=JobView, status=202, problems=(409,)
+)
 def create(body: NewJob) -> Answer:
     """Accept a job; ``Location`` is its address.
 
     The header ``Idempotency-Key`` does what ``id`` does: the same user's request is one job, and
     another request under it is refused with 409.
     """
+    # Looked at in any case: a faulty one is refused beside an id, too.
+    by_key = _id_of_key()
     try:
         job = jobs.submit(
             body.kind,
             body.params,
-            id=body.id or _id_of_key(),
+            id=body.id or by_key,
             run_at=body.run_at,
             priority=body.priority,
             waits_for=body.waits_for,

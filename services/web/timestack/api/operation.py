@@ -55,6 +55,8 @@ class Operation:
     bounds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
+    # Headers of the request that the view reads: those that document.py describes.
+    headers: Sequence[str] = ()
     # Media type -> what it holds, of a body that is not JSON.
     takes: Mapping[str, str] = field(default_factory=dict)
     answer: type[BaseModel] | None = None

@@ -89,7 +89,14 @@ def index(query: SensorsQuery) -> Answer:
     return paging.answer(SensorList, query, order, rows)
 
 
-@resource.post("", body=NewSensor, answer=SensorView, status=201, problems=(409,))
+@resource.post(
+    "",
+    body=NewSensor,
+    headers=("Idempotency-Key",),
+    answer=SensorView,
+    status=201,
+    problems=(409,),
+)
 def create(body: NewSensor) -> Answer:
     """Add a sensor.
 
@@ -116,7 +123,13 @@ def show(id: int) -> SensorDetail:
         return _shown(session, _found(session, id))
 
 
-@resource.patch("/<int:id>", body=SensorChange, answer=SensorDetail, problems=(404, 409, 412))
+@resource.patch(
+    "/<int:id>",
+    body=SensorChange,
+    headers=("If-Match",),
+    answer=SensorDetail,
+    problems=(404, 409, 412),
+)
 def change(id: int, body: SensorChange) -> SensorDetail:
     """Change a sensor.
 
