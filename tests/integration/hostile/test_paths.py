@@ -8,7 +8,10 @@ from tests.stack import Stack
 
 pytestmark = pytest.mark.stack
 
-PLACES = ["/static/", "/bootstrap/static/", "/dash/assets/", "/dash/_dash-component-suites/"]
+PLACES = [
+    *("/static/", "/docs/files/", "/bootstrap/static/"),
+    *("/dash/assets/", "/dash/_dash-component-suites/"),
+]
 OUTSIDE = [
     "../../../../etc/passwd",
     "%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd",

@@ -27,6 +27,7 @@ READ_BY_STRANGERS = {
     "health.ready",
     "health.version",
     "pages.index",
+    "pages.static",
     "security.forgot_password",
     "security.login",
     "security.logout",
