@@ -330,6 +330,13 @@ def docker(*arguments: str) -> str:
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout
 
 
+def forget_sensors(stack: Stack, condition: str) -> None:
+    """Delete the sensors of which a condition of SQL is true, with their readings."""
+    chosen = f"(select id from sensors where {condition})"
+    stack.sql(f"delete from readings where sensor_id in {chosen}")
+    stack.sql(f"delete from sensors where {condition}")
+
+
 def make_secrets(path: Path) -> None:
     """Generate the secrets of one stack by the same code that `make up` runs."""
     subprocess.run(

@@ -113,6 +113,7 @@ def test_the_bar_leads_everywhere_and_back(stack: Stack, page: Page) -> None:
     places = {
         "/",
         "/dash/sensors",
+        "/dash/alerts",
         "/dash/results",
         "/dash/jobs",
         "/account",

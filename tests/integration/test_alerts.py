@@ -10,7 +10,7 @@ import pytest
 from influxdb_client import InfluxDBClient, Point, WritePrecision
 from influxdb_client.client.write_api import SYNCHRONOUS
 
-from tests.stack import ADMIN_EMAIL, Stack, wait_until
+from tests.stack import ADMIN_EMAIL, Stack, forget_sensors, wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -28,6 +28,8 @@ def told(stack: Stack) -> Iterator[None]:
     address.write_text("http://platform:9000/hooks/T0/B0/alerts\n")
     yield
     address.write_text("")
+    # Others look at what the seed brought.
+    forget_sensors(stack, "location = 'alert test'")
 
 
 def write(stack: Stack, *readings: tuple[float, float]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
 
 import httpx
 import pytest
 from influxdb_client import InfluxDBClient, WriteOptions
 
-from tests.stack import ADMIN_EMAIL, Stack, wait_until
+from tests.stack import ADMIN_EMAIL, Stack, forget_sensors, wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -18,11 +19,13 @@ OF_TEST = "from readings join sensors on sensors.id = sensor_id where type = 'in
 
 
 @pytest.fixture(scope="module")
-def token(stack: Stack) -> str:
+def token(stack: Stack) -> Iterator[str]:
     # A token works once its user has chosen a password.
     assert stack.http.get("/account").status_code == 200
     made = stack.provision("token", ADMIN_EMAIL, "--name=ingest test", "--role=write")
-    return made.stdout.splitlines()[-1]
+    yield made.stdout.splitlines()[-1]
+    # Others look at what the seed brought.
+    forget_sensors(stack, "type = 'ingest test'")
 
 
 def test_the_client_writes_a_hundred_thousand_points_and_again_and_they_are_as_many(

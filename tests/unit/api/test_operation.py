@@ -147,6 +147,11 @@ def test_a_faulty_body_is_refused_with_its_place(
     assert status == 422 or (place or "") in problem["detail"]
 
 
+def test_a_packed_body_is_not_read(client: FlaskClient) -> None:
+    answer = client.post("/api/things", json={}, headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, "Content-Encoding" in answer.get_json()["detail"]) == (415, True)
+
+
 def test_a_body_of_another_type_is_not_read(client: FlaskClient) -> None:
     answer = client.post("/api/things", data={"id": "1"})
     assert (answer.status_code, "application/json" in answer.get_json()["detail"]) == (415, True)

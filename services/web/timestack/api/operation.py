@@ -206,6 +206,8 @@ def read_body(model: type[Model]) -> Model:
     """
     if not request.is_json:
         raise UnsupportedMediaType(f"Send the body as {JSON}.")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
     text = request.get_data()
     _check_json(text)
     try:
