@@ -462,7 +462,8 @@ def test_a_schedule_that_nobody_starts_is_told_of_once_for_its_time(stack: Stack
 def late_job(**changes: object) -> None:
     """A job of the clock that waits since an hour; its message is on its way."""
     with db.session() as session:
-        job = jobs.add(session, "usage.ingest", submitted_by=schedules.BY)
+        added = jobs.add(session, "usage.ingest", submitted_by=schedules.BY)
+        job = session.get(Job, added.id)
         for name, value in {"sent_at": job.created_at, **changes}.items():
             setattr(job, name, value)
         job.run_at = job.run_at - 6 * lateness.LATE
