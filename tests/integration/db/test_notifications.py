@@ -17,6 +17,7 @@ from uuid import UUID
 import pytest
 from celery import Celery
 from sqlalchemy import func
+from sqlalchemy.orm import Session
 
 from tests.integration.db.conftest import SCHEMA_FILE, Broker, Database
 from tests.stack import ROOT, wait_until
@@ -153,6 +154,11 @@ def stack(installation: Stack) -> Iterator[Stack]:
     wait_until(installation.at_rest, "nothing is on its way", deadline=30)
 
 
+def added(session: Session, kind: str, **request: object) -> Job:
+    """A new job as a row of the session, which ``add`` does not give."""
+    return session.get(Job, jobs.add(session, kind, **request).id)
+
+
 def fail(
     reason: str = "it broke",
     kind: str = "jobs.probe",
@@ -163,7 +169,7 @@ def fail(
     """A job that has failed, as a worker would have it."""
     # Nobody else may claim it: a message that was lost, for all that the worker knows.
     with db.session() as session:
-        job = jobs.add(session, kind, submitted_by=submitted_by)
+        job = added(session, kind, submitted_by=submitted_by)
         job.sent_at = job.created_at
     with db.session() as session:
         assert steps.claim(session, job.id)
@@ -200,7 +206,7 @@ def test_a_job_that_fails_in_the_worker_is_told_of_once_by_each_channel(stack: S
 def test_attempts_that_are_left_and_cancelled_jobs_are_not_told_of(stack: Stack) -> None:
     fail(again=True)
     with db.session() as session:
-        waits, runs = (jobs.add(session, "jobs.probe") for _ in range(2))
+        waits, runs = (added(session, "jobs.probe") for _ in range(2))
         waits.sent_at = runs.sent_at = runs.created_at
     with db.session() as session:
         control.cancel(session, waits.id)
@@ -462,8 +468,7 @@ def test_a_schedule_that_nobody_starts_is_told_of_once_for_its_time(stack: Stack
 def late_job(**changes: object) -> None:
     """A job of the clock that waits since an hour; its message is on its way."""
     with db.session() as session:
-        added = jobs.add(session, "usage.ingest", submitted_by=schedules.BY)
-        job = session.get(Job, added.id)
+        job = added(session, "usage.ingest", submitted_by=schedules.BY)
         for name, value in {"sent_at": job.created_at, **changes}.items():
             setattr(job, name, value)
         job.run_at = job.run_at - 6 * lateness.LATE
