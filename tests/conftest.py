@@ -28,7 +28,9 @@ OWN_STACK = {"test_canary.py", "test_host.py", "test_up.py"}
 INTEGRATION = PurePath("tests/integration")
 # Files of few tests that take long.
 LONG = {
+    "test_api_fuzz.py",
     "test_certificates.py",
+    "test_live_chart.py",
     "test_load_files.py",
     "test_make_a_page_yours.py",
     "test_server.py",
