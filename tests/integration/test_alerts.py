@@ -66,13 +66,14 @@ def test_an_alert_fires_is_told_and_resolves_each_within_ninety_seconds(
         "select count(*) from jobs where kind = 'notify.deliver' and state = 'succeeded'"
         " and params::text like '%heat%'"
     )
-    now = time.time()
-    write(stack, *((now - 60 * minute, HOT) for minute in range(MINUTES)))
+    minutes = [time.time() - 60 * minute for minute in range(MINUTES)]
+    write(stack, *((at, HOT) for at in minutes))
     end = time.monotonic() + DEADLINE
     wait_until(lambda: stack.sql(state) == [("firing",)], "it fires", DEADLINE)
     wait_until(lambda: stack.sql(delivered) == [("1",)], "it is told", end - time.monotonic())
     assert "alert test" in messages(stack)[0]
-    write(stack, (time.time(), COOL))
+    # Corrected: it is over when it was not so for as long.
+    write(stack, *((at, COOL) for at in minutes))
     end = time.monotonic() + DEADLINE
     wait_until(lambda: stack.sql(state) == [("resolved",)], "it is over", DEADLINE)
     wait_until(lambda: stack.sql(delivered) == [("2",)], "that is told", end - time.monotonic())
