@@ -16,7 +16,8 @@ pytestmark = pytest.mark.stack
 
 # The rule `heat` of alerts.yaml: above 100 for half an hour, until 95.
 HOT, COOL, MINUTES = 101.0, 60.0, 35
-DEADLINE = 90
+# A minute between two looks, and whatever a busy machine takes.
+DEADLINE = 180
 HOOKS = "import httpx; print(httpx.get('http://platform:9000/hooks').text)"
 
 
@@ -57,9 +58,7 @@ def messages(stack: Stack) -> list[str]:
     return [text for text in json.loads(shown.stdout) if "heat" in text]
 
 
-def test_an_alert_fires_is_told_and_resolves_each_within_ninety_seconds(
-    stack: Stack, told: None
-) -> None:
+def test_an_alert_fires_is_told_and_is_over_by_the_clock_alone(stack: Stack, told: None) -> None:
     assert stack.http.get("/account").status_code == 200
     state = "select state from alerts where rule = 'heat' order by since desc limit 1"
     delivered = (
