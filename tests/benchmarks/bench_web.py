@@ -96,7 +96,8 @@ def fill(stack: Stack, keys: int, steps: int) -> None:
 
 def measure(stack: Stack, given: argparse.Namespace) -> dict[str, Any]:
     end = f"{START[:-1]}+00:00"
-    ends = stack.sql(f"select timestamptz '{end}' + {given.steps} * interval '10 min'")
+    # Whole hours: of a part of one there would be no rollup fine enough.
+    ends = stack.sql(f"select timestamptz '{end}' + {POINTS} * interval '1 hour'")
     asked = {
         "keys": given.keys,
         "points": POINTS,
