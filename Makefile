@@ -1,7 +1,7 @@
 # Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
 override HOST := @python3 -m scripts.host
 .DEFAULT_GOAL := help
-.PHONY: help up down restart ps logs doctor rotate user token psql plan apply drift refresh files load alerts jobs ingest secrets clean notify-test test test-quick lint sbom audit lock faults fuzz bench-load bench-query bench-jobs bench-ingest bench-alerts bench-web
+.PHONY: help up down restart ps logs doctor rotate user token psql plan apply drift refresh files load alerts jobs ingest secrets clean notify-test test test-quick lint sbom audit lock faults fuzz bench-load bench-query bench-jobs bench-ingest bench-alerts bench-upload bench-web
 
 # What is typed as NAME=value reaches the scripts by the environment, letter for letter: neither
 # make nor a shell reads it, whatever characters the name of a file has.
@@ -85,7 +85,9 @@ bench-alerts: ## seconds to look at 1,000 rules over 4,000 sensors, against the 
 	$(HOST) bench alerts
 bench-ingest: ## rows per second over HTTP against psql \copy, and how soon a rollup shows them
 	$(HOST) bench ingest
-bench-web: ## the series endpoint against its SQL, and requests per second through the proxy
+bench-upload: ## a file through the Datasets page against make load of it, and the web's memory
+	$(HOST) bench upload
+bench-web: ## charts: the series endpoint against its SQL, charts per second, and in a browser
 	$(HOST) bench web
 
 help:

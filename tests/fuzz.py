@@ -20,9 +20,14 @@ from schemathesis.transport.wsgi import WSGI_TRANSPORT, WSGITransport
 OF_SOCKETS = ("max_redirects", "verify", "cert", "proxies")
 
 
-@schemathesis.serializer("application/x-ndjson", "application/vnd.apache.parquet", "text/csv")
+@schemathesis.serializer(
+    "application/x-ndjson",
+    "application/vnd.apache.parquet",
+    "text/csv",
+    "application/offset+octet-stream",
+)
 def as_text(_: object, value: object) -> bytes:
-    """The body that stands for rows: whatever was made, as text."""
+    """The body that stands for rows or bytes: whatever was made, as text."""
     return str(value).encode(errors="surrogatepass")
 
 

@@ -87,15 +87,12 @@ def follow(folder: Path, database: Database) -> Copy:
     copy.edit(SCHEMA, "hypertables:\n  readings:",
               f"hypertables:\n{textwrap.indent(entry, '  ')}\n\n  readings:")  # fmt: skip
     pages = f"{package}/dash/__init__.py"
-    copy.edit(pages, "from timestack.dash import alerts, guard, jobs, results, sensors\n",
-              line("from timestack.dash import alerts") + "\n")  # fmt: skip
-    copy.edit(
-        pages, "PAGES = [sensors.PAGE, alerts.PAGE, results.PAGE, jobs.PAGE]", line("PAGES = ")
-    )
+    copy.edit(pages, "    operations,\n", "    operations,\n    power,\n")
+    copy.edit(pages, "    results.PAGE,\n", "    results.PAGE,\n    power.PAGE,\n")
     api = f"{package}/api/__init__.py"
-    copy.edit(api, "    markets,\n", "    markets,\n    power,\n")
+    copy.edit(api, "    operations,\n", "    operations,\n    power,\n")
     copy.edit(api, "    manifest.resource,\n", "    manifest.resource,\n    power.resource,\n")
-    tasks = f"{package}/tasks/__init__.py"
+    tasks = f"{package}/tasks/every.py"
     copy.edit(tasks, "    platform,\n", "    platform,\n    power,\n")
     copy.edit(tasks, '    "platform",\n', '    "platform",\n    "power",\n')
     copy.edit(f"{package}/domains/jobs/kinds.py", "_KINDS = (\n",

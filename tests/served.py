@@ -26,6 +26,11 @@ class Web:
     def __init__(self, port: int, process: subprocess.Popen, log: Path):
         self.port, self.process, self._log = port, process, log
 
+    @property
+    def url(self) -> str:
+        """As a browser asks: by this name it keeps cookies that are for HTTPS only."""
+        return f"http://localhost:{self.port}"
+
     def connect(self) -> HTTPConnection:
         return HTTPConnection("127.0.0.1", self.port, timeout=10)
 
@@ -40,6 +45,14 @@ class Web:
 
     def lines(self) -> list[dict]:
         return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    def memory(self) -> int:
+        """Bytes that the processes hold."""
+        pids = [f"-p{pid}" for pid in self.workers()]
+        done = subprocess.run(
+            ["ps", "-o", "rss=", *pids], capture_output=True, text=True, check=True
+        )
+        return 1024 * sum(int(size) for size in done.stdout.split())
 
     def workers(self) -> list[int]:
         done = subprocess.run(

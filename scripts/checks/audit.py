@@ -1,11 +1,12 @@
 """`make audit`: what the images and the lock files hold, against the advisories in reach.
 
-Four sources are asked, each on its own:
+Five sources are asked, each on its own:
 
 - Python: the package index's advisories, then OSV for what the index did not answer (pip-audit).
 - Debian's security tracker: every known vulnerability of a package. A finding is one that Debian
   has fixed in a newer version; what is still open there is counted, as there is no fix to install.
 - Debian's security archive: the updates themselves, asked by each release's own apt.
+- npm: OSV, for the packages of the images and of the lock.
 - Go: OSV, for the modules that are linked into programs.
 
 Exit code 0: all were asked about all packages, and nothing was found; 1: something was found;
@@ -77,7 +78,8 @@ def audit(root: Path) -> int:
         ("Python", lambda: python(root, distributions(root, contents))),
         ("tracker", lambda: tracker(contents)),
         ("archive", lambda: archive(contents)),
-        ("Go", lambda: modules(contents)),
+        ("npm", lambda: osv("npm", nodes(root, contents))),
+        ("Go", lambda: osv("Go", modules(contents))),
     ):
         with phases.phase(name) as phase:
             answers.append(ask())
@@ -115,7 +117,7 @@ def report(answers: list[Answer]) -> str:
             "",
             columns(rows),
             "",
-            "-> Debian: BUILD=always make up; Python: make lock, make up",
+            "-> Debian: BUILD=always make up; Python and npm: make lock, make up",
         ]
     return "\n".join(lines)
 
@@ -355,17 +357,37 @@ def updates(listed: str, installed: Versions) -> list[Finding]:
     return found
 
 
-def modules(contents: list[sbom.Contents]) -> Answer:
-    """What OSV says of the Go modules, the program's own and the compiler's library among them."""
+def nodes(root: Path, contents: list[sbom.Contents]) -> Versions:
+    """Name and version of every npm package of the images and of the lock -> where it is."""
+    found: Versions = defaultdict(set)
+    for each in contents:
+        for package in each.node:
+            found[package.name, package.version].add(each.image)
+    entries = json.loads((root / tests.NPM_LOCK).read_text())["packages"]
+    for place, entry in entries.items():
+        # The lock's own folder is among them, as "".
+        if place:
+            name = entry.get("name", place.rpartition("node_modules/")[2])
+            found[name, entry["version"]].add(tests.NPM_LOCK)
+    return found
+
+
+def modules(contents: list[sbom.Contents]) -> Versions:
+    """The Go modules, the program's own and the compiler's library among them -> where each is."""
     found: Versions = defaultdict(set)
     for each in contents:
         for program in each.binaries:
             for module in (program.main, *program.modules):
                 found[module.name, module.version.removeprefix("v")].add(each.image)
-    answer = Answer("Go advisories", len(found))
+    return found
+
+
+def osv(ecosystem: str, found: Versions) -> Answer:
+    """What OSV says of packages of one ecosystem."""
+    answer = Answer(f"{ecosystem} advisories", len(found))
     listed = sorted(found)
     queries = [
-        {"package": {"ecosystem": "Go", "name": name}, "version": version}
+        {"package": {"ecosystem": ecosystem, "name": name}, "version": version}
         for name, version in listed
     ]
     if queries:

@@ -1,8 +1,9 @@
-"""What an image's own files say is installed in it: Debian's, Python's and Go's own records."""
+"""What an image's own files say is installed in it: the records of Debian, Python, Go and npm."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
@@ -46,6 +47,21 @@ class Python:
     @property
     def purl(self) -> PackageURL:
         return PackageURL("pypi", None, self.name, self.version)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A package of npm's in a folder ``node_modules``; `licence` is an SPDX expression."""
+
+    name: str
+    version: str
+    licence: str
+    place: str
+
+    @property
+    def purl(self) -> PackageURL:
+        namespace, _, name = self.name.rpartition("/")
+        return PackageURL("npm", namespace or None, name, self.version)
 
 
 @dataclass(frozen=True)
@@ -93,6 +109,17 @@ def python(metadata: str, place: str) -> Python | None:
     expression = fields["License-Expression"]
     return Python(
         fields["Name"], fields["Version"], expression or _licence(fields), bool(expression), place
+    )
+
+
+def node(manifest: str, place: str) -> Node | None:
+    """The package whose package.json this is; None if it names none."""
+    fields = json.loads(manifest)
+    if not isinstance(fields, dict) or not {"name", "version"} <= fields.keys():
+        return None
+    licence = fields.get("license", "")
+    return Node(
+        fields["name"], fields["version"], licence if isinstance(licence, str) else "", place
     )
 
 

@@ -31,6 +31,7 @@ FOLDER = Path("build/sbom")
 STATUS = "var/lib/dpkg/status"
 RELEASES = ("etc/os-release", "usr/lib/os-release")
 METADATA = re.compile(r"(.*)/[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO|egg-info)")
+MANIFEST = re.compile(r"(.*/node_modules/(?:@[^/]+/)?[^/]+)/package\.json")
 # What Debian's own packages put there is in dpkg's status already.
 DEBIAN_PYTHON = "usr/lib/python3/dist-packages"
 PROGRAMS = "usr/local/bin/"
@@ -45,6 +46,7 @@ class Contents:
     release: dict[str, str] = field(default_factory=dict)
     debian: list[packages.Debian] = field(default_factory=list)
     python: list[packages.Python] = field(default_factory=list)
+    node: list[packages.Node] = field(default_factory=list)
     binaries: list[packages.Binary] = field(default_factory=list)
 
     @property
@@ -62,12 +64,12 @@ def sbom(root: Path) -> int:
     """Write and validate one document an image; print what each holds."""
     found = read_all()
     files = write(root, found)
-    rows = [("image", "Debian", "Python", "Go modules", "file")]
+    rows = [("image", "Debian", "Python", "npm", "Go modules", "file")]
     for each in found:
-        counts = (len(each.debian), len(each.python), len(each.modules))
+        counts = (len(each.debian), len(each.python), len(each.node), len(each.modules))
         rows.append((each.image, *map(str, counts), str(each.file)))
     info("")
-    info(columns(rows, right={1, 2, 3}))
+    info(columns(rows, right={1, 2, 3, 4}))
     faults = invalid(files)
     for file, fault in faults.items():
         print(f"x {file}: not CycloneDX 1.6: {fault}", file=sys.stderr)
@@ -126,6 +128,7 @@ def read(image: str) -> Contents:
     vendor = contents.release.get("ID", "debian")
     contents.debian = [replace(each, vendor=vendor) for each in contents.debian]
     contents.python.sort(key=lambda each: (str(each.purl), each.place))
+    contents.node.sort(key=lambda each: (str(each.purl), each.place))
     contents.binaries.sort(key=lambda each: each.place)
     return contents
 
@@ -136,7 +139,7 @@ def _files(stream) -> Iterator[tuple[str, bytes]]:
         for member in archive:
             name = member.name.removeprefix("./")
             wanted = name == STATUS or name in RELEASES or name.startswith(PROGRAMS)
-            if member.isreg() and (wanted or METADATA.fullmatch(name)):
+            if member.isreg() and (wanted or METADATA.fullmatch(name) or MANIFEST.fullmatch(name)):
                 file = archive.extractfile(member)
                 yield name, file.read() if file else b""
 
@@ -150,6 +153,9 @@ def _note(contents: Contents, name: str, content: bytes) -> None:
     elif metadata and metadata[1] != DEBIAN_PYTHON:
         found = packages.python(content.decode(errors="replace"), metadata[1])
         contents.python += [found] if found else []
+    elif manifest := MANIFEST.fullmatch(name):
+        package = packages.node(content.decode(), manifest[1])
+        contents.node += [package] if package else []
     elif name.startswith(PROGRAMS):
         program = packages.binary(content, name)
         contents.binaries += [program] if program else []
@@ -178,6 +184,7 @@ def document(contents: Contents) -> Bom:
     for each in (
         *map(_debian, contents.debian),
         *map(_python, contents.python),
+        *map(_node, contents.node),
         *(part for program in contents.binaries for part in _binary(program)),
     ):
         # The same version in two places, as tools that bring their own copies have it, is one.
@@ -213,7 +220,7 @@ def _system(release: dict[str, str]) -> Component:
 
 
 def _component(
-    of: packages.Debian | packages.Python | packages.Module, place: str, **more
+    of: packages.Debian | packages.Python | packages.Node | packages.Module, place: str, **more
 ) -> Component:
     return Component(
         bom_ref=of.purl.to_string(),
@@ -241,6 +248,11 @@ def _python(distribution: packages.Python) -> Component:
     elif distribution.licence:
         licences = [DisjunctiveLicense(name=distribution.licence)]
     return _component(distribution, distribution.place, licenses=licences)
+
+
+def _node(package: packages.Node) -> Component:
+    licences = [LicenseExpression(package.licence)] if package.licence else []
+    return _component(package, package.place, licenses=licences)
 
 
 def _binary(program: packages.Binary) -> Iterator[Component]:

@@ -24,9 +24,9 @@ _NAMES = {"engine": "Docker Engine", "compose": "Docker Compose", "buildx": "Doc
 # Mebibytes of the web: what its processes share, and what each takes beside that, 128 of them for
 # the two passwords that it may check at one time (timestack.auth.hashes).
 LIBRARIES, PROCESS = 112, 144
-# Connections of the long worker and beat, of pgAdmin, of `make psql` and `make load`, and those
-# that PostgreSQL keeps back for its administrator.
-OTHER_CONNECTIONS = 24
+# Connections of the long worker, which loads files by four, of the owner's and beat, of pgAdmin, of
+# `make psql` and `make load`, and those that PostgreSQL keeps back for its administrator.
+OTHER_CONNECTIONS = 32
 
 LISTENING = "0A"
 GIBIBYTE = 1024**3

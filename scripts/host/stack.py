@@ -27,6 +27,10 @@ DISK_FIRST, DISK_LATER = 6 * GIBIBYTE, 1 * GIBIBYTE
 MEMORY = int(1.5 * GIBIBYTE)
 HEALTHY_SECONDS = 180
 PROXY_SECONDS = 60
+UNREACHED = (
+    f", but the web did not answer through the proxy in {PROXY_SECONDS} s:"
+    " see `make logs S=traefik`"
+)
 SCHEMA = "services/timescaledb/schema"
 MIGRATIONS = "services/web/migrations/versions"
 DATABASE, PROVISIONER = "timescaledb", "provision"
@@ -242,8 +246,8 @@ def start(compose: Compose, phases: Phases) -> None:
         with phases.phase("start") as phase:
             # With the database again: the others depend on it.
             _bring(compose, phase, log, {DATABASE, *others}, "--remove-orphans")
-            _wait_for_proxy(compose, phase)
-            phase.result = f"{len(others) + 2} services healthy"
+            reached = wait_for_proxy(compose, phase)
+            phase.result = f"{len(others) + 2} services healthy" + ("" if reached else UNREACHED)
     except Refused as refused:
         refused.stopped = sorted(before - _serving(compose))
         raise
@@ -304,12 +308,16 @@ def _progress(service: Service) -> str:
     return f"{service.name} {service}"
 
 
-def _wait_for_proxy(compose: Compose, phase: Phase) -> None:
-    """Wait until the web answers where people ask for it."""
+def wait_for_proxy(compose: Compose, phase: Phase) -> bool:
+    """Wait until the web answers where people ask for it; False when it has not in PROXY_SECONDS.
+
+    This refuses nothing: a certificate of another authority is one that this cannot check.
+    """
     deadline = time.monotonic() + PROXY_SECONDS
     phase.status = "waiting for the proxy to let requests through"
-    while not serves(compose) and time.monotonic() < deadline:
+    while not (reached := serves(compose)) and time.monotonic() < deadline:
         time.sleep(0.5)
+    return reached
 
 
 def serves(compose: Compose) -> bool:

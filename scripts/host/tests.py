@@ -29,6 +29,8 @@ LOCKS = {
     "tests/requirements.txt": ("tests/requirements.in", "3.11", ()),
     "tests/requirements-scan.txt": ("tests/requirements-scan.in", "3.11", ()),
 }
+# By npm, from the package.json beside it.
+NPM_LOCK = "services/web/package-lock.json"
 
 # The tests start the platform, whether this folder's own stack does or not.
 PLATFORM = {"COMPOSE_PROFILES": "test"}
@@ -66,6 +68,9 @@ def test(root: Path, arguments: list[str]) -> int:
                 status = lint.lint(root)
     chosen = arguments or [f"--ignore={UNIT}"]
     rest = pytest(root, *chosen, TIMESCALEDB_IMAGE=community)
+    if begun and status:
+        # What failed is told where the output is read: at its end.
+        info((root / QUICK_LOG).read_text())
     return status or rest
 
 
@@ -165,10 +170,22 @@ def browser(root: Path, phase: Phase) -> None:
     phase.result = found[0] if found else "chromium, installed"
 
 
+def npm(root: Path, phase: Phase) -> None:
+    """Make sure there is npm: an installed one, else the distribution's."""
+    if shutil.which("npm"):
+        phase.result = "npm"
+    else:
+        tools.install(root, phase, "npm", f"{NPM_LOCK} is written by npm, which is not here")
+        phase.result = "npm, installed"
+
+
 def lock(root: Path) -> int:
     """Update every lock file: versions and hashes, no address."""
-    with Phases().phase("tools") as phase:
+    phases = Phases()
+    with phases.phase("tools") as phase:
         tools.environment(root, phase)
+    with phases.phase("npm") as phase:
+        npm(root, phase)
     for target, (source, python, more) in LOCKS.items():
         done = subprocess.run(
             [
@@ -183,4 +200,14 @@ def lock(root: Path) -> int:
         if done.returncode:
             return done.returncode
         info(f"wrote {target}")
-    return 0
+    done = subprocess.run(
+        [
+            *("npm", "update", "--package-lock-only", "--ignore-scripts", "--no-audit"),
+            *("--no-fund", "--loglevel=error", "--omit-lockfile-registry-resolved"),
+        ],
+        cwd=(root / NPM_LOCK).parent,
+        check=False,
+    )
+    if not done.returncode:
+        info(f"wrote {NPM_LOCK}")
+    return done.returncode

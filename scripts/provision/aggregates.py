@@ -95,7 +95,7 @@ class Level:
                 for output, expression in (FROM_ROWS if self.from_rows else FROM_LEVEL)
             ]
         return fill(
-            "select {sql_outputs}\n  from public.{source}{sql_where}\n"
+            "select {sql_outputs}\n  from {source:relation}{sql_where}\n"
             " group by {sql_bucket}{sql_keys}",
             sql_outputs=",\n       ".join(outputs),
             source=self.source,

@@ -15,7 +15,7 @@ from scripts.provision.state import State, Trigger
 from scripts.provision.steps import Step
 from timestack.series import functions as names
 from timestack.series.catalog import Catalog, Hypertable
-from timestack.series.sql import fill, finite, interval_text, literal
+from timestack.series.sql import fill, finite, interval_text, literal, regclass
 
 # Rollup rows are fewer than the rows they stand for, so a chunk of them spans more time.
 CHUNKS = 10
@@ -25,6 +25,8 @@ declare
   width interval := tg_argv[1];
   source text := case tg_op
     when 'UPDATE' then '(table written union all table replaced) as changed' else 'written' end;
+  source_name text := case tg_table_schema when 'public' then '' else tg_table_schema || '.' end
+    || tg_table_name;
   touched tstzmultirange;
 begin
   if tg_op = 'TRUNCATE' then
@@ -36,7 +38,7 @@ begin
        into touched using width;
   end if;
   if touched is not null then
-    insert into timestack.changes (table_name, ranges) values (tg_table_name, touched);
+    insert into timestack.changes (table_name, ranges) values (source_name, touched);
   end if;
   return null;
 end
@@ -76,8 +78,8 @@ begin
   loop
     since := coalesce(lower(span), '-infinity');
     until := coalesce(upper(span), 'infinity');
-    delete from public.{table} where bucket >= since and bucket < until;
-    insert into public.{table} ({columns})
+    delete from {table:relation} where bucket >= since and bucket < until;
+    insert into {table:relation} ({columns})
     {sql_select}
      order by {sql_order};
     get diagnostics written = row_count;
@@ -91,7 +93,7 @@ CLIP = "spans := spans * tstzmultirange(tstzrange({sql_next}, null));\n  "
 
 LOOK_AGAIN = """
 insert into timestack.changes (table_name, ranges)
-select {sql_name}, '{{(,)}}' where exists (select from public.{table} where not ({sql_finite}))
+select {sql_name}, '{{(,)}}' where exists (select from {table:relation} where not ({sql_finite}))
 """
 
 DROP_EXPIRED = """
@@ -99,11 +101,11 @@ DROP_EXPIRED = """
 """
 
 EVENTS = {
-    "timestack_insert": "after insert on public.{table} referencing new table as written",
-    "timestack_update": "after update on public.{table} "
+    "timestack_insert": "after insert on {table:relation} referencing new table as written",
+    "timestack_update": "after update on {table:relation} "
     "referencing old table as replaced new table as written",
-    "timestack_delete": "after delete on public.{table} referencing old table as written",
-    "timestack_truncate": "after truncate on public.{table}",
+    "timestack_delete": "after delete on {table:relation} referencing old table as written",
+    "timestack_truncate": "after truncate on {table:relation}",
 }
 
 
@@ -149,7 +151,7 @@ def functions(catalog: Catalog, state: State) -> Iterator[Function]:
         if table.retention:
             body = fill(
                 DROP_EXPIRED,
-                sql_name=literal(f"public.{name}"),
+                sql_name=regclass(name),
                 sql_retention=literal(table.retention),
             )
             yield Function(
@@ -176,15 +178,15 @@ def create_rollup(level: Level) -> tuple[str, ...]:
     """Statements that make one level's table, empty."""
     return (
         fill(
-            "create table public.{table} as\n{sql_select}\n  with no data",
+            "create table {table:relation} as\n{sql_select}\n  with no data",
             table=level.table,
             sql_select=level.select(),
         ),
-        fill("alter table public.{table} alter bucket set not null", table=level.table),
+        fill("alter table {table:relation} alter bucket set not null", table=level.table),
         fill(
             "select create_hypertable({sql_name}, by_range('bucket', {sql_chunk}), "
             "create_default_indexes => false)",
-            sql_name=literal(f"public.{level.table}"),
+            sql_name=regclass(level.table),
             sql_chunk=literal(level.hypertable.chunk_interval * CHUNKS),
         ),
         *(create_index(level.table, columns, unique) for columns, unique in rollup_indexes(level)),
@@ -194,7 +196,7 @@ def create_rollup(level: Level) -> tuple[str, ...]:
 
 def _describe(level: Level) -> str:
     return fill(
-        "comment on table public.{table} is {sql_text}",
+        "comment on table {table:relation} is {sql_text}",
         table=level.table,
         sql_text=literal(level.comment),
     )

@@ -21,10 +21,13 @@ def apply(
     catalog: Catalog,
     engine: Engine,
     *,
+    only: str | None = None,
     allow_destructive: bool = False,
     report: Callable[[str], None] = lambda line: None,
 ) -> tuple[Step, ...]:
-    """Make the database what the file declares. Returns the steps of the plan that was carried out.
+    """Make the database what is declared. Returns the steps of the plan that was carried out.
+
+    ``only`` is as in ``plan``.
 
     The plan's notes are reported, and so are the steps that only a person may take.
 
@@ -35,7 +38,7 @@ def apply(
     """
     for left in reversed(range(ATTEMPTS)):
         try:
-            return _apply_once(catalog, engine, allow_destructive, report)
+            return _apply_once(catalog, engine, only, allow_destructive, report)
         except InternalError_ as error:
             # "tuple concurrently updated": the scheduler wrote to a job that the step changes.
             if not left:
@@ -45,10 +48,14 @@ def apply(
 
 
 def _apply_once(
-    catalog: Catalog, engine: Engine, allow_destructive: bool, report: Callable[[str], None]
+    catalog: Catalog,
+    engine: Engine,
+    only: str | None,
+    allow_destructive: bool,
+    report: Callable[[str], None],
 ) -> tuple[Step, ...]:
     with engine.begin() as connection:
-        found = plan(catalog, connection)
+        found = plan(catalog, connection, only=only)
         for line in (*found.notes, *(step.line() for step in found.steps if step.by_hand)):
             report(line)
         steps = tuple(step for step in found.steps if not step.by_hand)
@@ -65,18 +72,18 @@ def _apply_once(
         with engine.begin() if step.transactional else autocommit(engine) as connection:
             _run(step, connection, report)
     if steps:
-        _require_done(catalog, engine)
+        _require_done(catalog, engine, only)
     return steps
 
 
-def _require_done(catalog: Catalog, engine: Engine) -> None:
+def _require_done(catalog: Catalog, engine: Engine, only: str | None) -> None:
     """Raise Unfinished for what the owner could not do.
 
     A right granted by another role, for example, can only be revoked by that role; PostgreSQL
     answers the owner's REVOKE with a warning.
     """
     with engine.connect() as connection:
-        left = [step for step in plan(catalog, connection).steps if not step.by_hand]
+        left = [step for step in plan(catalog, connection, only=only).steps if not step.by_hand]
     if left:
         raise Unfinished(
             "applied, but these differences remain, which the server does not let the "

@@ -17,21 +17,21 @@ from scripts.provision.reading import read
 from scripts.provision.state import Check, State
 from scripts.provision.steps import Step
 from timestack.series.catalog import Bounds, Catalog
-from timestack.series.sql import fill, literal
+from timestack.series.sql import fill, literal, parts
 
 # Rows that are shown of those outside.
 SHOWN = 10
 
-ADD = "alter table public.{table} add constraint {name} check ({sql_condition}){sql_not_valid}"
-COMMENT = "comment on constraint {name} on public.{table} is {sql_text}"
-OUTSIDE = "select exists (select from public.{table} where not ({sql_condition}))"
+ADD = "alter table {table:relation} add constraint {name} check ({sql_condition}){sql_not_valid}"
+COMMENT = "comment on constraint {name} on {table:relation} is {sql_text}"
+OUTSIDE = "select exists (select from {table:relation} where not ({sql_condition}))"
 # As text: Python may not have such a time.
 ROWS = """
-select row_to_json(rows)::text, count(*) over () from public.{table} as rows
+select row_to_json(rows)::text, count(*) over () from {table:relation} as rows
  where not ({sql_condition}) limit {sql_limit}
 """
-DELETE = "delete from public.{table} where not ({sql_condition})"
-DROP = "alter table public.{table} drop constraint if exists {name}"
+DELETE = "delete from {table:relation} where not ({sql_condition})"
+DROP = "alter table {table:relation} drop constraint if exists {name}"
 
 
 def outside(connection: Connection, catalog: Catalog, state: State) -> set[tuple[str, str]]:
@@ -115,7 +115,7 @@ def notes(catalog: Catalog, state: State) -> Iterator[str]:
 
 def constraint_name(table: str, column: str) -> str:
     """``readings_time_bounds``; a name that is too long ends in a hash instead."""
-    name = f"{table}_{column}_bounds"
+    name = f"{parts(table)[1]}_{column}_bounds"
     if len(name) <= 63:
         return name
     return f"{name[:47]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}_bounds"

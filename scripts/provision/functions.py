@@ -107,12 +107,12 @@ def diff_triggers(
             "drop",
             f"trigger {name} on {table}",
             f"not declared: calls {actual[name].function}",
-            (fill("drop trigger {name} on public.{table}", name=name, table=table),),
+            (fill("drop trigger {name} on {table:relation}", name=name, table=table),),
         )
     for name, (event, trigger) in wanted.items():
         if actual.get(name) == trigger:
             continue
-        drop = fill("drop trigger {name} on public.{table}", name=name, table=table)
+        drop = fill("drop trigger {name} on {table:relation}", name=name, table=table)
         create = fill(
             "create trigger {name} {sql_event} "
             "for each statement execute function timestack.{function}({sql_arguments})",

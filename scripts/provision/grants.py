@@ -70,7 +70,7 @@ def _step(
 ) -> Step:
     listed = ", ".join(sorted(privileges))
     statement = fill(
-        "{sql_verb} {sql_privileges} on public.{table} {sql_direction} {sql_role}",
+        "{sql_verb} {sql_privileges} on {table:relation} {sql_direction} {sql_role}",
         sql_verb=verb,
         sql_privileges=listed,
         table=table,
@@ -96,7 +96,7 @@ def _row_security(name: str, table: Table, state: State) -> Iterator[Step]:
             f"{verb}d: {'an account sees its own rows' if wanted else 'not declared'}",
             (
                 fill(
-                    "alter table public.{name} {sql_verb} row level security",
+                    "alter table {name:relation} {sql_verb} row level security",
                     name=name,
                     sql_verb=verb,
                 ),
@@ -106,13 +106,13 @@ def _row_security(name: str, table: Table, state: State) -> Iterator[Step]:
     for policy in sorted(wanted.keys() | actual.keys()):
         if actual.get(policy) == wanted.get(policy):
             continue
-        drop = fill("drop policy if exists {policy} on public.{name}", policy=policy, name=name)
+        drop = fill("drop policy if exists {policy} on {name:relation}", policy=policy, name=name)
         if policy not in wanted:
             yield Step("drop", f"row policy {policy} on {name}", "not declared", (drop,))
             continue
         rule = wanted[policy]
         create = fill(
-            "create policy {policy} on public.{name} to {sql_roles} "
+            "create policy {policy} on {name:relation} to {sql_roles} "
             "using ({sql_using}) with check ({sql_check})",
             policy=policy,
             name=name,

@@ -13,7 +13,7 @@ from scripts.provision.errors import Refused
 from scripts.provision.state import Dimensions, State, is_rollup
 from scripts.provision.steps import Step
 from timestack.series.catalog import IN_CLONE, Catalog, Hypertable, descends, name_of
-from timestack.series.sql import fill, interval_text, literal
+from timestack.series.sql import beside, fill, interval_text, literal, parts, regclass
 
 CREATE = (
     "select create_hypertable({sql_name}, by_range({sql_time}, {sql_interval}), "
@@ -22,7 +22,7 @@ CREATE = (
 # Each query opens the chunks it reads, and a transaction's locks are counted in thousands.
 MANY = 1000
 CHUNKS_TO_BE = """
-select count(distinct time_bucket({sql_interval}, {time})) from public.{table}
+select count(distinct time_bucket({sql_interval}, {time})) from {table:relation}
 """
 ADD_PARTITION = "select add_dimension({sql_name}, by_hash({sql_column}, {sql_count}))"
 
@@ -40,7 +40,7 @@ def diff(name: str, catalog: Catalog, state: State) -> Iterator[Step]:
 def _dimensions(
     name: str, catalog: Catalog, actual: Dimensions | None, has_rows: bool
 ) -> Iterator[Step]:
-    table, regclass = catalog.hypertables[name], literal(f"public.{name}")
+    table, sql_name = catalog.hypertables[name], regclass(name)
     where = partial(catalog.where, "hypertables", name)
     if actual is None:
         yield _create(name, table, has_rows)
@@ -59,7 +59,7 @@ def _dimensions(
             (
                 fill(
                     "select set_chunk_time_interval({sql_name}, {sql_interval})",
-                    sql_name=regclass,
+                    sql_name=sql_name,
                     sql_interval=literal(table.chunk_interval),
                 ),
             ),
@@ -97,7 +97,7 @@ def _dimensions(
             (
                 fill(
                     "select set_number_partitions({sql_name}, {sql_count}, {sql_column})",
-                    sql_name=regclass,
+                    sql_name=sql_name,
                     sql_count=literal(wanted[1]),
                     sql_column=literal(wanted[0]),
                 ),
@@ -156,11 +156,11 @@ def chunks_to_be(connection: Connection, catalog: Catalog, state: State) -> dict
 
 
 def _create(name: str, table: Hypertable, has_rows: bool) -> Step:
-    regclass = literal(f"public.{name}")
+    sql_name = regclass(name)
     statements = [
         fill(
             CREATE,
-            sql_name=regclass,
+            sql_name=sql_name,
             sql_time=literal(table.time),
             sql_interval=literal(table.chunk_interval),
         )
@@ -173,11 +173,11 @@ def _create(name: str, table: Hypertable, has_rows: bool) -> Step:
             # Only an empty hypertable takes a dimension, so the rows wait elsewhere meanwhile.
             aside = f"{name}_aside"[:63]
             statements = [
-                fill("create temporary table {aside} on commit drop as select * from public.{name}",
-                     aside=aside, name=name),
-                fill("truncate public.{name}", name=name),
+                fill("create temporary table {aside} on commit drop as "
+                     "select * from {name:relation}", aside=aside, name=name),
+                fill("truncate {name:relation}", name=name),
                 *statements,
-                fill("insert into public.{name} select * from pg_temp.{aside}",
+                fill("insert into {name:relation} select * from pg_temp.{aside}",
                      aside=aside, name=name),
             ]  # fmt: skip
     if has_rows:
@@ -188,7 +188,7 @@ def _create(name: str, table: Hypertable, has_rows: bool) -> Step:
 def _add_partition(name: str, partition: tuple[str, int]) -> str:
     return fill(
         ADD_PARTITION,
-        sql_name=literal(f"public.{name}"),
+        sql_name=regclass(name),
         sql_column=literal(partition[0]),
         sql_count=literal(partition[1]),
     )
@@ -196,7 +196,7 @@ def _add_partition(name: str, partition: tuple[str, int]) -> str:
 
 def index_name(table: str, columns: tuple[str, ...], unique: bool) -> str:
     """PostgreSQL's own pattern; a name that is too long ends in a hash instead."""
-    name = "_".join([table, *map(name_of, columns), "key" if unique else "idx"])
+    name = "_".join([parts(table)[1], *map(name_of, columns), "key" if unique else "idx"])
     if len(name) <= 55:
         return name
     return f"{name[:46]}_{hashlib.sha256(' '.join(columns).encode()).hexdigest()[:8]}"
@@ -226,7 +226,7 @@ def _indexes(name: str, table: Hypertable, state: State) -> Iterator[Step]:
                 "drop",
                 f"index {index}",
                 f"not declared: {actual.definition.split(' USING ')[-1]}",
-                (fill("drop index public.{index}", index=index),),
+                (fill("drop index {index:relation}", index=beside(name, index)),),
                 destructive="a unique key goes" if actual.unique else "",
             )
     for columns, unique in wanted.items():
@@ -241,7 +241,7 @@ def _indexes(name: str, table: Hypertable, state: State) -> Iterator[Step]:
 
 def create_index(table: str, columns: tuple[str, ...], unique: bool) -> str:
     return fill(
-        "create {sql_unique} {index} on public.{table} ({sql_columns})",
+        "create {sql_unique} {index} on {table:relation} ({sql_columns})",
         sql_unique="unique index" if unique else "index",
         index=index_name(table, columns, unique),
         table=table,

@@ -32,7 +32,7 @@ from timestack import db
 from timestack.domains.load.errors import BadRowsError, LoadError, listed
 from timestack.domains.load.run import CONNECTIONS, Options, Progress, Report, load
 from timestack.domains.load.times import UNITS
-from timestack.series import catalog
+from timestack.series import catalog, uploaded
 from timestack.settings import SettingsError
 
 # Seconds between two lines of progress where there is no terminal.
@@ -46,10 +46,16 @@ def main(arguments: list[str] | None = None) -> int:
     ending = None
     try:
         settings = target.settings(given.url, given.password_file, None)
-        require_offered(catalog.current(settings.schema_file), given.table)
+        declared = catalog.current(settings.schema_file)
+        is_dataset = uploaded.id_of(given.table) is not None
+        if not is_dataset:
+            require_offered(declared, given.table)
         room = {"database_pool_size": given.connections + CONNECTIONS}
         settings = settings.model_copy(update=room)
         engine = db.engine_from(settings, application_name="load", statement_timeout=0)
+        if is_dataset:
+            with engine.connect() as connection:
+                require_offered(uploaded.every(connection, declared), given.table)
         ending = Ending(engine)
         return run(engine, given, ending)
     except (Refused, SettingsError, catalog.CatalogError) as error:

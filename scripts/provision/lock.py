@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
@@ -15,14 +15,14 @@ KEY = 0x74696D6573746B
 
 
 @contextmanager
-def provisioning(engine: Engine) -> Iterator[Connection]:
+def provisioning(engine: Engine, report: Callable[[str], None] = say) -> Iterator[Connection]:
     """Hold the provisioning lock and yield its connection; a second provisioner waits.
 
     It is a session's advisory lock: the server frees it when the provisioner is killed.
     """
     with autocommit(engine) as connection:
         if not connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": KEY}):
-            say("waiting: another provisioner is running")
+            report("waiting: another provisioner is running")
             connection.execute(text("select pg_advisory_lock(:key)"), {"key": KEY})
         try:
             yield connection

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from scripts.provision import apache, bounds, grants, hypertables, roles, rollups, timescale
+from scripts.provision import (
+    apache,
+    bounds,
+    datasets,
+    grants,
+    hypertables,
+    roles,
+    rollups,
+    timescale,
+)
 from scripts.provision.errors import Refused
 from scripts.provision.reading import read
 from scripts.provision.state import Relation, State
 from scripts.provision.steps import Step
+from timestack.series import uploaded
 from timestack.series.catalog import Catalog
 from timestack.series.edition import Edition
 from timestack.shared.roles import BY_NAME
@@ -28,16 +38,26 @@ class Plan:
     notes: tuple[str, ...]
 
 
-def plan(catalog: Catalog, connection: Connection) -> Plan:
-    """Compare the database with the file.
+def plan(catalog: Catalog, connection: Connection, *, only: str | None = None) -> Plan:
+    """Compare the database with the file, and with the datasets that are declared in it.
+
+    With ``only``, the table of a dataset, everything else is left as it is: ``catalog`` declares
+    that table, or not where it is to be dropped.
 
     Raises Refused when the file names tables, columns or roles that the database lacks.
     """
+    if only is None:
+        catalog = uploaded.every(connection, catalog, unsettled=True)
     state = read(connection, catalog.hypertables)
+    if only is not None:
+        state = datasets.alone(only, catalog, state, EDITIONS[state.edition])
+    made = tuple(datasets.make(catalog, state))
     require_known(catalog, state)
     state.outside = bounds.outside(connection, catalog, state)
     state.chunks_to_be = hypertables.chunks_to_be(connection, catalog, state)
-    return _plan(catalog, state, connection.engine.url.database)
+    found = _plan(catalog, state, connection.engine.url.database if only is None else None)
+    dropped = datasets.drop(only, state) if only and only not in catalog.hypertables else ()
+    return replace(found, steps=(*made, *found.steps, *dropped))
 
 
 def offline(catalog: Catalog, edition: Edition, database: str = "timestack") -> Plan:
@@ -48,14 +68,17 @@ def offline(catalog: Catalog, edition: Edition, database: str = "timestack") -> 
     return _plan(catalog, state, database)
 
 
-def _plan(catalog: Catalog, state: State, database: str) -> Plan:
+def _plan(catalog: Catalog, state: State, database: str | None) -> Plan:
+    """The plan of what is declared, and with a ``database`` of the roles that may connect to it."""
     edition = EDITIONS[state.edition]
 
     def steps() -> Iterator[Step]:
-        yield from roles.diff(state, database)
+        if database is not None:
+            yield from roles.diff(state, database)
         for name in catalog.hypertables:
             yield from hypertables.diff(name, catalog, state)
-        yield from hypertables.undeclared(catalog, state)
+        if database is not None:
+            yield from hypertables.undeclared(catalog, state)
         yield from bounds.diff(catalog, state)
         yield from rollups.diff(catalog, state, edition)
         yield from grants.diff(catalog, state)

@@ -26,7 +26,7 @@ from scripts.provision.state import (
 )
 from timestack.series.edition import edition
 from timestack.series.policies import JOBS, REFRESH
-from timestack.series.sql import fill, literal
+from timestack.series.sql import fill, literal, relation
 from timestack.shared.roles import FUNCTIONS as HANDED_ON
 
 
@@ -82,14 +82,33 @@ def _by_table(
     return found
 
 
-RELATIONS = """
-select c.relname as name, c.relrowsecurity as row_security,
+# The names of tables as they are declared, with the schema where that is not public: of a pg_class,
+# and of a view of TimescaleDB's.
+NAME = (
+    "case {0}.relnamespace when 'public'::regnamespace then '' else 'datasets.' end || {0}.relname"
+)
+NAMED = "case {0}_schema when 'public' then '' else 'datasets.' end || {0}_name"
+PARTS = {
+    "sql_c": NAME.format("c"),
+    "sql_t": NAME.format("t"),
+    "sql_hypertable": NAMED.format("hypertable"),
+    "sql_view": NAMED.format("view"),
+    # The schemas whose tables are declared, in hypertables.yaml and as datasets.
+    "sql_ours": "('public'::regnamespace, to_regnamespace('datasets'))",
+    "sql_schemas": "('public', 'datasets')",
+}
+
+RELATIONS = fill(
+    """
+select {sql_c} as name, c.relrowsecurity as row_security,
        obj_description(c.oid, 'pg_class') as comment,
        (select array_agg(a.attname::text order by a.attnum) from pg_attribute a
          where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns
   from pg_class c
- where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v')
-"""
+ where c.relnamespace in {sql_ours} and c.relkind in ('r', 'p', 'v')
+""",
+    **PARTS,
+)
 
 
 def _relations(connection: Connection) -> dict[str, Relation]:
@@ -99,12 +118,16 @@ def _relations(connection: Connection) -> dict[str, Relation]:
     }
 
 
-DIMENSIONS = """
-select hypertable_name as name, column_name as column, dimension_type = 'Time' as is_time,
+DIMENSIONS = fill(
+    """
+select {sql_hypertable} as name,
+       column_name as column, dimension_type = 'Time' as is_time,
        time_interval as width, num_partitions as count
-  from timescaledb_information.dimensions where hypertable_schema = 'public'
+  from timescaledb_information.dimensions where hypertable_schema in {sql_schemas}
  order by dimension_number
-"""
+""",
+    **PARTS,
+)
 
 
 def _hypertables(connection: Connection) -> dict[str, Dimensions]:
@@ -118,15 +141,18 @@ def _hypertables(connection: Connection) -> dict[str, Dimensions]:
 
 
 # In seconds since 1970: a chunk may begin before the first time that Python has, and need not end.
-CHUNKS = """
-select hypertable_name as table,
+CHUNKS = fill(
+    """
+select {sql_hypertable} as table,
        array_agg(format('%I.%I', chunk_schema, chunk_name) order by range_start) as names,
        array_agg(extract(epoch from range_start)::float8 order by range_start) as starts,
        array_agg(extract(epoch from range_end)::float8 order by range_start) as ends,
        bool_or(is_compressed) as in_columnstore
   from timescaledb_information.chunks
- where hypertable_schema = 'public' and range_start is not null group by 1
-"""
+ where hypertable_schema in {sql_schemas} and range_start is not null group by 1
+""",
+    **PARTS,
+)
 
 
 def _chunks(connection: Connection) -> tuple[dict[str, list[Chunk]], set[str]]:
@@ -145,14 +171,14 @@ def _has_rows(connection: Connection, table: str, state: State) -> bool:
     # Chunk by chunk up to the first with rows: a plan over all of thousands takes seconds.
     relations = [chunk.name for chunk in reversed(state.chunks[table])]
     if table not in state.hypertables:
-        relations = [fill("public.{table}", table=table)]
+        relations = [relation(table)]
     return any(
         connection.exec_driver_sql(fill(HAS_ROWS, sql_relation=relation)).scalar()
         for relation in relations
     )
 
 
-OLDEST_BUCKET = "select extract(epoch from min(bucket))::float8 from public.{name}"
+OLDEST_BUCKET = "select extract(epoch from min(bucket))::float8 from {name:relation}"
 
 
 def _oldest_buckets(
@@ -165,22 +191,27 @@ def _oldest_buckets(
     }
 
 
-BOUNDS = """
-select t.relname as table, k.conname as name, k.convalidated as validated, d.description as comment
+BOUNDS = fill(
+    """
+select {sql_t} as table, k.conname as name,
+       k.convalidated as validated, d.description as comment
   from pg_constraint k
   join pg_class t on t.oid = k.conrelid
   join pg_description d on d.objoid = k.oid and d.classoid = 'pg_constraint'::regclass
- where t.relnamespace = 'public'::regnamespace and k.contype = 'c'
+ where t.relnamespace in {sql_ours} and k.contype = 'c'
    and d.description like 'timestack bounds: %'
-"""
+""",
+    **PARTS,
+)
 
 
 def _bounds(connection: Connection) -> dict[str, dict[str, Check]]:
     return _by_table(connection, BOUNDS, lambda row: Check(row.comment, row.validated))
 
 
-INDEXES = """
-select t.relname as table, i.relname as name, x.indisunique as unique,
+INDEXES = fill(
+    """
+select {sql_t} as table, i.relname as name, x.indisunique as unique,
        exists (select from pg_constraint k where k.conindid = i.oid) as constraint,
        x.indexprs is null and x.indpred is null and am.amname = 'btree' as plain,
        pg_get_indexdef(i.oid) as definition,
@@ -192,8 +223,10 @@ select t.relname as table, i.relname as name, x.indisunique as unique,
   join pg_class i on i.oid = x.indexrelid
   join pg_class t on t.oid = x.indrelid
   join pg_am am on am.oid = i.relam
- where t.relnamespace = 'public'::regnamespace
-"""
+ where t.relnamespace in {sql_ours}
+""",
+    **PARTS,
+)
 
 
 def _indexes(connection: Connection) -> dict[str, dict[str, Index]]:
@@ -229,15 +262,18 @@ def _executors(connection: Connection) -> dict[str, set[str]]:
     return found
 
 
-TRIGGERS = """
-select t.relname as table, g.tgname as name, g.tgenabled = 'O' as enabled,
+TRIGGERS = fill(
+    """
+select {sql_t} as table, g.tgname as name, g.tgenabled = 'O' as enabled,
        p.proname as function, encode(g.tgargs, 'escape') as arguments
   from pg_trigger g
   join pg_class t on t.oid = g.tgrelid
   join pg_proc p on p.oid = g.tgfoid
- where t.relnamespace = 'public'::regnamespace and not g.tgisinternal
+ where t.relnamespace in {sql_ours} and not g.tgisinternal
    and p.pronamespace <> to_regnamespace('_timescaledb_functions')
-"""
+""",
+    **PARTS,
+)
 
 
 def _triggers(connection: Connection) -> dict[str, dict[str, Trigger]]:
@@ -248,13 +284,16 @@ def _triggers(connection: Connection) -> dict[str, dict[str, Trigger]]:
     return _by_table(connection, TRIGGERS, trigger)
 
 
-GRANTS = """
-select c.relname as table, lower(a.privilege_type) as privilege,
+GRANTS = fill(
+    """
+select {sql_c} as table, lower(a.privilege_type) as privilege,
        case a.grantee when 0 then 'public' else pg_get_userbyid(a.grantee) end as role
   from pg_class c, aclexplode(c.relacl) a
- where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'S')
+ where c.relnamespace in {sql_ours} and c.relkind in ('r', 'p', 'v', 'S')
    and a.grantee <> c.relowner
-"""
+""",
+    **PARTS,
+)
 
 
 def _grants(connection: Connection) -> dict[str, dict[str, set[str]]]:
@@ -294,10 +333,14 @@ def _row_policies(connection: Connection) -> dict[str, dict[str, RowPolicy]]:
     return _by_table(connection, ROW_POLICIES, policy)
 
 
-CONTINUOUS_AGGREGATES = """
-select view_name as name, materialized_only from timescaledb_information.continuous_aggregates
- where view_schema = 'public'
-"""
+CONTINUOUS_AGGREGATES = fill(
+    """
+select {sql_view} as name, materialized_only
+  from timescaledb_information.continuous_aggregates
+ where view_schema in {sql_schemas}
+""",
+    **PARTS,
+)
 
 
 def _continuous_aggregates(connection: Connection) -> dict[str, bool]:
@@ -336,13 +379,16 @@ def _interval(seconds: float | None) -> timedelta | None:
     return None if seconds is None else timedelta(seconds=float(seconds))
 
 
-COLUMNSTORES = """
-select c.relname as table, coalesce(s.segmentby, '') as segment_by,
+COLUMNSTORES = fill(
+    """
+select {sql_c} as table, coalesce(s.segmentby, '') as segment_by,
        coalesce(s.orderby, '') as order_by
   from timescaledb_information.hypertable_columnstore_settings s
   join pg_class c on c.oid = s.hypertable
  where s.segmentby is not null or s.orderby is not null
-"""
+""",
+    **PARTS,
+)
 
 
 def _columnstores(connection: Connection) -> dict[str, tuple[str, str]]:
@@ -395,19 +441,24 @@ def _connectable(connection: Connection) -> set[str]:
     return set(connection.scalars(text(CONNECTABLE)))
 
 
-# Of PostgreSQL's own functions, those that a role is declared to execute.
+# Of the server's functions, those that a role is declared to execute, as it is declared:
+# PostgreSQL's own without a schema, and those of timestack_server with theirs.
+SIGNATURE = """concat(nullif(n.nspname, 'pg_catalog') || '.', p.proname, '(',
+              oidvectortypes(p.proargtypes), ')')"""
 DECLARED_FUNCTIONS = fill(
-    "p.pronamespace = 'pg_catalog'::regnamespace and p.proname in ({sql_names})",
-    sql_names=", ".join(literal(each.partition("(")[0]) for each in HANDED_ON),
+    "{sql_signature} in ({sql_names})",
+    sql_signature=SIGNATURE,
+    sql_names=", ".join(map(literal, HANDED_ON)),
 )
 EXECUTABLE = fill(
     """
 select pg_get_userbyid(a.grantee) as role,
-       array_agg(format('%s(%s)', p.proname, oidvectortypes(p.proargtypes))) as functions
-  from pg_proc p, aclexplode(p.proacl) a
+       array_agg({sql_signature}) as functions
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace, aclexplode(p.proacl) a
  where {sql_declared} and a.grantee <> 0
  group by 1
 """,
+    sql_signature=SIGNATURE,
     sql_declared=DECLARED_FUNCTIONS,
 )
 
@@ -419,14 +470,15 @@ def _executable(connection: Connection) -> dict[str, set[str]]:
 # What the role that asks may hand on; a managed server may keep some of it to itself.
 DELEGABLE = fill(
     """
-select format('%s(%s)', p.proname, oidvectortypes(p.proargtypes)) as name
-  from pg_proc p
+select {sql_signature} as name
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace
  where {sql_declared}
    and has_function_privilege(p.oid, 'execute with grant option')
  union all
 select rolname from pg_roles
  where rolname like 'pg\\_%' and pg_has_role(oid, 'member with admin option')
 """,
+    sql_signature=SIGNATURE,
     sql_declared=DECLARED_FUNCTIONS,
 )
 

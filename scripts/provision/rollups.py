@@ -89,4 +89,4 @@ def lost(level: Level, state: State) -> str:
 def drop(table: str, state: State) -> str:
     """The statement that drops a rollup and the levels above it, however it was made."""
     kind = "materialized view" if table in state.continuous_aggregates else "table"
-    return fill("drop {sql_kind} if exists public.{table} cascade", sql_kind=kind, table=table)
+    return fill("drop {sql_kind} if exists {table:relation} cascade", sql_kind=kind, table=table)

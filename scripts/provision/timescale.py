@@ -18,12 +18,12 @@ from scripts.provision.steps import Step
 from timestack.series.catalog import Catalog, Hypertable, descends, name_of
 from timestack.series.functions import RUN_REFRESH_POLICY
 from timestack.series.policies import JOBS, REFRESH
-from timestack.series.sql import fill, interval_text, literal, quote
+from timestack.series.sql import fill, interval_text, literal, quote, regclass
 
 # As often as the workers refresh on the other edition.
 EVERY = timedelta(minutes=5)
 
-CREATE_ROLLUP = """create materialized view public.{table}
+CREATE_ROLLUP = """create materialized view {table:relation}
   with (timescaledb.continuous, timescaledb.materialized_only = true) as
 {sql_select}
   with no data"""
@@ -64,7 +64,7 @@ def create_rollup(level: Level) -> tuple[str, ...]:
     return (
         fill(CREATE_ROLLUP, table=level.table, sql_select=level.select()),
         fill(
-            "comment on view public.{table} is {sql_text}",
+            "comment on view {table:relation} is {sql_text}",
             table=level.table,
             sql_text=literal(level.comment),
         ),
@@ -100,7 +100,7 @@ def rollup_details(level: Level, state: State) -> Iterator[Step]:
             "materialized only",
             (
                 fill(
-                    "alter materialized view public.{table} "
+                    "alter materialized view {table:relation} "
                     "set (timescaledb.materialized_only = true)",
                     table=level.table,
                 ),
@@ -118,7 +118,7 @@ def fill_rollups(name: str, table: Hypertable, remade: list[str]) -> Iterator[St
             (
                 fill(
                     "call refresh_continuous_aggregate({sql_name}, null, null)",
-                    sql_name=literal(f"public.{rollup}"),
+                    sql_name=regclass(rollup),
                 ),
             ),
             transactional=False,
@@ -143,7 +143,7 @@ def _undeclared(catalog: Catalog, state: State) -> Iterator[Step]:
     }
     for table, kind in sorted(state.policies):
         if kind in procedures and table not in catalog.hypertables:
-            statement = fill(procedures[kind], sql_name=literal(f"public.{table}"))
+            statement = fill(procedures[kind], sql_name=regclass(table))
             yield Step("drop", f"{kind.replace('_', ' ')} of {table}", "not declared", (statement,))
 
 
@@ -154,7 +154,7 @@ def _refresh(level: Level, state: State) -> Iterator[Step]:
     actual = state.policies.get((level.table, REFRESH))
     if actual == wanted:
         return
-    name = literal(f"public.{level.table}")
+    name = regclass(level.table)
     remove = fill("select remove_continuous_aggregate_policy({sql_name})", sql_name=name)
     add = fill(
         "select add_continuous_aggregate_policy({sql_name}, start_offset => {sql_start}, "
@@ -174,10 +174,10 @@ def _refresh(level: Level, state: State) -> Iterator[Step]:
 
 
 def _columnstore(name: str, table: Hypertable, state: State) -> Iterator[Step]:
-    regclass = literal(f"public.{name}")
+    sql_name = regclass(name)
     settings = state.columnstores.get(name)
     actual = state.policies.get((name, "policy_compression"))
-    remove = fill("call remove_columnstore_policy({sql_name})", sql_name=regclass)
+    remove = fill("call remove_columnstore_policy({sql_name})", sql_name=sql_name)
     declared = table.columnstore
     if declared is None:
         if actual:
@@ -197,7 +197,7 @@ def _columnstore(name: str, table: Hypertable, state: State) -> Iterator[Step]:
             f"segments by ({segment_by}), order by ({order_by}), for chunks converted from now on",
             (
                 fill(
-                    "alter table public.{name} set (timescaledb.enable_columnstore = true, "
+                    "alter table {name:relation} set (timescaledb.enable_columnstore = true, "
                     "timescaledb.segmentby = {sql_segment}, timescaledb.orderby = {sql_order})",
                     name=name,
                     sql_segment=literal(", ".join(map(quote, declared.segment_by))),
@@ -210,7 +210,7 @@ def _columnstore(name: str, table: Hypertable, state: State) -> Iterator[Step]:
     if actual is None or actual.config != {"compress_after": declared.after}:
         add = fill(
             "call add_columnstore_policy({sql_name}, after => {sql_after})",
-            sql_name=regclass,
+            sql_name=sql_name,
             sql_after=literal(declared.after),
         )
         yield Step(
@@ -222,9 +222,9 @@ def _columnstore(name: str, table: Hypertable, state: State) -> Iterator[Step]:
 
 
 def _retention(name: str, table: Hypertable, state: State) -> Iterator[Step]:
-    regclass = literal(f"public.{name}")
+    sql_name = regclass(name)
     actual = state.policies.get((name, "policy_retention"))
-    remove = fill("select remove_retention_policy({sql_name})", sql_name=regclass)
+    remove = fill("select remove_retention_policy({sql_name})", sql_name=sql_name)
     if table.retention is None:
         if actual:
             yield Step("drop", f"retention policy of {name}", "not declared", (remove,))
@@ -233,7 +233,7 @@ def _retention(name: str, table: Hypertable, state: State) -> Iterator[Step]:
         return
     add = fill(
         "select add_retention_policy({sql_name}, drop_after => {sql_after})",
-        sql_name=regclass,
+        sql_name=sql_name,
         sql_after=literal(table.retention),
     )
     yield Step(

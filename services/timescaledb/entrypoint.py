@@ -29,6 +29,9 @@ SECRETS = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
 PGDATA = Path(os.environ.get("PGDATA", "/var/lib/postgresql/data"))
 RUN = Path("/run/postgresql")
 CONFIG = "/etc/timestack/postgresql.conf"
+SERVER_SQL = Path("/etc/timestack/server.sql")
+# The figures of slow statements; another base may lack the library.
+STATISTICS = "pg_stat_statements"
 MAJOR = "17"
 MIB = 1024 * 1024
 # Recovery after a crash replays up to max_wal_size; that takes minutes on a slow disk.
@@ -137,9 +140,22 @@ def tuning(memory: int, cpus: int) -> dict[str, str]:
     }
 
 
+def libraries() -> Path:
+    """Where this PostgreSQL has its libraries."""
+    command = ["pg_config", "--pkglibdir"]
+    return Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+
+
+def preloaded(folder: Path) -> str:
+    """The libraries to start with: a server does not start without one that it is to load."""
+    there = (folder / f"{STATISTICS}.so").is_file()
+    return f"timescaledb,{STATISTICS}" if there else "timescaledb"
+
+
 def write_tuning() -> None:
     memory, cpus = memory_limit(), cpu_limit()
-    lines = [f"{name} = '{value}'\n" for name, value in tuning(memory, cpus).items()]
+    settings = {**tuning(memory, cpus), "shared_preload_libraries": preloaded(libraries())}
+    lines = [f"{name} = '{value}'\n" for name, value in settings.items()]
     (RUN / "tuning.conf").write_text("".join(lines))
     say(f"tuned for {memory // MIB} MiB of memory and {cpus} processors")
 
@@ -275,6 +291,7 @@ def ensure_database() -> None:
         verifier = scram_verifier(secret(OWNER.secret))
         psql("postgres", IN_POSTGRES.format(owner=OWNER.name, database=DATABASE, verifier=verifier))
         psql(DATABASE, UPDATE_EXTENSION)
+        psql(DATABASE, SERVER_SQL.read_text())
         # The owner hands these on to other roles and does not use them itself.
         roles = [f"grant {role} to {OWNER.name} with admin option, inherit false, set false;"
                  for role in PREDEFINED]  # fmt: skip

@@ -75,11 +75,12 @@ class Place:
         """Send one body, again for as long as there is no room for it."""
         given = {"Authorization": f"Token {self.token}"}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
+        until = time.monotonic() + PATIENCE
         while True:
             line.request("POST", path, body, given)
             answer = line.getresponse()
             said = answer.read()
-            if answer.status != 429:
+            if answer.status != 429 or time.monotonic() > until:
                 break
             time.sleep(float(answer.headers["Retry-After"]) / 10)
         assert answer.status in (200, 204), (answer.status, said[:500])

@@ -43,7 +43,10 @@ def main() -> None:
     db.init(settings)
     redis = Redis.from_url(settings.redis_url(0))
     before = effects()
-    with worker(redis, "timestack.tasks", queue.SHORT), worker(redis, "bench.bare", queue.LONG):
+    with (
+        worker(redis, "timestack.tasks.every", queue.SHORT),
+        worker(redis, "bench.bare", queue.LONG),
+    ):
         # The first turn opens connections and fills caches.
         rates(redis, SLICE, given.threads)
         measured = rates(redis, given.jobs, given.threads)
@@ -70,8 +73,9 @@ def duration(redis: Redis, send: Callable[[], object], name: str, threads: int) 
     with ThreadPoolExecutor(threads) as pool:
         for each in [pool.submit(send) for _ in range(SLICE)]:
             each.result()
-    while sum(map(redis.llen, lists)) + redis.hlen("unacked"):
-        time.sleep(0.005)
+    wait_until(
+        lambda: not sum(map(redis.llen, lists)) + redis.hlen("unacked"), "all are acknowledged"
+    )
     return time.monotonic() - began
 
 

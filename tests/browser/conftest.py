@@ -8,15 +8,26 @@ import subprocess
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.isolated import NOT_ISOLATED
-from tests.stack import Stack
+from tests.stack import PASSWORD, Stack
 
+# Milliseconds; for a machine that has much else to do.
+DEADLINE = 60_000
 # Chromium where no other test's networks disturb it.
 CHROMIUM = Path(__file__).with_name("isolated.py")
 QUIET = [
@@ -26,8 +37,6 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-quic",
-    # Sixty pictures a second of what only breathes while something loads.
-    "--force-prefers-reduced-motion",
 ]
 
 
@@ -42,8 +51,17 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(
             executable_path=CHROMIUM, chromium_sandbox=False, args=QUIET
         )
+        expect.set_options(timeout=DEADLINE)
         yield chromium
         chromium.close()
+
+
+def at_a_desk(browser: Browser, **options: Any) -> BrowserContext:
+    """A context with a desktop's window, whose pages are waited for and do not move."""
+    desk = {"viewport": {"width": 1440, "height": 1000}, "reduced_motion": "reduce"}
+    context = browser.new_context(**{**desk, **options})
+    context.set_default_timeout(DEADLINE)
+    return context
 
 
 @contextlib.contextmanager
@@ -65,6 +83,28 @@ def watched(context: BrowserContext) -> Iterator[Page]:
     yield page
     context.close()
     assert [fault for fault in faults if "net::ERR_ABORTED" not in fault] == []
+
+
+def log_in(page: Page, email: str, password: str = PASSWORD) -> None:
+    """Fill in the form and send it."""
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds in a page: the rule, and where."""
+    found = Axe().run(page).response["violations"]
+    return [f"{each['id']} at {[node['target'] for node in each['nodes']]}" for each in found]
+
+
+def barriers(page: Page) -> list[str]:
+    """What keeps somebody out of a page: violations, and that it scrolls sideways."""
+    found, window = violations(page), page.viewport_size["width"]
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    if wide > window:
+        found.append(f"it scrolls sideways: {wide} in {window}")
+    return found
 
 
 def cookies(stack: Stack, client: httpx.Client | None = None) -> list[dict]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.browser.conftest import cookies, unfold_to
-from tests.stack import ADMIN_EMAIL, PASSWORD, Stack, wait_until
+from tests.browser.conftest import DEADLINE, cookies, log_in, unfold_to
+from tests.stack import ADMIN_EMAIL, Stack, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
@@ -25,15 +25,9 @@ SERVICES = {
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context(ignore_https_errors=True, viewport={"width": 1440, "height": 1800})
-    made.set_default_timeout(60_000)
+    made.set_default_timeout(DEADLINE)
     yield made
     made.close()
-
-
-def log_in(page: Page, email: str) -> None:
-    page.get_by_label("E-mail").fill(email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
 
 
 def test_one_log_in_opens_every_service_and_logging_out_closes_them(

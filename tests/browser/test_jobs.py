@@ -8,30 +8,25 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import cookies, watched
+from tests.browser.conftest import at_a_desk, cookies, watched
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
-# Milliseconds; for a machine that has much else to do.
-DEADLINE = 60_000
 PROBE = "jobs.probe"
 
 
 @pytest.fixture
 def page(browser: Browser, stack: Stack) -> Iterator[Page]:
     known = cookies(stack)
-    context = browser.new_context(
-        ignore_https_errors=True, viewport={"width": 1440, "height": 1000}
-    )
-    context.set_default_timeout(DEADLINE)
+    context = at_a_desk(browser, ignore_https_errors=True)
     context.add_cookies(known)
     with watched(context) as page:
         yield page
 
 
 def shows(part: Locator, text: str) -> None:
-    expect(part).to_contain_text(text, timeout=DEADLINE)
+    expect(part).to_contain_text(text)
 
 
 def test_a_job_is_started_watched_cancelled_and_retried(stack: Stack, page: Page) -> None:
@@ -45,7 +40,7 @@ def test_a_job_is_started_watched_cancelled_and_retried(stack: Stack, page: Page
     one = page.locator(".ts-one")
     shows(one, "running")
     bar = one.get_by_role("progressbar")
-    expect(bar).not_to_have_attribute("aria-valuenow", "0", timeout=DEADLINE)
+    expect(bar).not_to_have_attribute("aria-valuenow", "0")
     before = float(bar.get_attribute("aria-valuenow") or 0)
     page.wait_for_function(
         "before => +document.querySelector('[role=progressbar]').ariaValueNow > before", arg=before
@@ -74,7 +69,7 @@ def test_a_job_that_failed_is_retried_and_succeeds(stack: Stack, page: Page) -> 
     row = page.locator(f"#job-{id}")
     shows(row, "Made to fail")
     row.get_by_role("button", name="Retry").click()
-    expect(row).to_have_count(0, timeout=DEADLINE)
+    expect(row).to_have_count(0)
     page.goto(f"{stack.url}/dash/jobs?job={id}")
     shows(one, "succeeded")
     shows(one, "2 of ")

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import cookies, unfold_to, watched
 from tests.stack import ADMIN_EMAIL, Stack
+from timestack.dash import PAGES
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
@@ -93,6 +94,21 @@ def test_a_reader_picks_a_sensor_and_a_range_and_sees_both_charts_change(
     page.screenshot(path=screenshots / "sensors-desktop.png", full_page=True)
 
 
+def test_a_chart_is_drawn_by_the_part_of_plotly_that_it_needs(stack: Stack, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{stack.url}/dash/sensors")
+    drawn(page, "detail-chart")
+    names = {url.rpartition("/")[2].partition("?")[0] for url in asked}
+    assert "plotly-finance.min.js" in names
+    assert "plotly.min.js" not in names
+    # All of it is compiled beside the main thread.
+    (file,) = {url for url in asked if "plotly-finance" in url}
+    assert stack.http.get(file).text.startswith("//# allFunctionsCalledOnLoad\n")
+    kinds = page.evaluate("Object.keys(Plotly.PlotSchema.get().traces)")
+    assert {"scatter", "bar", "candlestick"} <= set(kinds)
+
+
 def test_a_link_restores_the_view(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}/dash/sensors?type=humidity&location=LGA&sensor=relative+humidity")
     page.wait_for_function("() => document.querySelector('#detail-chart')?.innerText.includes('%')")
@@ -109,13 +125,11 @@ def test_the_bar_leads_everywhere_and_back(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}/dash/sensors?type=wind&location=JFK&sensor=speed&range=7d")
     page.wait_for_function(SPANS, arg=7)
     bar = page.get_by_role("navigation", name="Main")
+    bar.get_by_role("button", name="Administration").click()
     targets = {str(link.get_attribute("href")) for link in bar.get_by_role("link").all()}
     places = {
         "/",
-        "/dash/sensors",
-        "/dash/alerts",
-        "/dash/results",
-        "/dash/jobs",
+        *(f"/dash/{dashboard.path}" for dashboard in PAGES),
         "/account",
         "/pgadmin/",
         "/flower/",
@@ -123,6 +137,8 @@ def test_the_bar_leads_everywhere_and_back(stack: Stack, page: Page) -> None:
     }
     assert targets == places
     expect(bar.get_by_role("link", name=ADMIN_EMAIL)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(bar.get_by_role("link", name="Proxy")).to_be_hidden()
     bar.get_by_role("link", name="Timestack").click()
     assert page.locator("a[href*='/health/']").count() > 0
     page.go_back()
@@ -137,6 +153,8 @@ def test_the_skip_link_leads_past_the_bar_and_leaves_the_chart(stack: Stack, pag
     skip = page.get_by_role("link", name="Skip to the content")
     expect(skip).to_be_focused()
     page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Copy link")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.locator("#sensor-type")).to_be_focused()
     page.wait_for_function(SPANS, arg=7)
@@ -158,7 +176,7 @@ def test_the_landing_page_draws_the_last_year_and_leads_to_that_view(
     stack: Stack, page: Page, screenshots: Path
 ) -> None:
     page.goto(stack.url)
-    card = page.locator(".ts-card-picture")
+    card = page.locator(".ts-card:has(.ts-spark)")
     expect(card.locator("figcaption")).to_have_text(
         re.compile(r"at \w+, the last year of readings: .+°F$")
     )
@@ -166,7 +184,7 @@ def test_the_landing_page_draws_the_last_year_and_leads_to_that_view(
     assert len(line) > 100
     # From the left end of its box to the right one, and drawn as large as it is to be seen.
     assert (line[0].split(",")[0], line[-1].split(",")[0]) == ("0.0", "400.0")
-    box = card.locator("svg").last.bounding_box()
+    box = card.locator(".ts-spark svg").bounding_box()
     assert box["width"] > 300
     assert box["height"] > 60
     page.screenshot(path=screenshots / "landing-desktop.png", full_page=True)

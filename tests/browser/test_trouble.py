@@ -9,25 +9,20 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.conftest import cookies
-from tests.stack import PASSWORD, TOKEN_FIELD, Stack
+from tests.browser.conftest import at_a_desk, cookies, log_in
+from tests.stack import TOKEN_FIELD, Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
 VIEW = "/dash/sensors?type=wind&location=JFK&sensor=speed"
 CALLBACKS = "**/_dash-update-component*"
-# Milliseconds; for a machine that has much else to do.
-DEADLINE = 60_000
 DRAWN = "() => document.querySelector('#detail-chart .js-plotly-plot')?.data?.length > 0"
 
 
 @contextlib.contextmanager
 def opened(browser: Browser, stack: Stack) -> Iterator[Page]:
     """The administrator's page; the tests make it fail on purpose."""
-    context = browser.new_context(
-        ignore_https_errors=True, viewport={"width": 1440, "height": 1000}
-    )
-    context.set_default_timeout(DEADLINE)
+    context = at_a_desk(browser, ignore_https_errors=True)
     context.add_cookies(cookies(stack))
     yield context.new_page()
     context.close()
@@ -54,9 +49,9 @@ def abort(route: Route) -> None:
 
 def expect_message(page: Page, heading: str) -> None:
     """Wait for the panel to show it, and for every sign of loading to go away."""
-    expect(page.get_by_role("alert").filter(has_text=heading)).to_be_visible(timeout=DEADLINE)
+    expect(page.get_by_role("alert").filter(has_text=heading)).to_be_visible()
     for waiting in (".spinner-border", ".ts-bone", "._dash-loading", "._dash-error"):
-        expect(page.locator(waiting).filter(visible=True)).to_have_count(0, timeout=DEADLINE)
+        expect(page.locator(waiting).filter(visible=True)).to_have_count(0)
 
 
 def test_a_session_that_ended_elsewhere_is_shown_and_the_log_in_leads_back_to_the_view(
@@ -72,9 +67,7 @@ def test_a_session_that_ended_elsewhere_is_shown_and_the_log_in_leads_back_to_th
     page.get_by_text("7 d", exact=True).click()
     expect_message(page, "You are logged out")
     page.get_by_role("link", name="Log in").click()
-    page.get_by_label("E-mail").fill("elsewhere@example.org")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, "elsewhere@example.org")
     page.wait_for_url(re.compile(re.escape(f"{stack.url}{VIEW}&range=7d") + "$"))
     page.wait_for_function(DRAWN)
 
@@ -84,9 +77,9 @@ def test_a_session_that_ended_elsewhere_is_shown_and_the_log_in_leads_back_to_th
     [
         ("**/dash_renderer*.js*", "This page did not load completely"),
         ("**/dash_core_components*.js*", "This page did not load completely"),
-        ("**/async-graph*.js*", "This page did not load completely"),
+        ("**/plotly-finance*.js*", "This page did not load completely"),
         ("**/assets/timestack.js*", "This page did not load completely"),
-        ("**/assets/colours.js*", "This page did not load completely"),
+        ("**/assets/timestack.css*", "This page did not load completely"),
         ("**/timestack.css*", "This page did not load completely"),
         ("**/_dash-layout*", "The server does not answer"),
         ("**/_dash-dependencies*", "The server does not answer"),
@@ -101,7 +94,7 @@ def test_a_part_that_does_not_arrive_is_shown_with_a_way_to_load_it_again(
     page.unroute(file)
     page.get_by_role("alert").get_by_role("link").click()
     page.wait_for_function(DRAWN)
-    expect(page.locator("#trouble")).to_be_hidden(timeout=DEADLINE)
+    expect(page.locator("#trouble")).to_be_hidden()
 
 
 def test_where_no_script_arrives_the_page_does_not_promise_one_forever(
@@ -110,7 +103,7 @@ def test_where_no_script_arrives_the_page_does_not_promise_one_forever(
     page.route("**/*.js*", abort)
     page.goto(stack.url + VIEW)
     late = page.get_by_text("This takes longer than it should.")
-    expect(late).to_be_visible(timeout=DEADLINE)
+    expect(late).to_be_visible()
     expect(late.get_by_role("link", name="Reload the page")).to_be_visible()
 
 
@@ -133,4 +126,4 @@ def test_a_choice_that_is_not_answered_is_shown_until_one_is(
     expect_message(view, heading)
     view.unroute(CALLBACKS)
     view.get_by_text("1 d", exact=True).click()
-    expect(view.locator("#trouble")).to_be_hidden(timeout=DEADLINE)
+    expect(view.locator("#trouble")).to_be_hidden()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -46,10 +45,13 @@ def test_there_are_two_beats(stack: Stack, ledger: Ledger, prove) -> None:
         soon = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
         with ledger.flow(run_at=soon):
             ledger.submit(50, run_at=soon)
-            time.sleep(5)
+            wait_until(lambda: ledger.states()["succeeded"], "a beat sends what is due")
             kill(stack, "beat", main_process(stack, "beat"))
+            before = ledger.states()["succeeded"]
             ledger.submit(50, run_at=soon)
-            time.sleep(5)
+            wait_until(
+                lambda: ledger.states()["succeeded"] >= before + 50, "a beat sends, after the kill"
+            )
         prove("two beats, and one of them killed")
     finally:
         stack.compose("up", "--detach", "--no-deps", "--scale", "beat=1", "beat")

@@ -15,9 +15,11 @@ from tests.stack import ROOT, Stack, docker
 pytestmark = pytest.mark.stack
 
 SERVICES = {
-    *("traefik", "web", "worker", "worker-long", "beat", "flower", "redis"),
-    *("timescaledb", "pgadmin", "provision", "platform"),
+    *("traefik", "web", "worker", "worker-long", "worker-owner", "beat"),
+    *("flower", "redis", "timescaledb", "pgadmin", "provision", "platform"),
 }
+# Those that have a volume.
+KEEPS = {"timescaledb", "redis", "pgadmin", "web", "worker-long"}
 TABLE = ROOT / "build" / "containers.txt"
 COLUMNS = ("service", "user", "capabilities", "root", "mounts", "published")
 # Which namespace of control groups it is, the engine chooses by the host's kernel.
@@ -153,7 +155,7 @@ def test_the_table_of_the_containers_shows_what_each_may(
         assert "(0:" not in user, service
         assert capabilities == "none", service
         assert root == "read-only", service
-        assert ("volume" in mounts) is (service in ("timescaledb", "redis", "pgadmin")), service
+        assert ("volume" in mounts) is (service in KEEPS), service
         ports = {f"{stack.http_port}->8080/tcp", f"{stack.https_port}->8443/tcp"}
         expected = {f"127.0.0.1:{port}" for port in ports} if service == "traefik" else {"none"}
         assert set(published.split(", ")) == expected, service
@@ -219,7 +221,7 @@ def test_each_service_mounts_only_the_secrets_it_needs(stack: Stack) -> None:
         return {service for service, names in mounted.items() if secret in names}
 
     assert holders("admin_password") == {"provision"}
-    assert holders("db_owner_password") == {"timescaledb", "provision"}
+    assert holders("db_owner_password") == {"timescaledb", "provision", "worker-owner"}
     assert holders("secret_key") == {"web"}
     assert holders("pgadmin_proxy_secret") == {"web", "pgadmin"}
     assert holders("flower_proxy_secret") == {"web", "flower"}
@@ -230,7 +232,7 @@ def test_each_service_mounts_only_the_secrets_it_needs(stack: Stack) -> None:
 
 
 def test_the_database_and_the_broker_have_no_way_out(stack: Stack) -> None:
-    for service in ("timescaledb", "redis", "web", "pgadmin"):
+    for service in ("timescaledb", "redis", "web", "pgadmin", "worker-owner"):
         networks = stack.inspect(service)["NetworkSettings"]["Networks"]
         assert networks, service
         for network in networks:

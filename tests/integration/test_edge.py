@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import re
 import socket
 import ssl
@@ -120,11 +121,12 @@ def test_files_are_sent_as_the_build_compressed_them_and_kept_for_a_year(
         assert "accept-encoding" in answer.headers["vary"].lower(), path
 
 
-def test_the_proxys_collector_knows_at_what_size_the_kernel_kills(stack: Stack) -> None:
+def test_the_proxys_runtime_knows_the_containers_memory_and_processors(stack: Stack) -> None:
     read = "cat /proc/[0-9]*/environ | tr '\\0' '\\n'"
     variables = stack.exec("traefik", "sh", "-c", read).stdout.split()
-    limit = stack.inspect("traefik")["HostConfig"]["Memory"]
-    assert f"GOMEMLIMIT={limit // 5 * 4}" in variables
+    limits = stack.inspect("traefik")["HostConfig"]
+    assert f"GOMEMLIMIT={limits['Memory'] // 5 * 4}" in variables
+    assert f"GOMAXPROCS={math.ceil(limits['NanoCpus'] / 1e9)}" in variables
 
 
 # A page of each service behind the door, and where it has the files that never change.

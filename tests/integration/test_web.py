@@ -21,10 +21,8 @@ def test_health_and_version_answer_in_json(stack: Stack) -> None:
 
 def test_the_landing_page_says_what_the_database_holds(stack: Stack) -> None:
     text = " ".join(re.sub(r"<[^>]+>", " ", stack.http.get("/").text).split())
-    assert re.search(r"Sensors 27\b", text)
-    assert re.search(r"Readings, about 21\d,000", text)
-    assert "1 Jan 2013" in text
-    assert "30 Dec 2013" in text
+    assert re.search(r"readings 21\d,000 1 Jan 2013 30 Dec 2013", text)
+    assert re.search(r"prices_daily 12,\d00 1 Mar 2000 1 Mar 2013", text)
 
 
 def test_the_dashboards_are_served_with_no_address_but_our_own(stack: Stack) -> None:
@@ -140,3 +138,29 @@ def test_the_second_stack_has_an_empty_database_and_serves_all_the_same(
     assert prefixed_stack.sql("select count(*) from readings") == [("0",)]
     assert prefixed_stack.http.get("/dash/sensors", follow_redirects=True).status_code == 200
     assert stack.sql("select count(*) > 0 from readings") == [("t",)]
+
+
+# The proportional memory of the web's processes, in kilobytes.
+MEMORY = """
+import pathlib, re
+files = pathlib.Path("/proc").glob("[0-9]*/smaps_rollup")
+print(sum(int(re.search(r"^Pss: +([0-9]+)", each.read_text(), re.M)[1]) for each in files))
+"""
+
+
+def test_exports_by_one_thread_after_another_keep_no_memory(stack: Stack) -> None:
+    def memory() -> float:
+        return int(stack.exec("web", "python", "-c", MEMORY).stdout) / 1000
+
+    def export() -> None:
+        days = "start=2013-01-01T00:00:00Z&end=2013-02-15T00:00:00Z"
+        answer = stack.http.get(f"/api/v1/export/readings?format=json&{days}")
+        assert answer.status_code == 200
+        assert len(answer.json()) > 25_000
+
+    for _ in range(4):
+        export()
+    before = memory()
+    for _ in range(12):
+        export()
+    assert memory() - before < 20, "megabytes"

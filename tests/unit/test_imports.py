@@ -33,9 +33,9 @@ ALLOWED = {
     "models": DATA,
     "queue": FOUNDATION,
     "cache": FOUNDATION,
-    "series": {"models", *DATA},
+    "series": {"models", "shared", *DATA},
     "domains": {"shared", *RULES},
-    "ingest": {"domains", *RULES},
+    "ingest": {"domains", "shared", *RULES},
     "errors": {"words", *FOUNDATION},
     "health": {"queue", *DATA},
     "assets": set(),
@@ -52,7 +52,7 @@ ALLOWED = {
     "monitor": {"queue", "shared", *FOUNDATION},
     "app": {"assets", "edge", "health", "auth", "api", "pages", "dash", *FACE},
     "wsgi": {"app", *DATA},
-    "server": {"app", "health", *DATA},
+    "server": {"app", "errors", "health", *DATA},
 }
 # What knows neither Flask nor Celery.
 RULES_ALONE = ("domains", "ingest", "series")

@@ -1,6 +1,6 @@
 """A simulated media platform, for development and tests: ``python -m media_platform``.
 
-It simulates a service that is not ours: log-in, usage, manifest and companies over HTTP on
+It simulates a service that is not ours: log-in, usage, manifest, companies and prices over HTTP on
 port 9000, and a mail server on port 2525 that keeps what it is sent. All of its data is invented;
 every answer says so in the header ``X-Simulated``. It knows nothing of the package ``timestack``,
 and the package nothing of it. Its one setting is PLATFORM_PASSWORD_FILE (default
@@ -16,6 +16,7 @@ and the package nothing of it. Its one setting is PLATFORM_PASSWORD_FILE (defaul
 ``POST /api/manifest/publish``      control: make the next version
 ``GET``, ``POST /api/faults``       control: see ``faults``
 ``GET /api/companies``              companies with yearly finances, as they are loaded
+``GET /prices/<symbol>.csv``        daily prices of an invented listing; see ``prices``
 ``POST /hooks/<token>``             a webhook as Slack has them: keeps ``{"text"}``
 ``GET``, ``DELETE /hooks``          the last 1000 texts, newest last; forget them
 ``GET /mail``, ``DELETE /mail``     the last 100 messages, newest last; forget them

@@ -7,7 +7,7 @@ from collections import deque
 from flask import Flask, Response, abort, jsonify
 from werkzeug.exceptions import HTTPException
 
-from media_platform import companies, faults, hooks, login, mail, manifest, usage
+from media_platform import companies, faults, hooks, login, mail, manifest, prices, usage
 from media_platform.accounts import ACCOUNTS, Tokens, asking
 
 LONGEST_QUESTION = 64 * 1024
@@ -25,7 +25,7 @@ def create_app(password: str) -> Flask:
         "mailbox": mail.Mailbox(),
         "hooks": deque(maxlen=hooks.KEPT),
     }
-    for part in (login, usage, manifest, companies, mail, hooks, faults):
+    for part in (login, usage, manifest, companies, prices, mail, hooks, faults):
         app.register_blueprint(part.blueprint)
     app.add_url_rule("/health", view_func=health)
     app.add_url_rule("/api/accounts", view_func=accounts)

@@ -2,7 +2,7 @@
 
 ``POST /api/faults`` with ``{"manifest": "500"}`` changes what it names and leaves the rest; null
 repairs. Endpoints: ``manifest`` (the version), ``document`` (the download), ``accounts``,
-``usage``, ``companies``, ``hooks``. Instead of a kind, an object limits the fault:
+``usage``, ``companies``, ``prices``, ``hooks``. Instead of a kind, an object limits the fault:
 
 =============== ================================================================================
 ``kind``        one of those below
@@ -21,7 +21,8 @@ repairs. Endpoints: ``manifest`` (the version), ``document`` (the download), ``a
 ``redirect``    302 to ``/api/elsewhere`` on another host, the token in its query
 ``html``        200 with a log-in page
 ``nonsense``    200 with JSON of another shape
-``cut``         200 with half of the JSON
+``empty``       200 with nothing
+``cut``         200 with half of the body
 ``half``        200 with half of the bytes that were announced; then the connection ends
 ``altered``     200 with JSON of which the SHA-256 is another
 ``huge``        200 with JSON that does not end, 64 MB at most
@@ -44,7 +45,7 @@ from urllib.parse import quote, urlsplit
 from flask import Blueprint, Response, abort, current_app, jsonify, make_response, request
 from flask.typing import ResponseReturnValue
 
-ENDPOINTS = ("manifest", "document", "accounts", "usage", "companies", "hooks")
+ENDPOINTS = ("manifest", "document", "accounts", "usage", "companies", "prices", "hooks")
 PATIENCE = 60
 LIMITS = {"after": 10_000, "times": 10_000, "seconds": PATIENCE}
 BLOCK = b"a" * 65536
@@ -224,9 +225,16 @@ def _nonsense(_fault: Fault, _good: Callable[[], Response]) -> Response:
     return jsonify([{"nonsense": True, "version": 7}])
 
 
+def _empty(_fault: Fault, good: Callable[[], Response]) -> Response:
+    response = good()
+    response.set_data(b"")
+    return response
+
+
 def _half(_fault: Fault, good: Callable[[], Response]) -> Response:
-    whole = good().get_data()
-    response = Response(iter([whole[: len(whole) // 2]]), mimetype="application/json")
+    answer = good()
+    whole = answer.get_data()
+    response = Response(iter([whole[: len(whole) // 2]]), mimetype=answer.mimetype)
     response.headers["Content-Length"] = str(len(whole))
     return response
 
@@ -250,6 +258,7 @@ KINDS: dict[str, Callable[[Fault, Callable[[], Response]], Response]] = {
     "redirect": _redirect,
     "html": lambda _fault, _good: page(),
     "nonsense": _nonsense,
+    "empty": _empty,
     "cut": lambda _fault, good: cut(good()),
     "half": _half,
     "altered": _altered,

@@ -10,14 +10,18 @@ from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from timestack import __version__, api, assets, auth, cache, dash, db, edge, errors, health, pages
+from timestack.domains.uploads import store
 from timestack.ingest import body
 from timestack.settings import WEB_SECRETS, Settings
 
 MIB = 1024 * 1024
 # Bytes that a body may have; the server keeps no larger one (server.py).
 LARGEST_BODY = 2 * MIB
-# And where larger ones are taken, by path.
-LARGER_BODIES = dict.fromkeys(("/api/v1/readings", "/api/v2/write"), body.LARGEST)
+# And where larger ones are taken, by path, or below one with a slash.
+LARGER_BODIES = {
+    **dict.fromkeys(("/api/v1/prices", "/api/v1/readings", "/api/v2/write"), body.LARGEST),
+    "/api/v1/uploads/": store.PART,
+}
 OUTSIDE = "timestack.outside"
 
 

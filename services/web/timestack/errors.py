@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
@@ -169,9 +169,10 @@ def _measure() -> None:
     values = list(request.headers.values())
     if len(values) > MOST_HEADERS or any(len(value) > LONGEST_HEADER for value in values):
         raise RequestHeaderFieldsTooLarge
-    larger = current_app.config.get("LARGER_BODIES", {}).get(request.path)
+    larger = largest_body(current_app.config.get("LARGER_BODIES", {}), request.path)
     if larger is not None:
-        request.max_content_length = larger
+        # Werkzeug refuses the read that finds the end of one as long as its limit.
+        request.max_content_length = larger + 1
         if (request.content_length or 0) > larger:
             raise RequestEntityTooLarge(
                 f"A body here has {larger // MIB} MiB at most, and this one has"
@@ -181,6 +182,15 @@ def _measure() -> None:
     form = request.mimetype == "application/x-www-form-urlencoded"
     if form and (request.content_length or 0) > current_app.config["MAX_FORM_MEMORY_SIZE"]:
         raise RequestEntityTooLarge
+
+
+def largest_body(larger: Mapping[str, int], path: str) -> int | None:
+    """Return how many bytes a body may have at a path, None where it has no limit of its own.
+
+    ``larger`` has paths, and of one that ends in a slash what is below it.
+    """
+    below = (size for start, size in larger.items() if start[-1] == "/" and path.startswith(start))
+    return larger.get(path) or next(below, None)
 
 
 def _sign(response: Response) -> Response:

@@ -25,8 +25,10 @@ log = logging.getLogger(__name__)
 # the latter delays one of the former; and mails, which have no row.
 SHORT = "short"
 LONG = "long"
+# Of the worker that alone may make and drop tables.
+OWNER = "owner"
 MAIL = "mail"
-WORK = (SHORT, LONG)
+WORK = (SHORT, LONG, OWNER)
 QUEUES = (*WORK, MAIL)
 
 # A task is asked to stop at the limit of its kind, at most this, and killed so much later.
@@ -85,8 +87,8 @@ def _configuration() -> dict:
         "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.2},
         "worker_concurrency": settings.worker_concurrency,
         "worker_prefetch_multiplier": 1,
-        # A child that grew or ran long is replaced, so a leak never becomes an outage.
-        "worker_max_tasks_per_child": 1000,
+        # A child that grew is replaced, so that a leak never becomes an outage. Not after a number
+        # of tasks: while two are replaced at once, jobs wait for seconds.
         "worker_max_memory_per_child": 200_000,  # KiB
         "worker_send_task_events": False,
         "beat_scheduler": "timestack.tasks.beat:JobScheduler",

@@ -26,6 +26,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, TooManyReq
 
 from timestack import db, health, logs
 from timestack.app import LARGER_BODIES, LARGEST_BODY
+from timestack.errors import largest_body
 
 access = logging.getLogger(logs.ACCESS)
 
@@ -108,7 +109,7 @@ class Request(HTTPRequestParser):
     """A request as it arrives; its body is read to the end, and kept where there is room for it."""
 
     room = Room(ROOM)
-    # Where larger bodies are taken: paths as they are sent.
+    # Where larger bodies are taken: paths as they are sent, and what is below one with a slash.
     larger = LARGER_BODIES
     _kept = 0
     _refused: HTTPException | None = None
@@ -125,7 +126,7 @@ class Request(HTTPRequestParser):
 
     def _find_room(self) -> HTTPException | None:
         came = self.body_bytes_received
-        largest = self.larger.get(self.path, LARGEST_BODY)
+        largest = largest_body(self.larger, self.path) or LARGEST_BODY
         if max(self.content_length, came) > largest:
             return RequestEntityTooLarge(f"A body here has {largest // MIB} MiB at most.")
         if came > SMALL_BODY and came > self._kept:

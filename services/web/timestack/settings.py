@@ -27,7 +27,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from timestack.shared.allowed import BY_NAME as CHECKED
-from timestack.shared.allowed import problem
+from timestack.shared.allowed import problem, size
 from timestack.shared.roles import APP, BY_NAME
 
 SECRETS_DIR = "/run/secrets"
@@ -138,6 +138,7 @@ class Settings(BaseSettings):
     # The service's token there, which sees every account.
     platform_password: Secret | None = None
     registration: bool = False
+    prices_url: str = ""
 
     smtp_host: str = ""
     smtp_port: int = 587
@@ -171,6 +172,7 @@ class Settings(BaseSettings):
     flower_proxy_secret: Secret | None = None
 
     api_rate: str = "1200/minute"
+    upload_max: str = "2g"
     web_workers: int = 1
     web_threads: int = 8
     worker_concurrency: int = 2
@@ -181,6 +183,7 @@ class Settings(BaseSettings):
     secrets_dir: Path = Path(SECRETS_DIR)
     schema_file: Path = SCHEMA_IN_IMAGE
     data_dir: Path = Path("/app/data")
+    uploads_dir: Path = Path("/var/lib/timestack/uploads")
 
     @field_validator("*", mode="before")
     @classmethod
@@ -241,7 +244,7 @@ class Settings(BaseSettings):
 
         Raises SettingsError with every fault.
         """
-        directory = Path(os.environ.get("SECRETS_DIR", SECRETS_DIR))
+        directory = secrets_dir()
         role = os.environ.get("DATABASE_ROLE", role)
         # An unknown role is reported as such below; its file does not matter then.
         password = directory / BY_NAME.get(role, APP).secret
@@ -276,6 +279,11 @@ class Settings(BaseSettings):
         return f"redis://:{quote(text, safe='')}@{self.redis_host}:{self.redis_port}/{db}"
 
     @property
+    def largest_upload(self) -> int:
+        """Bytes of the largest file that may be uploaded."""
+        return size(self.upload_max)
+
+    @property
     def signing_keys(self) -> list[str]:
         """The session key and the one before it, newest first."""
         keys = (self.secret_key, self.secret_key_previous)
@@ -303,6 +311,12 @@ class Settings(BaseSettings):
         return self.seed and self._platform_is_simulated
 
     @property
+    def prices_source(self) -> str:
+        """Where daily prices are, with ``{symbol}`` in it; empty for nowhere."""
+        simulated = f"{self.platform_url}/prices/{{symbol}}.csv"
+        return self.prices_url or (simulated if self._platform_is_simulated else "")
+
+    @property
     def watches_manifest(self) -> bool:
         """Whether there is a platform to ask for its manifest."""
         return self.platform_ingest or self._platform_is_simulated
@@ -326,6 +340,11 @@ def schema_file() -> Path:
 def alerts_file() -> Path:
     """The rules of alerts: beside SCHEMA_FILE."""
     return schema_file().with_name(ALERTS)
+
+
+def secrets_dir() -> Path:
+    """Only SECRETS_DIR, for code that looks at certificates."""
+    return Path(os.environ.get("SECRETS_DIR", SECRETS_DIR))
 
 
 def database_url() -> str | None:

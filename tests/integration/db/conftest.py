@@ -1,13 +1,14 @@
-"""A server of its own for each edition, and a fresh database in it for whoever asks."""
+"""A server for each edition, a fresh database in it for whoever asks, and the web on that."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +16,7 @@ import pytest
 from celery import Celery
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, BrowserContext, Page
 from pydantic import SecretStr
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisAway
@@ -26,7 +28,9 @@ from scripts.provision import __main__ as cli
 from scripts.provision import apply as applying
 from scripts.provision import lock, migrate, roles
 from tests import editions
+from tests.browser.conftest import at_a_desk, browser, log_in, watched
 from tests.psql import Psql
+from tests.served import Web, serving
 from tests.stack import PASSWORD, ROOT, TOKEN_FIELD, free_port, make_secrets, wait_until
 from tests.unit.web.conftest import person, signed_in
 from timestack import db, queue
@@ -39,7 +43,10 @@ from timestack.series import catalog
 from timestack.settings import Settings
 from timestack.shared.roles import FUNCTIONS, OWNER
 
+__all__ = ["browser"]
+
 SCHEMA_FILE = ROOT / "services" / "timescaledb" / "schema" / "hypertables.yaml"
+SERVER_SQL = ROOT / "services" / "timescaledb" / "server.sql"
 PORT = 5432
 # Sessions of psql that stay open in a server.
 OPEN = 3
@@ -190,6 +197,21 @@ class Database:
     def sql(self, statement: str) -> str:
         return self.server.sql(statement, self.name)
 
+    def truncate(self, *tables: str) -> None:
+        """Empty tables, and those that refer to them.
+
+        A request of a page that was left may still read some, in an order of its own: the server
+        then ends one of the two, and this is done again.
+        """
+        for left in reversed(range(5)):
+            try:
+                self.sql(f"truncate {', '.join(tables)} restart identity cascade")
+            except AssertionError as error:
+                if not left or "deadlock detected" not in str(error):
+                    raise
+            else:
+                return
+
     def provision(self, declared: catalog.Catalog | None = None, **options) -> None:
         """Roles, migrations and what ``declared`` (default: the project's file) says."""
         engine = self.engine()
@@ -325,6 +347,10 @@ def make_database(server: Server) -> Iterator[Callable[[], Database]]:
         )
         functions = ", ".join(FUNCTIONS)
         database.sql("create extension timescaledb")
+        # As the entrypoint does to the one database of a stack.
+        psql = ("psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", database.name)
+        done = server.run(*psql, stdin=SERVER_SQL.read_text())
+        assert done.returncode == 0, done.stderr
         database.sql(
             f"alter schema public owner to {OWNER.name};"
             f" grant execute on function {functions} to {OWNER.name} with grant option"
@@ -354,14 +380,69 @@ def fail(id: UUID, reason: str = "it broke") -> UUID:
 
 
 @pytest.fixture(scope="module")
-def jobs_variables(provisioned: Database, broker: Broker) -> dict[str, str]:
+def jobs_variables(
+    provisioned: Database, broker: Broker, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     """What the environment of a worker or the web holds."""
     return {
         **provisioned.environment,
         "DATABASE_ROLE": "timestack_app",
         "REDIS_HOST": "localhost",
         "REDIS_PORT": str(broker.port),
+        "UPLOADS_DIR": str(tmp_path_factory.mktemp("uploads")),
     }
+
+
+@pytest.fixture(scope="module")
+def served(jobs_variables: dict[str, str], tmp_path_factory) -> Iterator[Web]:
+    """The web on the module's database as its container runs it."""
+    with serving(tmp_path_factory.mktemp("web") / "log", jobs_variables) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def log_ins(browser: Browser, served: Web, provisioned: Database) -> Callable[[str], dict]:
+    """Gives what the browser of a user of a role keeps of the log-in; both are made when asked."""
+
+    @cache
+    def of(role: str) -> dict:
+        email = f"{role}@example.org"
+        with Session(provisioned.engine()) as session, session.begin():
+            users.put(session, email, role, password=PASSWORD)
+        with at_a_desk(browser) as context:
+            page = context.new_page()
+            page.goto(f"{served.url}/account")
+            log_in(page, email)
+            # It leads to the page that was asked for.
+            page.wait_for_url(re.compile("/account$"))
+            return context.storage_state()
+
+    return of
+
+
+@pytest.fixture
+def role() -> str:
+    """Whose browser it is, for a module or a test to say."""
+    return "viewer"
+
+
+@pytest.fixture
+def known(log_ins: Callable[[str], dict], role: str) -> dict:
+    """What the browser keeps of the log-in."""
+    return log_ins(role)
+
+
+@pytest.fixture
+def new_context(browser: Browser, served: Web, known: dict) -> Callable[..., BrowserContext]:
+    """Opens a browser at a desk, logged in to the served web; takes Playwright's other options."""
+    return partial(at_a_desk, browser, base_url=served.url, storage_state=known)
+
+
+@pytest.fixture
+def page(new_context: Callable[..., BrowserContext]) -> Iterator[Page]:
+    """A page in it, watched."""
+    with watched(new_context()) as page:
+        yield page
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from tests.integration.db.conftest import SCHEMA_FILE, Database
 from timestack import db
 from timestack.domains.alerts import listing as shown
 from timestack.domains.alerts import rules, silences
-from timestack.domains.alerts.evaluate import Evaluation, evaluate
+from timestack.domains.alerts.changes import Evaluation
+from timestack.domains.alerts.evaluate import evaluate
 from timestack.domains.jobs import listing
 from timestack.models.alerts import Alert
 from timestack.models.sensors import Reading, Sensor
@@ -201,6 +202,31 @@ def test_a_series_is_known_without_a_table_that_its_key_refers_to(
                 keeping.refresh(session, "test_runs", DECLARED.hypertables["test_runs"])
         [alert] = look(rule).alerts
         assert (alert.keys, alert.label) == ({"host": "a", "suite": "unit"}, "a, unit")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "below: 10, clear: 15",
+        "below: 10, clear: 15, for: 1 hour",
+        "of: mean, over: 1 day, below: 60, clear: 70",
+        "of: change, over: 1 hour, below: -50, clear: 0",
+        "no_data: 30 minutes",
+    ],
+)
+def test_a_table_without_keys_is_one_series(
+    provisioned: Database, cellar: int, condition: str
+) -> None:
+    provisioned.sql(
+        "truncate operations, operations_total_1d;"
+        "insert into operations (time, disk_free_percent)"
+        " select now() - n * interval '1 hour', case when n < 3 then 5 else 90 end"
+        " from generate_series(1, 5) n"
+    )
+    value = "" if "no_data" in condition else "value: disk_free_percent,"
+    rule = declare(f"table: operations, {value} within: 1 day, {condition}")
+    found = {each.label: each.keys for each in look(rule).alerts}
+    assert found == ({} if "change" in condition else {"operations": {}})
 
 
 def test_rules_of_one_shape_are_one_statement_each_with_its_own_thresholds(cellar: int) -> None:

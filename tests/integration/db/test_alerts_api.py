@@ -92,11 +92,23 @@ def test_history_is_walked_by_cursor_from_the_newest_and_has_each_alert_once(
 
 
 def test_rules_are_listed_as_they_are_declared_with_how_they_are(client: FlaskClient) -> None:
-    heat, storm = items(client, "/rules")
+    heat, storm, disk = items(client, "/rules")
     assert (heat["name"], heat["firing"], heat["pending"]) == ("heat", 1, 0)
     assert heat["condition"] == "above 100 for 30 minutes, until 95"
     assert heat["last_fired_at"] == "2026-03-02T12:30:00Z"
     assert (storm["name"], storm["pending"], storm["last_fired_at"]) == ("storm", 1, None)
+    assert (disk["table"], disk["column"]) == ("operations", "disk_free_percent")
+
+
+def test_a_rule_that_could_not_be_looked_at_says_why(
+    client: FlaskClient, provisioned: Database
+) -> None:
+    provisioned.sql("insert into alert_faults (rule, reason) values ('storm', 'it took too long')")
+    try:
+        heat, storm, _ = items(client, "/rules")
+    finally:
+        provisioned.sql("delete from alert_faults")
+    assert (heat["fault"], storm["fault"]) == (None, "it took too long")
 
 
 @pytest.mark.parametrize("path", ["/rules/heat/silence", "/11/silence"])

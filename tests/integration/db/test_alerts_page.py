@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import insert, text
 
-from tests.browser.conftest import browser, watched
-from tests.integration.db.conftest import SCHEMA_FILE, Broker, Database
-from tests.served import Web, serving
-from tests.stack import PASSWORD
+from tests.browser.conftest import barriers
+from tests.integration.db.conftest import SCHEMA_FILE, Database
 from timestack import db
-from timestack.domains import users
 from timestack.domains.alerts import rules
 from timestack.domains.alerts.evaluate import evaluate
 from timestack.models.sensors import Reading, Sensor
 from timestack.series import catalog
 
-__all__ = ["browser"]
-
 pytestmark = [pytest.mark.database, pytest.mark.browser]
 
-# Milliseconds; for a machine that has much else to do.
-DEADLINE = 60_000
 RULES = """
 rules:
   heat:
@@ -55,28 +47,25 @@ SHAPES = """
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def patience() -> Iterator[None]:
-    expect.set_options(timeout=DEADLINE)
-    yield
-    expect.set_options(timeout=5_000)
+@pytest.fixture
+def role() -> str:
+    return "editor"
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with hypertables.yaml and our rules."""
+def jobs_variables(
+    jobs_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """With our rules beside hypertables.yaml."""
     folder = tmp_path_factory.mktemp("schema")
-    shutil.copy(SCHEMA_FILE, folder)
     (folder / "alerts.yaml").write_text(RULES)
-    return folder
+    return {**jobs_variables, "SCHEMA_FILE": shutil.copy(SCHEMA_FILE, folder)}
 
 
 @pytest.fixture(scope="module")
 def domain(provisioned: Database) -> Iterator[Database]:
     engine = db.init(provisioned.settings("app"))
     with db.session() as session:
-        for role in ("viewer", "editor"):
-            users.put(session, f"{role}@example.org", role, password=PASSWORD)
         session.execute(
             insert(Sensor),
             [
@@ -88,58 +77,10 @@ def domain(provisioned: Database) -> Iterator[Database]:
     engine.dispose()
 
 
-@pytest.fixture(scope="module")
-def web(
-    domain: Database, files: Path, broker: Broker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Web]:
-    environment = {
-        **domain.environment,
-        "DATABASE_ROLE": "timestack_app",
-        "REDIS_HOST": "127.0.0.1",
-        "REDIS_PORT": str(broker.port),
-        "SCHEMA_FILE": str(files / "hypertables.yaml"),
-    }
-    with serving(tmp_path_factory.mktemp("web") / "log", environment) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def log_ins(browser: Browser, web: Web) -> dict[str, dict]:
-    """What the browser of a user of each role keeps of the log-in."""
-    found = {}
-    for role in ("viewer", "editor"):
-        with browser.new_context() as context:
-            page = context.new_page()
-            page.set_default_timeout(DEADLINE)
-            page.goto(f"http://localhost:{web.port}/account")
-            page.get_by_label("E-mail").fill(f"{role}@example.org")
-            page.get_by_label("Password", exact=True).fill(PASSWORD)
-            page.get_by_role("button", name="Log in").click()
-            page.wait_for_url(re.compile("/account$"))
-            found[role] = context.storage_state()
-    return found
-
-
-@pytest.fixture
-def role(request: pytest.FixtureRequest) -> str:
-    return getattr(request, "param", "editor")
-
-
-@pytest.fixture
-def page(browser: Browser, web: Web, log_ins: dict[str, dict], role: str) -> Iterator[Page]:
-    context = browser.new_context(
-        base_url=f"http://localhost:{web.port}",
-        storage_state=log_ins[role],
-        viewport={"width": 1440, "height": 1000},
-    )
-    context.set_default_timeout(DEADLINE)
-    with watched(context) as page:
-        yield page
-
-
 @pytest.fixture(autouse=True)
 def nothing(domain: Database) -> None:
-    domain.sql("truncate readings, readings_1h, readings_1d, alerts, alert_silences, jobs")
+    domain.truncate("readings", "readings_1h", "readings_1d")
+    domain.truncate("alerts", "alert_silences", "alert_faults", "jobs")
 
 
 def read(name: str, *values: tuple[float, float]) -> None:
@@ -167,7 +108,7 @@ def fill() -> None:
     read("floor", (90, 20), (91, 1))
 
 
-@pytest.mark.parametrize("role", ["viewer"], indirect=True)
+@pytest.mark.parametrize("role", ["viewer"])
 def test_an_empty_page_shows_the_rules_and_that_nothing_fires(page: Page) -> None:
     page.goto("/dash/alerts")
     expect(page.get_by_text("Nothing fires.")).to_be_visible()
@@ -176,6 +117,25 @@ def test_an_empty_page_shows_the_rules_and_that_nothing_fires(page: Page) -> Non
     expect(page.get_by_text("Nothing has fired yet.")).to_be_visible()
     # A viewer looks and silences nothing.
     expect(page.locator("#main").get_by_role("button")).to_have_count(0)
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_a_rule_that_cannot_be_looked_at_says_why(
+    page: Page, domain: Database, look: str, screenshots: Path
+) -> None:
+    why = 'the database refuses its statement: column "value" does not exist'
+    domain.sql(f"insert into alert_faults (rule, reason) values ('heat', '{why}'), ('gone', 'x')")
+    page.emulate_media(color_scheme=look)
+    page.goto("/dash/alerts")
+    rule = page.locator("#rule-heat")
+    expect(rule).to_contain_text("not looked at")
+    expect(rule).to_contain_text(f"T{why[1:]}.")
+    expect(rule).not_to_contain_text("quiet")
+    expect(page.locator("#rule-damp")).to_contain_text("quiet")
+    for width in (390, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert barriers(page) == [], width
+        page.screenshot(path=screenshots / f"alerts-fault-{width}-{look}.png", full_page=True)
 
 
 def test_the_page_shows_what_fires_is_pending_and_was_and_follows_it(
@@ -232,13 +192,11 @@ def test_the_page_keeps_nobody_out_and_needs_no_scrolling_to_the_side(
     page.set_viewport_size({"width": width, "height": 900})
     page.goto("/dash/alerts")
     expect(page.locator("#rule-heat")).to_be_visible()
-    found = Axe().run(page).response["violations"]
-    assert [f"{each['id']} at {[n['target'] for n in each['nodes']]}" for each in found] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert barriers(page) == []
     page.screenshot(path=screenshots / f"alerts-{width}-{scheme}.png", full_page=True)
 
 
-@pytest.mark.parametrize("role", ["viewer"], indirect=True)
+@pytest.mark.parametrize("role", ["viewer"])
 def test_the_chart_of_a_sensor_shows_when_its_alerts_fired(page: Page, screenshots: Path) -> None:
     fill()
     page.goto("/dash/alerts")
@@ -252,13 +210,12 @@ def test_the_chart_of_a_sensor_shows_when_its_alerts_fired(page: Page, screensho
     page.screenshot(path=screenshots / "alerts-chart.png")
 
 
-@pytest.mark.parametrize("role", ["viewer"], indirect=True)
+@pytest.mark.parametrize("role", ["viewer"])
 def test_a_viewer_who_asks_to_silence_is_refused(
-    browser: Browser, web: Web, log_ins: dict[str, dict], role: str, domain: Database
+    new_context: Callable[..., BrowserContext], domain: Database
 ) -> None:
-    base = f"http://localhost:{web.port}"
     # Its console tells of the refusal.
-    with browser.new_context(base_url=base, storage_state=log_ins[role]) as context:
+    with new_context() as context:
         page = context.new_page()
         page.goto("/dash/alerts")
         expect(page.locator("#rule-heat")).to_be_visible()

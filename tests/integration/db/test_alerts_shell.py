@@ -57,6 +57,21 @@ def test_when_nothing_fires_it_says_so(
     assert capsys.readouterr().out == "nothing fires: 1 rules\n"
 
 
+def test_a_rule_that_cannot_be_looked_at_is_named_and_the_others_are_shown(
+    file: Path, provisioned: Database, capsys: pytest.CaptureFixture
+) -> None:
+    provisioned.sql(FILL.format(20))
+    file.write_text(
+        f"{HOT[:-1]}, high: {{table: datasets.d9, value: metres, above: 3, clear: 2}}}}"
+    )
+    assert main(["alerts", "check"]) == 0
+    capsys.readouterr()
+    assert main(["alerts"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == "nothing fires: 2 rules\n"
+    assert shown.err.startswith("high cannot be looked at: there is no dataset `datasets.d9` that")
+
+
 def test_the_file_is_checked_without_a_database_and_each_fault_is_a_line(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

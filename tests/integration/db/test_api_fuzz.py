@@ -49,13 +49,16 @@ UNSAID = re.compile(
     # A cursor is what the list before it answered.
     r"cursor: is (not a cursor|the cursor of another list)"
     # One parameter depends on another.
-    r"|end: should be after start"
+    r"|end: is not after start"
+    r"|bucket: is too short"
     # At least one parameter is needed, whichever.
     r"|nothing says which rows to delete"
     # Which times are to come, and what a token may that this user or token makes.
     r"|/(until|expires_at|role|tables): "
-    # Which tables there are, and which columns each has.
-    r"|(table|value|columns|key\.\w+): "
+    # Which tables there are, and which columns each has; which can be those of one table.
+    r"|(table|value|/?columns|key\.\w+): "
+    r"|/zone: "
+    r"|/layout/(columns|zone)"
 )
 
 
@@ -63,9 +66,12 @@ def excused(failure: Failure, response: Response) -> bool:
     """Whether a valid request was refused for nothing but what no document can say."""
     if not isinstance(failure, RejectedPositiveData):
         return False
-    if failure.operation == "POST /readings":
+    if failure.operation in ("POST /readings", "POST /prices"):
         # What rows there may be is the table's, and a document in JSON has no words for CSV.
         return response.status_code in (400, 422)
+    if failure.operation == "POST /uploads":
+        # How large a file may be is a setting.
+        return response.status_code == 413
     if response.status_code == 412:
         # No document knows what was seen before.
         return True
@@ -85,7 +91,11 @@ def excused(failure: Failure, response: Response) -> bool:
 def app(provisioned: Database, jobs_variables: dict[str, str]) -> Iterator[Flask]:
     """The web in this process, where nobody asks too often."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**jobs_variables, "API_RATE": "9999999/second"}.items():
+        for name, value in {
+            **jobs_variables,
+            "API_RATE": "9999999/second",
+            "UPLOAD_MAX": "1m",
+        }.items():
             patch.setenv(name, value)
         patch.setattr(limits, "PER_ADDRESS", "9999999 per second")
         broker = Celery("test", set_as_current=False)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.db.conftest import SCHEMA_FILE, Database
-from tests.served import Web, serving
+from tests.integration.db.conftest import Database
+from tests.served import Web
 from tests.stack import ROOT
 from timestack import db
 from timestack.domains import tokens, users
@@ -29,16 +29,7 @@ def blocks(heading: str, language: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def web(
-    provisioned: Database, jobs_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Web]:
-    variables = {**jobs_variables, "SCHEMA_FILE": str(SCHEMA_FILE)}
-    with serving(tmp_path_factory.mktemp("web") / "log", variables) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def environment(provisioned: Database, web: Web) -> dict[str, str]:
+def environment(provisioned: Database, served: Web) -> dict[str, str]:
     """What the first example sets: the address of this server, and a token that may write."""
     engine = db.init(provisioned.settings("app"))
     with db.session() as session:
@@ -46,7 +37,7 @@ def environment(provisioned: Database, web: Web) -> dict[str, str]:
         user = users.find(session, "writer@example.org")
         token, _ = tokens.make(session, user, "examples", "write")
     engine.dispose()
-    return {**os.environ, "API": f"http://127.0.0.1:{web.port}/api/v1", "TOKEN": token}
+    return {**os.environ, "API": f"http://127.0.0.1:{served.port}/api/v1", "TOKEN": token}
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +69,15 @@ def test_curl_writes_and_reads(folder: Path, provisioned: Database) -> None:
     assert shown.endswith("304\n")
     lines = (folder / "readings.csv").read_text().splitlines()
     assert len(lines) == 3, "a heading, and the two of that day"
+
+
+def test_a_large_file_comes_in_parts(tmp_path: Path, environment: dict[str, str]) -> None:
+    [block] = blocks("A large file", "sh")
+    # Parts of which there are several.
+    block = block.replace("part=4194304", "part=500")
+    shown = json.loads(run(["bash", "-euo", "pipefail", "-c", block], tmp_path, environment))
+    assert (shown["rows"], shown["first"][19][1:]) == (60, ["a", 7.5])
+    assert [each["role"] for each in shown["columns"]] == ["time", "key", "value"]
 
 
 def test_pandas_reads_csv_and_parquet(folder: Path, environment: dict[str, str]) -> None:

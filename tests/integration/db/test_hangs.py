@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from http.client import HTTPResponse
-from pathlib import Path
 
 import pytest
 from testcontainers.core.container import DockerContainer
 
 from tests.integration.db.conftest import Broker, Database, logged_in
-from tests.served import Web, serving
+from tests.served import Web
 from tests.stack import wait_until
 
 pytestmark = pytest.mark.database
@@ -41,21 +40,9 @@ class Visitor:
 
 
 @pytest.fixture(scope="module")
-def web(provisioned: Database, broker: Broker, tmp_path_factory) -> Iterator[Web]:
-    environment = {
-        **provisioned.environment,
-        "DATABASE_ROLE": "timestack_app",
-        "REDIS_HOST": "127.0.0.1",
-        "REDIS_PORT": str(broker.port),
-    }
-    log: Path = tmp_path_factory.mktemp("web") / "log"
-    with serving(log, environment) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def admin(web: Web, provisioned: Database, broker: Broker) -> Visitor:
-    return Visitor(web, {"Accept": "text/html", **logged_in(provisioned, broker, EMAIL, "admin")})
+def admin(served: Web, provisioned: Database, broker: Broker) -> Visitor:
+    headers = logged_in(provisioned, broker, EMAIL, "admin")
+    return Visitor(served, {"Accept": "text/html", **headers})
 
 
 @contextmanager
@@ -79,15 +66,15 @@ def at_once(count: int, send: Callable[[], tuple[int, str]]) -> tuple[set[int], 
 
 @pytest.mark.parametrize("count", [8, 24])
 def test_a_database_that_hangs_is_an_outage_of_seconds(
-    web: Web, admin: Visitor, provisioned: Database, count: int
+    served: Web, admin: Visitor, provisioned: Database, count: int
 ) -> None:
     page = lambda: admin.send("GET", "/account")  # noqa: E731
     statuses, usual = at_once(count, page)
     assert statuses == {200}
     with paused(provisioned.server.container), ThreadPoolExecutor(1) as beside:
         pages = beside.submit(at_once, count, page)
-        alive = at_once(1, lambda: (web.status("/health/live"), ""))
-        ready = at_once(1, lambda: (web.status("/health/ready"), ""))
+        alive = at_once(1, lambda: (served.status("/health/live"), ""))
+        ready = at_once(1, lambda: (served.status("/health/ready"), ""))
         statuses, took = pages.result()
         assert (statuses, alive[0], ready[0]) == ({503}, {200}, {503})
         assert took < PAGE + usual
@@ -99,7 +86,7 @@ def test_a_database_that_hangs_is_an_outage_of_seconds(
         assert took < 2 + usual
         assert "The database does not answer" in page()[1]
     wait_until(lambda: page()[0] == 200, "the pages are back", 10)
-    wait_until(lambda: web.status("/health/ready") == 200, "it is ready", 10)
+    wait_until(lambda: served.status("/health/ready") == 200, "it is ready", 10)
 
 
 def waiting(broker: Broker) -> int:
@@ -109,7 +96,7 @@ def waiting(broker: Broker) -> int:
 
 @pytest.mark.parametrize("count", [8, 24])
 def test_a_broker_that_hangs_holds_no_job_and_no_log_in_back(
-    web: Web, admin: Visitor, broker: Broker, count: int
+    served: Web, admin: Visitor, broker: Broker, count: int
 ) -> None:
     job = lambda: admin.send("POST", "/api/v1/jobs", {"kind": "rollups.refresh"})  # noqa: E731
     guess = lambda: admin.send("POST", "/login", {"email": "x@example.org", "password": "x"})  # noqa: E731
@@ -122,10 +109,10 @@ def test_a_broker_that_hangs_holds_no_job_and_no_log_in_back(
         statuses, took = at_once(1, guess)
         assert max(statuses) < 500
         assert took < JOB + usual
-        ready = at_once(1, lambda: (web.status("/health/ready"), ""))
+        ready = at_once(1, lambda: (served.status("/health/ready"), ""))
         assert ready[0] == {503}
         assert ready[1] < READY + usual
-    wait_until(lambda: web.status("/health/ready") == 200, "it is ready", 10)
+    wait_until(lambda: served.status("/health/ready") == 200, "it is ready", 10)
     before = waiting(broker)
 
     def sent() -> bool:

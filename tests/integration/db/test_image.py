@@ -73,7 +73,7 @@ def test_the_owner_is_no_superuser(server: Server) -> None:
     ("setting", "value"),
     [
         ("data_checksums", "on"),
-        ("shared_preload_libraries", "timescaledb"),
+        ("shared_preload_libraries", "timescaledb,pg_stat_statements"),
         ("timescaledb.telemetry_level", "off"),
         ("TimeZone", "UTC"),
         ("jit", "off"),

@@ -26,7 +26,7 @@ from influxdb_client.rest import ApiException
 from sqlalchemy.orm import Session
 
 from tests.integration.db.conftest import SCHEMA_FILE, Database
-from tests.served import THREADS, Web, serving
+from tests.served import THREADS, Web
 from tests.stack import wait_until
 from timestack.domains import tokens, users
 from timestack.ingest import body, insert, sensors
@@ -89,13 +89,7 @@ class Writer:
 
 
 @pytest.fixture(scope="module")
-def web(provisioned: Database, jobs_variables: dict[str, str], tmp_path_factory) -> Iterator[Web]:
-    with serving(tmp_path_factory.mktemp("web") / "log", jobs_variables) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def as_writer(web: Web, provisioned: Database) -> Callable[..., Writer]:
+def as_writer(served: Web, provisioned: Database) -> Callable[..., Writer]:
     """Somebody new with a token of a role, for all tables or some."""
     with Session(provisioned.engine()) as session, session.begin():
         users.put(session, EMAIL, "admin", password="correct horse battery staple")
@@ -105,7 +99,7 @@ def as_writer(web: Web, provisioned: Database) -> Callable[..., Writer]:
             user = session.query(User).filter_by(email=EMAIL).one()
             declared = catalog.load(SCHEMA_FILE)
             text, _ = tokens.make(session, user, role, role, tables=tables, declared=declared)
-        return Writer(web, text)
+        return Writer(served, text)
 
     return make
 
@@ -328,12 +322,12 @@ def test_a_token_without_the_table_of_sensors_makes_none(as_writer, readings) ->
     assert [row[0] for row in readings()] == ["known"]
 
 
-def test_a_token_writes_only_where_it_may(web: Web, as_writer, readings) -> None:
+def test_a_token_writes_only_where_it_may(served: Web, as_writer, readings) -> None:
     line = f"known,location=JFK air=1 {NOW}"
     assert as_writer("read").points(line).status == 403
     other = as_writer(tables=["prices_daily"]).points(line)
     assert (other.status, other.json["code"]) == (403, "forbidden")
-    nobody = Writer(web, "tsk_wrong").points(line)
+    nobody = Writer(served, "tsk_wrong").points(line)
     assert (nobody.status, nobody.json["code"]) == (401, "unauthorized")
     assert readings() == []
 
@@ -448,6 +442,8 @@ def test_writes_beyond_what_is_done_at_once_are_to_come_again(
         ("?bucket=", 400, "'bucket' is missing"),
         ("?bucket=nope", 404, "There is no table 'nope' to write to; there are: prices_daily"),
         ("?bucket=users", 404, "There is no table 'users'"),
+        # What the stack writes down of itself is not for others to write.
+        ("?bucket=operations", 404, "There is no table 'operations' to write to"),
         ("?bucket=readings&precision=h", 400, "The precision is one of s, ms, us, ns"),
         ("?bucket=readings&bucket=readings", 400, "given twice"),
         ("?bucket=readings&db=x", 400, "'db' is not a parameter"),
@@ -507,7 +503,7 @@ def test_the_client_of_influxdb_shows_what_was_refused(writer: Writer, database:
 def worker(environment: dict[str, str], tmp_path: Path) -> Iterator[Path]:
     """A worker of the queue of short jobs; gives its log."""
     log = tmp_path / "worker.log"
-    command = ["-m", "celery", "-A", "timestack.tasks", "worker", "-Q", "short"]
+    command = ["-m", "celery", "-A", "timestack.tasks.every", "worker", "-Q", "short"]
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, *command],

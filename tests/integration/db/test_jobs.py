@@ -475,7 +475,7 @@ def start(environment, tmp_path: Path):
     def run(command: str = "worker") -> subprocess.Popen:
         with (tmp_path / f"{command}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "-A", "timestack.tasks", command],
+                [sys.executable, "-m", "celery", "-A", "timestack.tasks.every", command],
                 env={**environment, "TMPDIR": str(tmp_path)},
                 stdout=log,
                 stderr=log,

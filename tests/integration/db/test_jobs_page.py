@@ -4,30 +4,26 @@ the domain made."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from celery import Celery
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import browser, watched
+from tests.browser.conftest import barriers
 from tests.integration.db.conftest import Database, fail
-from tests.served import Web, serving
-from tests.stack import PASSWORD
-from timestack import db, queue
-from timestack.domains import jobs, users
+from timestack import db
+from timestack.domains import jobs
 from timestack.domains.jobs import control, listing, schedules, steps
 
-__all__ = ["browser"]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.browser,
+    # This process submits jobs, as the web does.
+    pytest.mark.usefixtures("environment"),
+]
 
-pytestmark = [pytest.mark.database, pytest.mark.browser]
-
-# Milliseconds; for a machine that has much else to do.
-DEADLINE = 60_000
 PROBE = "jobs.probe"
 TITLE = "Show that jobs are run"
 UPDATE = re.compile("_dash-update-component")
@@ -44,77 +40,9 @@ HIDE = """
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def patience() -> Iterator[None]:
-    expect.set_options(timeout=DEADLINE)
-    yield
-    expect.set_options(timeout=5_000)
-
-
-@pytest.fixture(scope="module")
-def domain(provisioned: Database, jobs_variables: dict[str, str]) -> Iterator[Database]:
-    """This process submits jobs, as the web does; there is one user of each role."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in jobs_variables.items():
-            patch.setenv(name, value)
-        app = Celery("test", set_as_current=False)
-        app.add_defaults(queue._configuration)
-        assert app.conf.broker_url
-        patch.setattr(queue, "app", app)
-        engine = db.init(provisioned.settings("app"))
-        with db.session() as session:
-            for role in users.ROLES:
-                users.put(session, f"{role}@example.org", role, password=PASSWORD)
-        yield provisioned
-        app.close()
-        engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def web(
-    domain: Database, jobs_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Web]:
-    with serving(tmp_path_factory.mktemp("web") / "log", jobs_variables) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def log_ins(browser: Browser, web: Web) -> dict[str, dict]:
-    """What the browser of a user of each role keeps of the log-in."""
-    found = {}
-    for role in users.ROLES:
-        with browser.new_context() as context:
-            page = context.new_page()
-            page.set_default_timeout(DEADLINE)
-            page.goto(f"http://localhost:{web.port}/account")
-            page.get_by_label("E-mail").fill(f"{role}@example.org")
-            page.get_by_label("Password", exact=True).fill(PASSWORD)
-            page.get_by_role("button", name="Log in").click()
-            page.wait_for_url(re.compile("/account$"))
-            found[role] = context.storage_state()
-    return found
-
-
 @pytest.fixture
-def role(request: pytest.FixtureRequest) -> str:
-    return getattr(request, "param", "admin")
-
-
-@pytest.fixture
-def page(browser: Browser, web: Web, log_ins: dict[str, dict], role: str) -> Iterator[Page]:
-    """A desktop page of a user of a role, and no job yet."""
-    base = f"http://localhost:{web.port}"
-    context = browser.new_context(
-        base_url=base, storage_state=log_ins[role], viewport={"width": 1440, "height": 1000}
-    )
-    context.set_default_timeout(DEADLINE)
-    with watched(context) as page:
-        yield page
-
-
-@pytest.fixture(autouse=True)
-def nothing(domain: Database) -> None:
-    domain.sql("truncate jobs, job_probes, paused_kinds, schedules")
+def role() -> str:
+    return "admin"
 
 
 # Jobs in each state, made as workers, users and the clock make them.
@@ -282,7 +210,7 @@ def test_a_running_job_is_asked_to_end(page: Page) -> None:
         steps.progress(session, id, 0.4, "")
 
 
-def test_what_cannot_be_done_is_said_at_the_button(page: Page, domain: Database) -> None:
+def test_what_cannot_be_done_is_said_at_the_button(page: Page, provisioned: Database) -> None:
     id = jobs.submit(PROBE).id
     page.goto(f"/dash/jobs?job={id}")
     cancel = page.get_by_role("button", name="Cancel")
@@ -298,7 +226,7 @@ def test_what_cannot_be_done_is_said_at_the_button(page: Page, domain: Database)
     expect(page.get_by_role("alert")).to_have_text(
         f"Job {id} has succeeded: only a queued or running one can be cancelled."
     )
-    domain.sql("truncate jobs")
+    provisioned.sql("truncate jobs")
     page.evaluate(
         "data => dash_clientside.set_props('jobs-action', {data})",
         {"verb": "retry", "job": str(id), "turn": 2},
@@ -360,7 +288,7 @@ def test_kind_and_state_are_chosen_and_are_in_the_address(page: Page) -> None:
     expect(page.locator(".ts-job")).to_have_count(1)
     page.get_by_label("Kind").select_option("usage.ingest")
     page.wait_for_url(re.compile(r"\?kind=usage.ingest&state=failed$"))
-    expect(page.get_by_text("There is none.")).to_be_visible()
+    expect(page.get_by_text("No job that has ended is of this kind and state.")).to_be_visible()
     page.go_back()
     page.wait_for_url(re.compile(r"\?state=failed$"))
     expect(row(page, made["failed"])).to_be_visible()
@@ -410,7 +338,7 @@ def test_an_address_that_asks_for_what_is_not_there_leads_to_what_is(page: Page)
 # Who may
 
 
-@pytest.mark.parametrize("role", ["editor"], indirect=True)
+@pytest.mark.parametrize("role", ["editor"])
 def test_an_editor_cancels_and_retries_but_neither_starts_nor_pauses(page: Page) -> None:
     id = end("failed")
     page.goto("/dash/jobs")
@@ -433,8 +361,7 @@ def test_it_keeps_nobody_out(page: Page, width: int, scheme: str, screenshots: P
     }.items():
         page.goto(f"/dash/jobs{query}")
         page.locator(".ts-jobs-page").wait_for()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-        assert [each["id"] for each in Axe().run(page).response["violations"]] == [], name
+        assert barriers(page) == [], name
         small = page.evaluate(
             "[...document.querySelectorAll('main :is(button, .btn, select, .ts-counts a)')]"
             ".filter(each => each.getBoundingClientRect().height < 24).length"

@@ -230,6 +230,7 @@ WHY = {
     "redirect": "a redirect to another host, and none is followed",
     "html": "the answer is not plain application/json",
     "nonsense": "Input should be an object",
+    "empty": "Invalid JSON",
     "cut": "Invalid JSON",
     "half": "the answer breaks off",
     "huge": "is longer than",
@@ -237,7 +238,9 @@ WHY = {
     "drip": "no complete answer within",
 }
 # By the SHA-256, before anything is read.
-WHY_DOCUMENT = {kind: "the document's SHA-256 is" for kind in ("nonsense", "cut", "altered")}
+WHY_DOCUMENT = {
+    kind: "the document's SHA-256 is" for kind in ("nonsense", "empty", "cut", "altered")
+}
 
 
 # A line break more matters only where bytes are hashed.

@@ -37,7 +37,7 @@ EMAIL = "ops@example.org"
 TOKEN = "T0aBcDeF/B0aBcDeF/q7Zk2mVx9LpR4tYw8NcJ5hGs"
 # It looks what is late, and sends what beat would have sent, each second instead of each minute.
 WORKER = """
-from timestack.tasks import app, watch
+from timestack.tasks.every import app, watch
 watch.PERIOD = 1
 app.worker_main(["worker", "--concurrency", "2"])
 """

@@ -191,6 +191,7 @@ WHY = {
     "redirect": "a redirect to another host, and none is followed",
     "html": "the answer is not plain application/json",
     "nonsense": "Input should be an object",
+    "empty": "Invalid JSON",
     "cut": "Invalid JSON",
     "half": "the answer breaks off",
     "huge": "is longer than",
@@ -205,6 +206,7 @@ ENDPOINTS = {
 # Where no token is sent, and where the document is read by its loader.
 WHY_COMPANIES = {
     "401": "the answer's status is 401 instead of 200",
+    "empty": "line 1, column ",
     "cut": "line 1, column ",
     "nonsense": "the document: Input should be",
 }

@@ -61,6 +61,7 @@ def environment(
         "REDIS_PORT": str(broker.port),
         "SCHEMA_FILE": str(SCHEMA_FILE),
         "PLATFORM_URL": platform.url,
+        "PRICES_URL": f"{platform.url}/prices/{{symbol}}.csv",
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
@@ -82,7 +83,7 @@ def worker(
     folder = tmp_path_factory.mktemp("worker")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "timestack.tasks", "worker"],
+            [sys.executable, "-m", "celery", "-A", "timestack.tasks.every", "worker"],
             env={**environment, "TMPDIR": str(folder)},
             stdout=log,
             stderr=log,
@@ -96,6 +97,7 @@ def worker(
 @pytest.fixture
 def client(environment: dict[str, str]) -> FlaskClient:
     app = Flask(__name__)
+    app.config["SETTINGS"] = Settings.load()
     errors.init_app(app)
     api.init_app(app, lambda *_: None)
     return app.test_client()
@@ -237,3 +239,56 @@ def test_without_redis_the_answer_is_503(
             assert (away.status_code, away.get_json()["detail"]) == (503, Absent.AWAY)
     finally:
         cache.init(right, brief=True)
+
+
+# Prices over the API
+
+
+def fetched(client: FlaskClient, symbol: str) -> str:
+    """Where the job of a ticker that is asked for is."""
+    about = {"symbol": symbol, "name": symbol.capitalize(), "industry": "Media"}
+    answer = client.post("/api/v1/prices/fetch", json=about)
+    assert answer.status_code == 202, answer.text
+    return answer.headers["Location"]
+
+
+def test_a_ticker_is_fetched_by_one_job_and_its_rollups_follow(
+    client: FlaskClient, platform: Platform, provisioned: Database, worker: subprocess.Popen
+) -> None:
+    with platform.client() as control:
+        control.post("/api/faults", json={"prices": {"kind": "slow", "seconds": 2, "times": 1}})
+    jobs = {fetched(client, symbol) for symbol in ("aldr", "ALDR ")}
+    assert len(jobs) == 1
+    job = jobs.pop()
+    wait_until(lambda: client.get(job).get_json()["message"], "it says what it does")
+    assert client.get(job).get_json()["message"].endswith(" for ALDR")
+    wait_until(lambda: client.get(job).get_json()["state"] == "succeeded", "it is there")
+    result = client.get(job).get_json()["result"]
+    assert (result["added"], result["splits"][0]["ratio"]) == (2854, "2:1")
+    assert provisioned.sql("select count(*) from prices_daily") == "2854"
+    bars = "select sum(close_n) from prices_daily_7d"
+    wait_until(lambda: provisioned.sql(bars) == "2854", "the rollups have all days")
+
+
+def test_a_symbol_that_is_unknown_fails_at_once_and_tells_nobody_else(
+    client: FlaskClient, provisioned: Database, worker: subprocess.Popen
+) -> None:
+    job = fetched(client, "NONE")
+    wait_until(lambda: client.get(job).get_json()["state"] == "failed", "it is known")
+    shown = client.get(job).get_json()
+    assert shown["message"].endswith(" knows no NONE (status 404): check the symbol")
+    assert shown["attempts"] == 1
+    assert provisioned.sql("select count(*) from jobs where kind = 'notify.send'") == "0"
+
+
+def test_a_fetch_that_waits_for_a_silent_source_is_cancelled_within_seconds(
+    client: FlaskClient, platform: Platform, worker: subprocess.Popen
+) -> None:
+    with platform.client() as control:
+        control.post("/api/faults", json={"prices": "silent"})
+        job = fetched(client, "BRCH")
+        wait_until(lambda: client.get(job).get_json()["state"] == "running", "it asks")
+        assert client.post(f"{job}/cancel").status_code == 200
+        wait_until(lambda: client.get(job).get_json()["state"] == "cancelled", "it ends", 8)
+        control.post("/api/faults", json=dict.fromkeys(ENDPOINTS))
+    assert client.get("/api/v1/tickers/BRCH").status_code == 404

@@ -285,7 +285,8 @@ def test_there_are_never_more_than_twice_the_points(cpu, first, length, points, 
         ({"end": START}, ValueError, "is not after start"),
         ({"start": datetime(2024, 1, 1)}, ValueError, "time zone"),  # noqa: DTZ001
         ({"points": 0}, ValueError, "at least 1"),
-        ({"over_keys": "product"}, ValueError, "rows or sum"),
+        ({"over_keys": "product"}, ValueError, "rows or sum or each"),
+        ({"bucket": timedelta(0)}, ValueError, "longer than"),
     ],
 )
 def test_what_cannot_be_answered_is_refused(session, changes, error, message) -> None:

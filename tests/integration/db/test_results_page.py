@@ -4,35 +4,25 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 from sqlalchemy.orm import Session
 
-from tests.browser.conftest import browser, watched
-from tests.integration.db.conftest import SCHEMA_FILE, Broker, Database
-from tests.served import Web, serving
-from tests.stack import PASSWORD
+from tests.browser.conftest import barriers
+from tests.integration.db.conftest import SCHEMA_FILE, Database
 from timestack import db
-from timestack.domains import users
 from timestack.domains.files import queue
 from timestack.domains.files.scan import scan
 from timestack.domains.files.schedule import Source
 from timestack.series import catalog, rollups
 from timestack.shared.roles import SCANNER
 
-__all__ = ["browser"]
-
 pytestmark = [pytest.mark.database, pytest.mark.browser]
 
-EMAIL = "ann@example.org"
-# Milliseconds; for a machine that has much else to do.
-DEADLINE = 60_000
 GRAPH = "document.querySelector('#results-rate-graph .js-plotly-plot')"
 RUNS = 80
 LAST = datetime(2026, 3, 31, 4, tzinfo=UTC)
@@ -44,47 +34,6 @@ TESTS = [
     *(f"tests.unit.test_numbers.test_rounding[{number}]" for number in range(20)),
 ]
 FLAKY, SLOW = TESTS[1], TESTS[2]
-
-
-@pytest.fixture(scope="module")
-def web(
-    provisioned: Database, broker: Broker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Web]:
-    with Session(provisioned.engine()) as session, session.begin():
-        users.put(session, EMAIL, "viewer", password=PASSWORD)
-    environment = {
-        **provisioned.environment,
-        "DATABASE_ROLE": "timestack_app",
-        "REDIS_HOST": "127.0.0.1",
-        "REDIS_PORT": str(broker.port),
-    }
-    with serving(tmp_path_factory.mktemp("web") / "log", environment) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def log_in(browser: Browser, web: Web) -> dict:
-    with browser.new_context() as context:
-        page = context.new_page()
-        page.set_default_timeout(DEADLINE)
-        page.goto(f"http://localhost:{web.port}/login")
-        page.get_by_label("E-mail").fill(EMAIL)
-        page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url(re.compile(r":\d+/(account)?$"))
-        return context.storage_state()
-
-
-@pytest.fixture
-def page(browser: Browser, web: Web, log_in: dict) -> Iterator[Page]:
-    context = browser.new_context(
-        base_url=f"http://localhost:{web.port}",
-        storage_state=log_in,
-        viewport={"width": 1440, "height": 1000},
-    )
-    context.set_default_timeout(DEADLINE)
-    with watched(context) as page:
-        yield page
 
 
 @pytest.fixture(scope="module")
@@ -127,11 +76,11 @@ def write(path: Path, number: int, chance: random.Random) -> None:
 
 
 def shows(part: Locator, text: str) -> None:
-    expect(part).to_contain_text(text, timeout=DEADLINE)
+    expect(part).to_contain_text(text)
 
 
 def drawn(page: Page) -> None:
-    page.wait_for_function(f"() => {GRAPH}?.data?.length > 0", timeout=DEADLINE)
+    page.wait_for_function(f"() => {GRAPH}?.data?.length > 0")
 
 
 # First, while there is nothing.
@@ -139,7 +88,7 @@ def drawn(page: Page) -> None:
 
 def test_without_results_the_page_says_how_they_come(page: Page, screenshots: Path) -> None:
     page.goto("/dash/results")
-    expect(page.get_by_role("heading", name="No data yet")).to_be_visible(timeout=DEADLINE)
+    expect(page.get_by_role("heading", name="No data yet")).to_be_visible()
     expect(page.get_by_text("python -m scripts.scan --production")).to_be_visible()
     page.screenshot(path=screenshots / "results-empty.png", full_page=True)
 
@@ -156,7 +105,7 @@ def test_the_bar_leads_to_runs_pass_rate_and_the_tests_that_need_care(
     shows(page.locator("#results-rate-title"), "unit on runner-1 %")
     shows(page.locator("#results-duration-title"), "unit on runner-1 s")
     rows = page.locator("#results-runs-body tbody tr")
-    expect(rows).to_have_count(15, timeout=DEADLINE)
+    expect(rows).to_have_count(15)
     shows(rows.first, "31 Mar 2026 04:00")
     shows(rows.first, "nightly-480")
     failing = page.locator("#results-failing-body tbody tr")
@@ -174,7 +123,7 @@ def test_a_link_restores_the_suite_and_another_suite_changes_every_part(
 ) -> None:
     page.goto("/dash/results?host=runner-1&suite=speed")
     drawn(page)
-    expect(page.locator("#results-runs-body tbody tr")).to_have_count(1, timeout=DEADLINE)
+    expect(page.locator("#results-runs-body tbody tr")).to_have_count(1)
     shows(page.locator("#results-slowest-body tbody tr"), "fast enough900 ms900 ms")
     shows(page.locator("#results-failing-body"), "None: every test")
     shows(page.locator("#results-flakiest-body"), "None: no test")
@@ -189,10 +138,11 @@ def test_it_fits_a_phone_and_a_desk_and_keeps_nobody_out(
     page.set_viewport_size({"width": width, "height": 900})
     page.goto("/dash/results?host=runner-1&suite=unit")
     drawn(page)
+    for table in ("runs", "failing", "slowest", "flakiest"):
+        expect(page.locator(f"#results-{table}-body")).to_be_visible()
     token = "getComputedStyle(document.documentElement).getPropertyValue('--ts-chart-1').trim()"
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         page.wait_for_function(f"() => {GRAPH}._fullData[1].line.color === {token}")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert [each["id"] for each in Axe().run(page).response["violations"]] == []
+        assert barriers(page) == []
         page.screenshot(path=screenshots / f"results-{width}-{scheme}.png", full_page=True)

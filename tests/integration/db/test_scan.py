@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,9 +71,9 @@ def scan(
 ) -> Callable[..., int]:
     """Runs the scanner over the folder in this process; gives its exit code."""
     monkeypatch.setenv("DATABASE_URL", url(database))
-    file = tmp_path / "schedule.yaml"
 
     def run(*options: str, more: str = "", production: bool = True) -> int:
+        file = tmp_path / f"{uuid.uuid4().hex}.yaml"
         file.write_text(f"owner: qa\nsite: lab\nhost: a\nsources:\n- directory: {folder}\n{more}")
         mode = ["--production"] if production else []
         return cli.main([*mode, "--schedule-file", str(file), *options])

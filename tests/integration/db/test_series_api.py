@@ -114,6 +114,50 @@ def test_without_keys_all_rows_count_alike(client: FlaskClient) -> None:
     assert len(series["mean"]) >= 5
 
 
+def test_the_keys_are_added_up_where_that_is_asked(client: FlaskClient) -> None:
+    window = "start=2026-03-02T00:00:00Z&end=2026-03-03T00:00:00Z&points=24"
+    [total] = get(client, f"table=readings&over_keys=sum&{window}")["series"]
+    both = f"table=readings&key.sensor_id=1&key.sensor_id=2&{window}"
+    parts = [np.array(each["mean"]) for each in get(client, both)["series"]]
+    np.testing.assert_allclose(total["mean"], sum(parts), atol=1e-4)
+    [alike] = get(client, f"table=readings&{window}")["series"]
+    np.testing.assert_allclose(alike["mean"], sum(parts) / 2, atol=1e-4)
+
+
+def test_each_row_is_a_point_where_that_is_asked_and_they_are_few(client: FlaskClient) -> None:
+    asked = "table=readings&over_keys=each&start=2026-03-02T00:00:00Z&end=2026-03-02T10:00:00Z"
+    body = get(client, f"{asked}&points=600")
+    assert (body["bucket"], body["tables"]) == (None, ["readings"])
+    # Of both sensors.
+    assert len(body["series"][0]["mean"]) == 1200
+    body = get(client, f"{asked}&points=10")
+    assert (body["bucket"], len(body["series"][0]["mean"])) == (3600, 10)
+
+
+@pytest.mark.parametrize(("bucket", "answered"), [(7200, "readings_1h"), (900, "readings")])
+def test_a_bucket_is_as_wide_as_it_is_asked_for(
+    client: FlaskClient, provisioned: Database, bucket: int, answered: str
+) -> None:
+    asked = "table=readings&key.sensor_id=1&start=2026-03-09T12:00:00Z"
+    body = get(client, f"{asked}&bucket={bucket}&points=1000")
+    assert (body["bucket"], body["tables"][0]) == (bucket, answered)
+    # To the newest row, which no rollup knows of.
+    assert body["end"] == "2026-03-10T23:59:00.000001+00:00"
+    [series] = body["series"]
+    rows = expected(provisioned, 1, f"{bucket} s")
+    rows = [row for row in rows if row[0] * 1000 >= series["time"]["start"]]
+    assert len(rows) == len(series["mean"]) == 36 * 3600 // bucket
+    np.testing.assert_allclose(series["mean"], [row[2] for row in rows], atol=1e-4)
+
+
+def test_the_points_of_a_chart_are_less_than_30_kb(client: FlaskClient) -> None:
+    hours = "table=readings&key.sensor_id=1&start=2026-03-01T00:00:00Z&end=2026-03-04T00:00:00Z"
+    answer = client.get(f"{SERIES}?{hours}&points=834&bucket=300")
+    [series] = answer.get_json()["series"]
+    assert len(series["mean"]) == 864
+    assert len(answer.data) < 30_000
+
+
 def test_what_is_not_there_is_empty(client: FlaskClient) -> None:
     for query in (
         "table=readings&key.sensor_id=3",
@@ -220,6 +264,13 @@ def test_accept_chooses_the_format_and_the_address_goes_before_it(client: FlaskC
         ("table=readings&key.=1", "key.", "is not a column to choose by"),
         ("table=readings&sensor_id=1", "sensor_id", "is not a parameter here"),
         ("table=readings&format=xml", "format", "json"),
+        ("table=readings&over_keys=product", "over_keys", "'rows', 'sum' or 'each'"),
+        ("table=readings&bucket=0", "bucket", "greater than or equal to 0.000001"),
+        ("table=readings&bucket=-1", "bucket", "greater than or equal to 0.000001"),
+        ("table=readings&bucket=NaN", "bucket", "number of seconds"),
+        ("table=readings&bucket=1e10", "bucket", "less than or equal to"),
+        ("table=readings&bucket=9999999999", "bucket", "less than or equal to"),
+        ("table=readings&bucket=1&points=100", "bucket", "has more than twice 100 of these"),
         (
             "table=readings&points=10000&" + "&".join(f"key.sensor_id={n}" for n in range(21)),
             "points",
@@ -247,7 +298,7 @@ def test_the_document_names_tables_keys_and_formats(client: FlaskClient) -> None
     shown = document["paths"]["/series"]["get"]
     names = {each["name"] for each in shown["parameters"]}
     assert names == {
-        *("table", "value", "start", "end", "points", "format"),
+        *("table", "value", "start", "end", "points", "bucket", "over_keys", "format"),
         *("key.sensor_id", "key.ticker_id", "key.host", "key.suite", "key.file_id", "key.number"),
     }
     assert set(shown["responses"]["200"]["content"]) == {

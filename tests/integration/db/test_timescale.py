@@ -30,7 +30,7 @@ def test_each_level_is_refreshed_beside_the_session_of_a_job(
         rollups.refresh_all(session, declared=declared, full=full)
     tables = [
         *("readings_1h", "readings_1d", "prices_daily_7d", "prices_daily_28d"),
-        *("test_runs_1h", "test_runs_1d"),
+        *("test_runs_1h", "test_runs_1d", "operations_total_1d"),
     ]
     assert done == [(table, True) for table in tables]
 

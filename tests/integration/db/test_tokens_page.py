@@ -3,63 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
+from sqlalchemy.orm import Session
 
-from tests.browser.conftest import browser, watched
+from tests.browser.conftest import barriers, watched
 from tests.integration.db.conftest import SCHEMA_FILE, Database
-from tests.served import Web, serving
-from tests.stack import PASSWORD
-from timestack import db
+from tests.served import Web
 from timestack.domains import tokens, users
 from timestack.series import catalog
-
-__all__ = ["browser"]
 
 pytestmark = [pytest.mark.database, pytest.mark.browser]
 
 EMAIL = "editor@example.org"
-# Milliseconds; for a machine that has much else to do.
-DEADLINE = 60_000
 
 
-@pytest.fixture(scope="module", autouse=True)
-def patience() -> Iterator[None]:
-    expect.set_options(timeout=DEADLINE)
-    yield
-    expect.set_options(timeout=5_000)
-
-
-@pytest.fixture(scope="module")
-def web(
-    provisioned: Database, jobs_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Web]:
-    engine = db.init(provisioned.settings("app"))
-    with db.session() as session:
-        users.put(session, EMAIL, "editor", password=PASSWORD)
-    with serving(tmp_path_factory.mktemp("web") / "log", jobs_variables) as running:
-        yield running
-    engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def log_in(browser: Browser, web: Web) -> dict:
-    """What the browser keeps of the log-in."""
-    with browser.new_context() as context:
-        page = context.new_page()
-        page.set_default_timeout(DEADLINE)
-        page.goto(f"http://localhost:{web.port}/account")
-        page.get_by_label("E-mail").fill(EMAIL)
-        page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url(re.compile("/account$"))
-        return context.storage_state()
+@pytest.fixture
+def role() -> str:
+    return "editor"
 
 
 @pytest.fixture
@@ -69,17 +35,13 @@ def scripts() -> bool:
 
 @pytest.fixture
 def page(
-    browser: Browser, web: Web, log_in: dict, provisioned: Database, scripts: bool
+    new_context: Callable[..., BrowserContext], provisioned: Database, scripts: bool
 ) -> Iterator[Page]:
     """The account page of an editor without tokens."""
     provisioned.sql("truncate tokens")
-    context = browser.new_context(
-        base_url=f"http://localhost:{web.port}",
-        storage_state=log_in,
-        java_script_enabled=scripts,
-        permissions=["clipboard-read", "clipboard-write"],
+    context = new_context(
+        java_script_enabled=scripts, permissions=["clipboard-read", "clipboard-write"]
     )
-    context.set_default_timeout(DEADLINE)
     with watched(context) as page:
         page.goto("/account")
         yield page
@@ -96,18 +58,18 @@ def make(page: Page, name: str = "telegraf") -> str:
     return page.locator("#new-token").inner_text()
 
 
-def asked(web: Web, token: str) -> int:
+def asked(served: Web, token: str) -> int:
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.get(f"http://localhost:{web.port}/api/v1/tokens", headers=headers).status_code
+    return httpx.get(f"{served.url}/api/v1/tokens", headers=headers).status_code
 
 
-def test_a_token_is_made_shown_once_copied_and_revoked(page: Page, web: Web) -> None:
+def test_a_token_is_made_shown_once_copied_and_revoked(page: Page, served: Web) -> None:
     text = make(page)
     assert tokens.is_text(text)
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == text
-    assert asked(web, text) == 200
+    assert asked(served, text) == 200
     page.reload()
     expect(page.locator("#new-token")).to_have_count(0)
     row = page.locator(".ts-tokens li")
@@ -117,14 +79,14 @@ def test_a_token_is_made_shown_once_copied_and_revoked(page: Page, web: Web) -> 
     row.get_by_role("button", name="Revoke telegraf").click()
     expect(page.get_by_role("status")).to_contain_text("The token telegraf was revoked")
     expect(row).to_have_count(0)
-    assert asked(web, text) == 401
+    assert asked(served, text) == 401
 
 
 @pytest.mark.parametrize("scripts", [False])
-def test_it_needs_no_script_but_for_copying(page: Page, web: Web) -> None:
+def test_it_needs_no_script_but_for_copying(page: Page, served: Web) -> None:
     text = make(page)
     expect(page.get_by_role("button", name="Copy")).to_have_count(0)
-    assert asked(web, text) == 200
+    assert asked(served, text) == 200
 
 
 def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_stays(page: Page) -> None:
@@ -139,10 +101,12 @@ def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_stays(page: P
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
-def test_it_keeps_nobody_out(page: Page, width: int, scheme: str, screenshots: Path) -> None:
+def test_it_keeps_nobody_out(
+    page: Page, provisioned: Database, width: int, scheme: str, screenshots: Path
+) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)
-    with db.session() as session:
+    with Session(provisioned.engine()) as session, session.begin():
         owner = users.find(session, EMAIL)
         soon = datetime.now(UTC) + timedelta(days=30)
         tokens.make(session, owner, "a-name-without-a-blank-" * 4, "read", expires_at=soon)
@@ -152,6 +116,5 @@ def test_it_keeps_nobody_out(page: Page, width: int, scheme: str, screenshots: P
         old.expires_at = datetime.now(UTC) - timedelta(days=1)
     make(page)
     page.get_by_text("Make a token").click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert [each["id"] for each in Axe().run(page).response["violations"]] == []
+    assert barriers(page) == []
     page.screenshot(path=screenshots / f"tokens-{width}-{scheme}.png", full_page=True)

@@ -38,7 +38,7 @@ def fault(*lines: str) -> str:
 
 def test_the_project_s_own_file_is_valid_and_so_are_its_examples() -> None:
     file = SCHEMA / "alerts.yaml"
-    assert set(rules.load(file, DECLARED).rules) == {"heat", "storm"}
+    assert set(rules.load(file, DECLARED).rules) == {"heat", "storm", "disk"}
     # Commented out: a name or a key, and no sentence.
     examples = re.findall(r"^  # ((?:  )?[a-z_-]+:.*)$", file.read_text(), re.MULTILINE)
     text = "\n".join(["rules:", *(f"  {line}" for line in examples)])
@@ -59,7 +59,7 @@ def test_the_rules_of_the_guides_are_valid() -> None:
     power = catalog.parse("hypertables:\n  " + table)
     assert set(rules.parse(f"rules:\n  {rule}", power).rules) == {"idle-meter"}
     shown = re.findall(r"```yaml\n(.+?)```", (ROOT / "docs" / "alerts.md").read_text(), re.DOTALL)
-    assert len(rules.parse("".join(shown), DECLARED).rules) == 4
+    assert len(rules.parse("".join(shown), DECLARED).rules) == 5
 
 
 @pytest.mark.parametrize("text", ["", "rules:", "rules: {}", "# only a comment"])
@@ -210,3 +210,18 @@ def test_whatever_is_written_is_rules_or_faults_with_their_lines(entries: object
         assert words.condition(rule)
         (low, high), (clear_low, clear_high) = rule.band, rule.clear_band
         assert low <= clear_low <= clear_high <= high
+
+
+# Datasets
+
+
+def test_a_rule_may_name_a_dataset_which_the_database_alone_knows() -> None:
+    text = "rules: {high: {table: datasets.d7, value: metres, above: 3, clear: 2}}"
+    assert rules.parse(text, DECLARED).rules["high"].table == "datasets.d7"
+
+
+@pytest.mark.parametrize("table", ["datasets.x", "datasets.d0", "datasets.d7_1h", "other.d7", "."])
+def test_no_other_name_with_a_dot_is_a_table(table: str) -> None:
+    text = f"rules: {{high: {{table: '{table}', above: 3, clear: 2}}}}"
+    with pytest.raises(rules.RulesError, match=r"table: is not a name"):
+        rules.parse(text, DECLARED)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from scripts.checks import audit, packages, sbom
+from scripts.host import tests
 
 FLASK = ("flask", "3.1.0")
 PLACES = {FLASK: {"timestack/web", "services/web/requirements.txt"}}
@@ -132,6 +134,22 @@ def test_an_answer_to_fewer_questions_checks_no_module() -> None:
     audit.match(answer, {"results": [{}]}, [("a", "1"), ("b", "1")], {})
     assert answer.checked == 0
     assert "1 of 2" in answer.silent
+
+
+def test_packages_of_npm_are_those_of_the_images_and_of_the_lock(tmp_path: Path) -> None:
+    lock = {
+        "": {},
+        "node_modules/@a/b": {"version": "2.0.0"},
+        "node_modules/c": {"version": "1.0.0"},
+    }
+    (tmp_path / tests.NPM_LOCK).parent.mkdir(parents=True)
+    (tmp_path / tests.NPM_LOCK).write_text(json.dumps({"packages": lock}))
+    web = image()
+    web.node = [packages.Node("c", "1.0.0", "MIT", "app/node_modules/c")]
+    assert audit.nodes(tmp_path, [web]) == {
+        ("@a/b", "2.0.0"): {tests.NPM_LOCK},
+        ("c", "1.0.0"): {tests.NPM_LOCK, "timestack/web"},
+    }
 
 
 def test_the_exit_code_tells_findings_from_sources_that_did_not_answer() -> None:

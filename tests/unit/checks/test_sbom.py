@@ -40,6 +40,7 @@ Version: 3.1.1
 
 The text. License: not this one
 """
+MANIFEST = '{"name": "@part/chart", "version": "4.1.0", "license": "MIT", "main": "chart.js"}'
 RELEASE = 'ID=debian\nVERSION_ID="13"\nVERSION_CODENAME=trixie\n'
 
 
@@ -68,6 +69,7 @@ def contents() -> sbom.Contents:
     found.debian = packages.debian(STATUS)
     for place in ("app/.venv", "app/.venv/_vendor"):
         found.python.append(packages.python(METADATA.format("License: BSD-3-Clause"), place))
+    found.node = [packages.node(MANIFEST, "app/node_modules/@part/chart")]
     found.binaries = [packages.binary(PROGRAM, "usr/local/bin/door")]
     return found
 
@@ -100,6 +102,10 @@ def test_metadata_without_a_name_is_no_distribution() -> None:
     assert packages.python("Summary: nothing\n\n", "app") is None
 
 
+def test_a_manifest_without_a_name_is_no_package() -> None:
+    assert packages.node('{"type": "module"}', "app/node_modules/x/esm") is None
+
+
 def test_a_go_program_says_what_is_linked_into_it() -> None:
     found = packages.binary(PROGRAM, "usr/local/bin/door")
     assert found.main == packages.Module("example.org/door/v3", "v3.7.15")
@@ -126,6 +132,7 @@ def test_package_urls_name_what_is_installed(tmp_path: Path) -> None:
         "pkg:deb/debian/libc6@2.41-12%2Bdeb13u4?arch=amd64",
         "pkg:deb/debian/python3@1:3.13.5-1%2Bb1?arch=amd64",
         "pkg:pypi/flask-sqlalchemy@3.1.1",
+        "pkg:npm/%40part/chart@4.1.0",
         "pkg:golang/example.org/door/v3@v3.7.15",
         "pkg:golang/example.org/fork@v0.2.0",
         "pkg:golang/example.org/upper/case@v1.2.0",
@@ -172,6 +179,8 @@ def test_only_the_files_that_say_what_is_installed_are_read() -> None:
         "app/x/flask-3.dist-info/METADATA": True,
         "app/x/old.egg-info": True,
         "usr/local/bin/traefik": True,
+        "app/node_modules/@part/chart/package.json": True,
+        "app/x/package.json": False,
         "app/x/flask/METADATA": False,
         "run/secrets/secret_key": False,
     }

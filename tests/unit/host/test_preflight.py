@@ -288,7 +288,7 @@ def test_workers_that_outgrow_database_and_memory_are_named_with_both() -> None:
     assert connections.where == "WEB_WORKERS, WEB_THREADS, DB_MEMORY"
     assert "may open 144 connections" in connections.what
     assert "with DB_MEMORY=512m it takes 50" in connections.what
-    assert connections.todo == "raise DB_MEMORY to 2g, or lower WEB_WORKERS to 2"
+    assert connections.todo == "raise DB_MEMORY to 2g, or lower WEB_WORKERS to 1"
     assert memory.where == "WEB_WORKERS, WEB_MEMORY"
     assert memory.todo == "raise WEB_MEMORY to 2416m, or lower WEB_WORKERS to 2"
 

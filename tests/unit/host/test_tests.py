@@ -84,6 +84,18 @@ def test_what_runs_beside_a_build_that_fails_is_ended_with_all_that_it_started(
     assert not (root / "ran").exists()
 
 
+def test_locks_are_not_written_without_npm_and_it_says_what_to_install(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(root))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(Refused) as refused:
+        tests.lock(root)
+    (fault,) = refused.value.faults
+    assert tests.NPM_LOCK in fault.what
+    assert fault.todo == "install npm and run the same command again"
+
+
 def ended(pid: int) -> bool:
     """Whether a process is gone, or is left only for somebody to ask how it ended."""
     try:

@@ -82,6 +82,12 @@ def test_memory_settings_stay_within_the_limit(entrypoint):
         assert work * int(settings["max_connections"]) <= max(memory // 2, 200 * MIB)
 
 
+def test_statements_are_counted_where_the_image_has_the_library(entrypoint, tmp_path):
+    assert entrypoint.preloaded(tmp_path) == "timescaledb"
+    (tmp_path / "pg_stat_statements.so").touch()
+    assert entrypoint.preloaded(tmp_path) == "timescaledb,pg_stat_statements"
+
+
 def test_the_verifier_of_a_password_is_the_one_of_rfc_7677(entrypoint):
     # The example of the RFC: password "pencil" and this salt; keys computed from its messages.
     verifier = entrypoint.scram_verifier("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))

@@ -112,7 +112,7 @@ def test_numbers_are_as_short_as_float32_where_none_changes_for_a_reader(values:
     given_values = np.array(values, dtype=float)
     short = encode.compact(given_values, 0)
     assert short.dtype == np.float32
-    read = np.array(json.loads(encode._json(short)), dtype=float)
+    read = np.array(json.loads(encode.dumps(short)), dtype=float)
     np.testing.assert_array_equal(read, given_values)
 
 
@@ -145,7 +145,7 @@ def test_what_hardly_moves_is_as_exact_as_the_axis_that_it_is_drawn_on() -> None
     low = np.linspace(1 / 3, 1 / 3 + 1e-6, 9)
     assert encode.compact(low, np.ptp(low)).dtype == np.float64
     [one] = sent(series(range(9), low))
-    assert one["min"] == json.loads(encode._json((low - 1).astype(np.float32)))
+    assert one["min"] == json.loads(encode.dumps((low - 1).astype(np.float32)))
 
 
 def test_834_points_of_any_numbers_take_30_000_bytes() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from werkzeug.exceptions import BadRequest
 
-from timestack.dash.choice import Choice, DropDown, nearest, options
+from timestack.dash.choice import Choice, Comparison, DropDown, Peer, nearest, options
 from timestack.domains.sensors import Sensor
 
 ROWS = [
@@ -64,3 +64,48 @@ def test_an_address_that_asks_for_what_is_not_there_is_named_as_it_was_asked() -
 
 def test_a_heading_keeps_the_capitals_of_the_name() -> None:
     assert Sensor(1, "air", "JFK", "indoor CO2", "ppm").heading == "Indoor CO2"
+
+
+def test_the_last_drop_down_calls_what_it_offers_as_it_is_asked_to() -> None:
+    choice = Choice("sensor", CHOICE.drop_downs, CHOICE.offers, called="number {}".format)
+    card = choice.card(CHOICE.offers(None), ("wind", "JFK", "speed"))
+    kind, place, name = (field.children[1] for field in card.children[:3])
+    assert (kind.options, place.options) == (["humidity", "wind"], ["EWR", "JFK"])
+    assert name.options == [
+        {"label": "number 2", "value": "gust"},
+        {"label": "number 3", "value": "speed"},
+    ]
+    assert name.value == "speed"
+
+
+# Beside the choice
+
+BESIDE = Choice(
+    "sensor",
+    CHOICE.drop_downs,
+    lambda _: {row: row for row in ROWS},
+    Comparison("beside", "Beside", "beside", lambda row: Peer("-".join(row[1:]), row[1], row[0])),
+)
+GUST, SPEED = ROWS[2], ROWS[3]
+
+
+def test_what_is_compared_comes_behind_the_choice_each_once() -> None:
+    wanted = BESIDE.wanted_beside({"beside": "EWR-speed,JFK-speed,EWR-speed,"})
+    assert BESIDE.find(None, [*GUST, wanted]) == [GUST, ROWS[1], SPEED]
+    assert BESIDE.find(None, [*GUST, []]) == [GUST]
+    assert BESIDE.wanted_beside({}) == CHOICE.wanted_beside({"beside": "x"}) == []
+
+
+@pytest.mark.parametrize("key", ["JFK-gust", "LGA-relative humidity", "", "x"])
+def test_only_others_of_its_group_are_compared(key: str) -> None:
+    with pytest.raises(BadRequest, match="to compare this one with"):
+        BESIDE.find(None, [*GUST, [key]])
+
+
+def test_a_chart_has_no_more_lines_than_colours() -> None:
+    rows = {("wind", "JFK", str(number)): number for number in range(8)}
+    peer = lambda number: Peer(str(number), "", "")  # noqa: E731
+    many = Choice("sensor", CHOICE.drop_downs, lambda _: rows, Comparison("b", "B", "b", peer))
+    assert many.find(None, ["wind", "JFK", "0", list("12345")]) == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(BadRequest, match="5 at most"):
+        many.find(None, ["wind", "JFK", "0", list("123456")])

@@ -44,13 +44,13 @@ def addresses(page: str) -> list[str]:
     return [each for each in re.findall(r'(?:src|href)="([^"#]*)"', page) if each]
 
 
-def choice(client: FlaskClient, output: str = "detail-drawing.data", **values: Any) -> dict:
+def choice(client: FlaskClient, output: str = "detail-skeleton.data", **values: Any) -> dict:
     good = {
         "sensor-type": "wind",
         "sensor-location": "JFK",
         "sensor-name": "speed",
-        "detail-range": "7d",
-        "detail-points": 1000,
+        "sensor-beside": [],
+        "detail-seen": {"start": "2013-03-01T00:00:00Z", "end": "2013-03-08T00:00:00Z"},
     }
     return body(client, output, **good | values)
 
@@ -84,7 +84,7 @@ def test_every_file_comes_from_this_server_and_is_there(client: FlaskClient) -> 
 def test_no_script_of_ours_stands_in_the_document(client: FlaskClient) -> None:
     page = client.get("/dash/sensors").text
     inline = re.findall(r"<script(?![^>]*(?:src=|application/json))[^>]*>(.*?)</script>", page)
-    assert inline == ["var renderer = new DashRenderer();"]
+    assert inline == []
 
 
 def test_an_address_that_is_no_page_is_a_404_in_the_frame_of_the_dashboards(
@@ -160,7 +160,7 @@ def test_two_charts_of_one_kind_on_a_page_have_ids_and_ranges_of_their_own() -> 
     dash = Dash(__name__, server=False)
     ChartPage("both", "Both", charts).register(dash)
     for name in ("one", "other"):
-        assert any(f"{name}-drawing.data" in output for output in dash.callback_map)
+        assert any(f"{name}-shown.data" in output for output in dash.callback_map)
     assert [each.live_parameter for each in charts] == ["live", "other-live"]
     with pytest.raises(ValueError, match="one name in the address"):
         ChartPage("both", "Both", [TimeChart("one", None), TimeChart("other", None)])
@@ -207,37 +207,42 @@ def test_a_table_s_choice_that_is_no_text_is_refused_before_the_database_is_aske
     assert client.post(UPDATE, json=asked).status_code == 400
 
 
-@pytest.mark.parametrize("id", ["sensor-type", "sensor-location", "sensor-name", "detail-range"])
+@pytest.mark.parametrize("output", ["detail-skeleton.data", "detail-bands.data"])
+@pytest.mark.parametrize("id", ["sensor-type", "sensor-location", "sensor-name"])
 @pytest.mark.parametrize(
     "value", [None, True, 1, 1.5, [], ["JFK"], {"$ne": None}, "x" * 201, "a\0b", "\ud800"]
 )
 def test_a_choice_that_is_no_text_is_refused_before_the_database_is_asked(
-    client: FlaskClient, id: str, value: Any
+    client: FlaskClient, id: str, value: Any, output: str
 ) -> None:
     # The database is away: had it been asked, the answer would be a page that says so.
-    assert client.post(UPDATE, json=choice(client, **{id: value})).status_code == 400
+    assert client.post(UPDATE, json=choice(client, output, **{id: value})).status_code == 400
 
 
-@pytest.mark.parametrize("points", [None, True, "9", 1.5, [], {}])
-def test_a_number_of_points_that_is_none_is_refused(client: FlaskClient, points: Any) -> None:
-    assert client.post(UPDATE, json=choice(client, **{"detail-points": points})).status_code == 400
+@pytest.mark.parametrize("value", [None, "1", 1, {}, [1], [None], ["x" * 201], [["1"]]])
+def test_a_comparison_that_is_no_list_of_texts_is_refused_before_the_database_is_asked(
+    client: FlaskClient, value: Any
+) -> None:
+    asked = choice(client, **{"sensor-beside": value})
+    assert client.post(UPDATE, json=asked).status_code == 400
 
 
 @pytest.mark.parametrize(
-    "values",
+    "seen",
     [
-        {"detail-asked": None},
-        {"detail-asked": {"shown": {"since": "yesterday"}}},
-        {"sensor-type": None},
-        {"detail-range": 1},
-        {"detail-points": "9"},
+        None,
+        [],
+        "x",
+        {},
+        {"start": "2013-03-01T00:00:00Z"},
+        {"start": 1, "end": 2},
+        {"start": "yesterday", "end": "2013-03-01T00:00:00Z"},
+        {"start": "0001-01-01T00:00:00+05:00", "end": "2013-03-01T00:00:00Z"},
+        {"start": "10000-01-01T00:00:00Z", "end": "10001-01-01T00:00:00Z"},
     ],
 )
-def test_a_live_chart_that_asks_for_nothing_known_is_refused(
-    client: FlaskClient, values: dict
-) -> None:
-    good = {"detail-asked": {"shown": None, "turn": 1}}
-    asked = choice(client, output="detail-tail.data", **good | values)
+def test_what_stands_out_is_asked_of_two_times(client: FlaskClient, seen: Any) -> None:
+    asked = choice(client, "detail-bands.data", **{"detail-seen": seen})
     assert client.post(UPDATE, json=asked).status_code == 400
 
 
@@ -283,8 +288,9 @@ def test_without_the_database_a_choice_leaves_the_charts_as_they_are(client: Fla
     assert "The database does not answer" in answer.text
 
 
-def test_without_the_database_what_is_new_is_a_request_that_failed(client: FlaskClient) -> None:
-    asked = choice(client, output="detail-tail.data", **{"detail-asked": {"shown": None}})
-    answer = client.post(UPDATE, json=asked)
+def test_without_the_database_what_stands_out_is_a_request_that_failed(
+    client: FlaskClient,
+) -> None:
+    answer = client.post(UPDATE, json=choice(client, "detail-bands.data"))
     assert answer.status_code == 503
     assert "psycopg" not in answer.text

@@ -108,7 +108,7 @@ def test_a_form_that_is_not_ours_is_refused(client: FlaskClient, asked: Any) -> 
     ],
 )
 def test_a_look_at_what_cannot_be_is_refused(client: FlaskClient, asked: Any) -> None:
-    assert post(client, "jobs-seen.data", **{"jobs-address": asked}) == 400
+    assert post(client, "jobs-seen.data", **{"jobs-what": asked}) == 400
 
 
 @pytest.mark.parametrize("query", ["job=1", "state=lost", "before=x", "start=no.such"])
@@ -120,7 +120,7 @@ def test_an_address_that_asks_for_what_cannot_be_says_so(client: FlaskClient, qu
 
 
 def test_without_the_database_it_looks_less_often_and_says_so(client: FlaskClient) -> None:
-    answer = client.post(UPDATE, json=body(client, "jobs-seen.data", **{"jobs-address": {}}))
+    answer = client.post(UPDATE, json=body(client, "jobs-seen.data", **{"jobs-what": {}}))
     changes = answer.get_json()["sideUpdate"]
     assert changes["jobs-clock"]["interval"] == 15_000
     assert "The database does not answer" in str(changes["alert"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -14,8 +14,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.served import SCHEMA
 from tests.unit.web.conftest import signed_in
+from timestack.dash import PAGES as PAGES_OF_DASH
+from timestack.dash.page import Page
 from timestack.pages import landing
+from timestack.series import catalog
 from timestack.series.query import Series
 from timestack.words import OUTAGE
 
@@ -120,6 +124,15 @@ def test_an_icon_that_is_used_exists(visit: tuple[FlaskClient, Elements]) -> Non
     assert {use["href"].partition("#")[2] for use in visit[1].named("use")} <= symbols
 
 
+@pytest.mark.parametrize("page", PAGES_OF_DASH, ids=lambda page: page.path)
+def test_a_dashboard_says_what_it_is_for_and_has_an_icon_and_a_table_that_are_there(
+    page: Page,
+) -> None:
+    assert re.fullmatch(r"[A-Z].{20,100}\.", page.about)
+    assert f'<symbol id="{page.icon}"' in (STATIC / "icons.svg").read_text()
+    assert page.table in ("", *catalog.load(SCHEMA).hypertables)
+
+
 def test_the_chart_spans_its_box_from_the_oldest_to_the_newest() -> None:
     chart = landing.draw(series(mean=[0, 5, 10], low=[0, 4, 9], high=[1, 6, 10]))
     assert chart.line == "0.0,100.0 200.0,50.0 400.0,0.0"
@@ -148,55 +161,6 @@ def test_numbers_are_written_in_full(value: float, shown: str) -> None:
     assert landing.draw(series(mean=[value], low=[value], high=[value])).low == shown
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_and_controls_have_contrast(scheme: str) -> None:
-    colour = tokens(scheme)
-    pairs = [
-        *(
-            (text, ground, 4.5)
-            for text in ("text", "text-muted", "accent")
-            for ground in ("bg", "surface", "surface-2")
-        ),
-        *(
-            (state, ground, 4.5)
-            for state in ("ok", "warn", "bad")
-            for ground in (f"{state}-soft", "surface")
-        ),
-        ("on-accent", "accent", 4.5),
-        ("on-accent", "accent-hover", 4.5),
-        *(("text", f"{ground}-soft", 4.5) for ground in ("accent", "ok", "warn", "bad")),
-        *((f"chart-{n}", ground, 3) for n in range(1, 7) for ground in ("surface", "bg")),
-        ("border-strong", "surface", 3),
-    ]
-    weak = [pair for pair in pairs if contrast(colour[pair[0]], colour[pair[1]]) < pair[2]]
-    assert weak == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_colour_in_numbers_is_the_colour_in_hex(scheme: str) -> None:
-    colour = tokens(scheme)
-    numbers = [name for name in colour if name.endswith("-rgb")]
-    assert numbers
-    for name in numbers:
-        hexadecimal = bytes.fromhex(colour[name.removesuffix("-rgb")][1:])
-        assert colour[name] == ", ".join(map(str, hexadecimal)), name
-
-
-def test_dark_sets_every_colour_that_light_does() -> None:
-    light = {name for name, value in tokens("light").items() if value.startswith("#")}
-    dark = re.findall(r"--ts-([\w-]+): #", stylesheet().partition("prefers-color-scheme: dark")[2])
-    assert light == set(dark)
-
-
-def test_a_colour_is_written_in_one_file() -> None:
-    hexadecimal = re.compile(r"(?:#|%23)[0-9a-f]{6}\b|\brgba?\(\d", re.IGNORECASE)
-    files = [each for kind in ("css", "js", "html", "py") for each in PACKAGE.rglob(f"*.{kind}")]
-    assert len(files) > 50
-    # Not the proxy's own page, which is drawn without a file of ours.
-    written = {each.name for each in files if hexadecimal.search(each.read_text())}
-    assert written == {"colours.css"}
-
-
 def test_every_class_and_token_of_the_style_sheets_is_used() -> None:
     rules = "".join(each.read_text() for each in PACKAGE.rglob("*.css"))
     users = [each for kind in ("html", "py", "js") for each in PACKAGE.rglob(f"*.{kind}")]
@@ -216,31 +180,3 @@ def series(mean: list[float], low: list[float], high: list[float]) -> Series:
     days = np.datetime64("2013-01-01", "us") + np.arange(len(mean)) * np.timedelta64(1, "D")
     arrays = (np.array(values, dtype=np.float64) for values in (low, high, mean))
     return Series((1,), days, *arrays, DAY)
-
-
-def stylesheet() -> str:
-    return (STATIC / "colours.css").read_text()
-
-
-def tokens(scheme: str) -> dict[str, str]:
-    """The tokens of one scheme; dark is written over light."""
-    light, _, dark = stylesheet().partition("@media (prefers-color-scheme: dark)")
-    return dict(declared(light)) | (dict(declared(dark)) if scheme == "dark" else {})
-
-
-def declared(css: str) -> Iterator[tuple[str, str]]:
-    yield from re.findall(r"--ts-([\w-]+): ([^;]+);", css)
-
-
-def contrast(one: str, other: str) -> float:
-    """The ratio of WCAG 2.2, https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio."""
-    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def luminance(colour: str) -> float:
-    parts = [part / 255 for part in bytes.fromhex(colour.removeprefix("#"))]
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

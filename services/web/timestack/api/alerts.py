@@ -14,9 +14,9 @@ from timestack import db
 from timestack.api import paging
 from timestack.api.operation import Answer, Resource
 from timestack.api.types import Body, Text, Time, View
-from timestack.domains.alerts import listing, rules, silences, words
+from timestack.domains.alerts import datasets, faults, listing, rules, silences, words
 from timestack.errors import Fault, Invalid
-from timestack.models.alerts import OPEN, Alert, Silence
+from timestack.models.alerts import OPEN, Alert
 from timestack.series import catalog
 from timestack.words import sentence
 
@@ -91,7 +91,10 @@ class AlertList(View):
 
 
 class RuleView(View):
-    """A rule as it is declared, its condition in words, and how it is."""
+    """A rule as it is declared, its condition in words, and how it is.
+
+    ``fault`` says why it cannot be looked at, null where it can; its alerts stay as they are.
+    """
 
     name: str
     table: str
@@ -104,6 +107,7 @@ class RuleView(View):
     pending: int
     last_fired_at: datetime | None
     silenced_until: datetime | None
+    fault: str | None
 
 
 class RuleList(View):
@@ -137,10 +141,27 @@ def index_rules() -> RuleList:
         declared = _rules()
         standings = listing.standings(session, declared)
         silent = silences.silences(session)
+        known = datasets.known(session, declared, catalog.current())
+        wrong = faults.current(session, declared, known)
     return RuleList(
         items=[
-            _rule(name, declared, standing, listing.silence_of(silent, name, {}))
-            for name, standing in standings.items()
+            RuleView(
+                name=name,
+                table=rule.table,
+                column=None
+                if rule.no_data or name in known.faults
+                else declared.value_of(name, known.declared),
+                condition=words.condition(rule),
+                series=words.scope(rule),
+                severity=rule.severity,
+                message=rule.message,
+                firing=standings[name].firing,
+                pending=standings[name].pending,
+                last_fired_at=standings[name].last_fired_at,
+                silenced_until=getattr(listing.silence_of(silent, name, {}), "until", None),
+                fault=wrong.get(name),
+            )
+            for name, rule in declared.rules.items()
         ]
     )
 
@@ -187,25 +208,6 @@ def _rules() -> rules.Rules:
         raise ServiceUnavailable(
             f"alerts.yaml has {count} fault(s): `make alerts ARGS=check` names them."
         ) from None
-
-
-def _rule(
-    name: str, declared: rules.Rules, standing: listing.Standing, silent: Silence | None
-) -> RuleView:
-    rule = declared.rules[name]
-    return RuleView(
-        name=name,
-        table=rule.table,
-        column=None if rule.no_data else declared.value_of(name, catalog.current()),
-        condition=words.condition(rule),
-        series=words.scope(rule),
-        severity=rule.severity,
-        message=rule.message,
-        firing=standing.firing,
-        pending=standing.pending,
-        last_fired_at=standing.last_fired_at,
-        silenced_until=silent and silent.until,
-    )
 
 
 def _alert(session: Session, id: int) -> Alert:

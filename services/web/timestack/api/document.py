@@ -43,14 +43,22 @@ VARIABLES = {
     "int": {"type": "integer", "minimum": 0},
     "uuid": {"type": "string", "format": "uuid"},
 }
+# What each says, its schema, and whether a request must have it.
 HEADERS = {
     "Idempotency-Key": (
         "A word of your choice: the same request may be sent again under it, and is done once.",
         {"type": "string", "pattern": f"^{idempotency.KEY}$"},
+        False,
     ),
     "If-Match": (
         "The ETag of a GET: nothing is changed when it is another now.",
         {"type": "string", "minLength": 1},
+        False,
+    ),
+    "Upload-Offset": (
+        "Where in the file the bytes begin: how many of it are there already.",
+        {"type": "integer", "minimum": 0, "exclusiveMaximum": 10**18},
+        True,
     ),
 }
 # What each operation may answer besides what it declares.
@@ -167,11 +175,12 @@ def _parameters(resource: Resource, operation: Operation) -> Iterator[Parameter]
             ),
         )
     for name in operation.headers:
-        about, schema = HEADERS[name]
+        about, schema, required = HEADERS[name]
         yield Parameter(
             name=name,
             param_in="header",
             description=about,
+            required=required,
             param_schema=Schema.model_validate(schema),
         )
     if operation.query is None:

@@ -14,11 +14,11 @@ from pydantic import Field
 from werkzeug.exceptions import NotFound, TooManyRequests
 
 from timestack import db
-from timestack.api import formats
+from timestack.api import access, formats
 from timestack.api.operation import Resource
 from timestack.auth import bearer
 from timestack.domains.export import rows, tables
-from timestack.series import catalog, encode
+from timestack.series import catalog, encode, uploaded
 
 log = logging.getLogger(__name__)
 
@@ -99,15 +99,17 @@ def show(table: str, query: ExportQuery) -> Response:
     """
     declared = catalog.current()
     known = tables.readable(declared)
-    if table not in known:
-        raise NotFound(f"There is no table {table}: there are {', '.join(sorted(known))}.")
+    if table not in known and not access.may_read(table):
+        raise NotFound(_unknown(table, known))
     bearer.may_use(table)
     format = formats.wanted(query.format)
     only = query.columns.split(",") if query.columns else None
     keys = query.keys()
     try:
-        with db.session() as session:
+        with db.session() as session, tables.still_there(table):
             asked = rows.ask(session, table, keys, only=only, start=query.start, end=query.end)
+    except tables.GoneError:
+        raise NotFound(_unknown(table, known)) from None
     except tables.WrongParameter as error:
         raise formats.refused(error) from None
     answer = Response(headers=formats.file(format, table, query.start, query.end))
@@ -115,8 +117,18 @@ def show(table: str, query: ExportQuery) -> Response:
     answer.cache_control.private = True
     answer.cache_control.no_store = True
     if request.method != "HEAD":
-        answer.response = _stream(asked, format)
+        try:
+            with tables.still_there(table):
+                answer.response = _stream(asked, format)
+        except tables.GoneError:
+            raise NotFound(_unknown(table, known)) from None
     return answer
+
+
+def _unknown(table: str, known: set[str]) -> str:
+    if uploaded.id_of(table) is not None:
+        return f"{table} {access.unknown(table, [])}."
+    return f"There is no table {table}: there are {', '.join(sorted(known))}."
 
 
 def _stream(asked: rows.Rows, format: encode.Format) -> Stream:

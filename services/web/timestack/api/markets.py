@@ -13,8 +13,8 @@ from timestack import db
 from timestack.api import paging
 from timestack.api.operation import Answer, Resource
 from timestack.api.types import Text, View
-from timestack.domains import markets
 from timestack.domains.keyset import named
+from timestack.domains.markets import listing
 from timestack.models.markets import Ticker
 
 tickers = Resource("tickers", __name__, url_prefix="/tickers", about="Listed companies.")
@@ -82,10 +82,10 @@ def index(query: TickersQuery) -> Answer:
 
     In the order of ``sort``, with a minus in reverse; ``next`` and the header Link lead on.
     """
-    order = named(markets.ORDERS, query.sort)
+    order = named(listing.ORDERS, query.sort)
     chosen = query.model_dump(include={"industry", "name"})
     with db.session() as session:
-        rows = markets.listed(session, order, paging.part(query, order), **chosen)
+        rows = listing.listed(session, order, paging.part(query, order), **chosen)
     return paging.answer(TickerList, query, order, rows)
 
 
@@ -93,7 +93,7 @@ def index(query: TickersQuery) -> Answer:
 def show(reference: str) -> TickerView:
     """Show a ticker by its symbol, or by its id where no symbol is the same."""
     with db.session() as session:
-        return TickerView.model_validate(_found(session, reference))
+        return TickerView.model_validate(found(session, reference))
 
 
 @prices.get("", query=PricesQuery, answer=PriceList, problems=(404,))
@@ -103,15 +103,16 @@ def daily(query: PricesQuery) -> Answer:
     Those of ``start`` are the first, and those of ``end`` are not among them; ``next`` and the
     header Link lead on.
     """
-    part = paging.part(query, markets.BY_DAY)
+    part = paging.part(query, listing.BY_DAY)
     with db.session() as session:
-        ticker = _found(session, query.ticker)
-        rows = markets.prices(session, ticker, part, start=query.start, end=query.end)
-    return paging.answer(PriceList, query, markets.BY_DAY, rows, ticker=ticker)
+        ticker = found(session, query.ticker)
+        rows = listing.prices(session, ticker, part, start=query.start, end=query.end)
+    return paging.answer(PriceList, query, listing.BY_DAY, rows, ticker=ticker)
 
 
-def _found(session: Session, reference: str) -> Ticker:
-    ticker = markets.find(session, reference)
+def found(session: Session, reference: str) -> Ticker:
+    """Return the ticker of a symbol or an id. Raises NotFound."""
+    ticker = listing.find(session, reference)
     if ticker is None:
         raise NotFound(f"There is no ticker {reference}.")
     return ticker

@@ -55,6 +55,8 @@ class Operation:
     bounds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
+    # How the body is read, where it may come otherwise than as JSON.
+    reads: Callable[[type[BaseModel]], BaseModel] | None = None
     # Headers of the request that the view reads: those that document.py describes.
     headers: Sequence[str] = ()
     # Media type -> what it holds, of a body that is not JSON.
@@ -120,7 +122,7 @@ def _called(view: Callable, operation: Operation) -> Callable[..., Response]:
         if operation.query:
             given["query"] = query
         if operation.body:
-            given["body"] = read_body(operation.body)
+            given["body"] = (operation.reads or read_body)(operation.body)
         answer = view(**given)
         if isinstance(answer, Response):
             return answer

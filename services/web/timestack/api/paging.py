@@ -16,10 +16,10 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import request
-from pydantic import BaseModel, ValidationInfo, field_validator
+from pydantic import BaseModel
 
 from timestack.api.operation import Answer
-from timestack.api.types import Cursor, Day, Limit, Query
+from timestack.api.types import Between, Cursor, Limit, Query
 from timestack.domains.keyset import Key, Order, Part
 from timestack.errors import Fault, Invalid
 
@@ -53,19 +53,8 @@ class ListQuery(Query):
     cursor: Cursor | None = None
 
 
-class DaysQuery(ListQuery):
-    """The parameters of a list by day: its days are ``start <= day < end``."""
-
-    start: Day | None = None
-    end: Day | None = None
-
-    @field_validator("end")
-    @classmethod
-    def _end_is_later(cls, end: date | None, given: ValidationInfo) -> date | None:
-        start = given.data.get("start")
-        if start and end and end <= start:
-            raise ValueError(f"should be after start, which is {start}")
-        return end
+class DaysQuery(Between, ListQuery):
+    """The parameters of a list by day."""
 
 
 def encode(values: Sequence[Any], of: str = "") -> str:

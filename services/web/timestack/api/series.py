@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
 
 from flask import Response
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler
@@ -11,13 +11,14 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from timestack import db
-from timestack.api import formats
+from timestack.api import access, formats
 from timestack.api.operation import Resource, conditional
-from timestack.api.types import Digits, Text, View
+from timestack.api.types import Digits, Seconds, Text, View
 from timestack.auth import bearer
 from timestack.domains.export import points, tables
 from timestack.errors import Fault, Invalid
-from timestack.series import catalog, encode
+from timestack.series import catalog, encode, uploaded
+from timestack.series.question import OVER_KEYS
 
 resource = Resource(
     "series", __name__, url_prefix="/series", about="Points of a hypertable, as a chart draws them."
@@ -37,18 +38,32 @@ Points = Annotated[
 class SeriesQuery(formats.TableQuery):
     """Which series, over which time, and how finely."""
 
-    table: Annotated[Text, Field(description="A hypertable.")]
+    table: Annotated[Text, Field(description="A hypertable, or the `table` of a dataset.")]
     value: Annotated[
         Text | None, Field(description="A column; may be left out where there is one alone.")
     ] = None
     points: Points = 1000
+    bucket: Annotated[
+        Seconds | None,
+        Field(description="Seconds that each point is of, exactly; then `points` are the most."),
+    ] = None
+    over_keys: Annotated[
+        Literal[OVER_KEYS],
+        Field(
+            description="Of key columns that are not given: the rows of all alike, the sum of each"
+            " key's, or each row a point while there are few enough."
+        ),
+    ] = "rows"
 
     @classmethod
     def __get_pydantic_json_schema__(
         cls, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         found = super().__get_pydantic_json_schema__(core, handler)
-        found["properties"]["table"]["enum"] = tables.hypertables(catalog.current())
+        found["properties"]["table"]["anyOf"] = [
+            {"enum": tables.hypertables(catalog.current())},
+            {"pattern": f"^{uploaded.TABLE.pattern}$"},
+        ]
         return found
 
 
@@ -99,20 +114,20 @@ def index(query: SeriesQuery) -> Response:
 
     Without `start` and `end` over all that is there. `key.<column>=<value>` chooses the series,
     each as often as there are values: `key.sensor_id=1&key.sensor_id=2` are two. Over key columns
-    that are not given, all rows count alike.
+    that are not given, all rows count alike; with `over_keys=sum` each key's points are taken by
+    themselves and added up.
 
     JSON has the numbers as a chart shows them, with the digits of float32 where that is enough;
     the other formats have them as they are, a row for each point.
     """
     known = tables.hypertables(catalog.current())
-    if query.table not in known:
-        wrong = f"is not a hypertable: these are {', '.join(known)}"
-        raise Invalid([Fault(wrong, parameter="table")])
+    if query.table not in known and not access.may_read(query.table):
+        raise Invalid([Fault(access.unknown(query.table, known), parameter="table")])
     bearer.may_use(query.table)
     format = formats.wanted(query.format)
     keys = query.keys()
     try:
-        with db.session() as session:
+        with db.session() as session, tables.still_there(query.table):
             found = points.read(
                 session,
                 query.table,
@@ -121,6 +136,8 @@ def index(query: SeriesQuery) -> Response:
                 start=query.start,
                 end=query.end,
                 points=query.points,
+                over_keys=query.over_keys,
+                bucket=timedelta(seconds=query.bucket) if query.bucket else None,
             )
     except tables.WrongParameter as error:
         raise formats.refused(error) from None

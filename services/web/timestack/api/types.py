@@ -19,7 +19,9 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
 )
 
 from timestack.validation import whole
@@ -34,6 +36,9 @@ PRINTABLE = rf"^ *[^\s{UNSEEN}][^{UNSEEN}]*$"
 AMOUNT = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,2})?$"
 # In characters, where nothing else limits a text; an entry of an index holds three names.
 LONGEST_TEXT, LONGEST_NAME = 500, 200
+DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+# A century.
+MOST_SECONDS = 36_525 * 86_400
 MOST_LISTED = 1000
 
 
@@ -69,6 +74,12 @@ def _integer(given: Any) -> Any:
     return whole(given)
 
 
+def _seconds(given: Any) -> Any:
+    if not (isinstance(given, str) and DECIMAL.fullmatch(given)):
+        raise ValueError("should be a number of seconds such as 3600 or 0.5")
+    return float(given)
+
+
 def _time(given: Any) -> Any:
     if isinstance(given, datetime):
         return given
@@ -83,6 +94,12 @@ def _day(given: Any) -> Any:
         return given
     if not (isinstance(given, str) and DAY.fullmatch(given)):
         raise ValueError("should be a day such as 2026-01-31")
+    return given
+
+
+def _flag(given: Any) -> Any:
+    if isinstance(given, str) and given not in ("true", "false"):
+        raise ValueError("should be true or false")
     return given
 
 
@@ -111,9 +128,12 @@ def _printable(text: str) -> str:
 # To be put behind the bounds: what comes after a validator is not in the document.
 Digits = BeforeValidator(_integer)
 Integer = Annotated[int, Digits]
+Flag = Annotated[bool, BeforeValidator(_flag)]
 # The ids of rows.
 Id = Annotated[int, Field(ge=1, lt=2**63), Digits]
 Limit = Annotated[int, Field(ge=1, le=MOST_LISTED, description="The most items to list."), Digits]
+# Counted to the microsecond.
+Seconds = Annotated[float, Field(ge=1e-6, le=MOST_SECONDS), BeforeValidator(_seconds)]
 # With a zone; in UTC from here on.
 Time = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_utc)]
 _Pattern = Field(json_schema_extra={"pattern": PRINTABLE})
@@ -141,3 +161,18 @@ Cursor = Annotated[
     StringConstraints(min_length=1, max_length=4000, pattern=r"^[A-Za-z0-9_.-]+$"),
     Field(description="`next` of the list so far, to go on with it."),
 ]
+
+
+class Between(Query):
+    """Days of a range: ``start <= day < end``."""
+
+    start: Day | None = None
+    end: Day | None = None
+
+    @field_validator("end")
+    @classmethod
+    def _end_is_later(cls, end: date | None, given: ValidationInfo) -> date | None:
+        start = given.data.get("start")
+        if start and end and end <= start:
+            raise ValueError(f"is not after start, {start}")
+        return end

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from timestack import db
 from timestack.api import paging
 from timestack.api.operation import Answer, Resource
@@ -21,47 +19,17 @@ class UsageQuery(paging.DaysQuery):
     project: Text | None = None
 
 
-class UsageView(View):
-    """What one project used on one day, a UTC date.
-
-    The volumes are seconds of media, ``items`` is a count, storage is megabytes at the end of the
-    day. ``deleted`` says that the platform no longer has the project.
-    """
-
-    day: date
-    project: str
-    ingested_seconds: float
-    transcribed_seconds: float
-    subtitled_seconds: float
-    translated_seconds: float
-    items: int
-    storage_video_mb: float
-    storage_audio_mb: float
-    storage_image_mb: float
-    storage_text_mb: float
-    storage_other_mb: float
-    deleted: bool
-
-
 class UsageList(View):
     """A part of the days; ``next`` is the cursor of the next one."""
 
-    items: list[UsageView]
+    items: list[usage.ProjectDay]
     next: str | None
-
-
-class ProjectView(View):
-    """A project, and the first and the last day on which it used anything."""
-
-    project: str
-    first: date
-    last: date
 
 
 class ProjectList(View):
     """A part of the list; ``next`` is the cursor of the next one."""
 
-    items: list[ProjectView]
+    items: list[usage.Project]
     next: str | None
 
 

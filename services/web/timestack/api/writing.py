@@ -70,15 +70,24 @@ def accept(read: write.Read, table: str, unit: Unit | None) -> write.Report:
     Raises Refusal where lines are refused, another HTTPException where the whole is, and
     SQLAlchemy's errors when the database is away.
     """
-    with _slot(), _refusals():
-        bearer.may_use(table)
+    with admitted() as stream:
         target = write.target_of(table)
+        bearer.may_use(table)
         clock = Clock(unit, target.bounds.get(target.time))
-        stream = body.Stream(_body(), request.headers.get("Content-Encoding"))
         report = write.write(read, stream, target, clock, may_make=_may_make(table))
     if len(report.refused):
         raise Refusal(report)
     return report
+
+
+@contextmanager
+def admitted() -> Iterator[body.Stream]:
+    """Give this request's body, of as many requests as may write at a time.
+
+    A WriteError within is answered as the HTTPException that it is.
+    """
+    with slot(), _refusals():
+        yield body.Stream(_body(), request.headers.get("Content-Encoding"))
 
 
 def _counted(count: int, what: str) -> str:
@@ -86,7 +95,8 @@ def _counted(count: int, what: str) -> str:
 
 
 @contextmanager
-def _slot() -> Iterator[None]:
+def slot() -> Iterator[None]:
+    """Be one of as many requests as may write, or read what is to be written, at a time."""
     slots = current_app.extensions[SLOTS]
     if not slots.acquire(blocking=False):
         raise TooManyRequests(

@@ -20,6 +20,7 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 from timestack import db
 from timestack.auth.people import Person
 from timestack.domains import tokens
+from timestack.series import catalog
 
 SCHEMES = ("bearer", "token")
 REALM = "Timestack API"
@@ -70,7 +71,10 @@ def unauthorized(detail: str, **parameters: str) -> Unauthorized:
 
 
 def may_use(table: str) -> None:
-    """Raise Forbidden where this request's token is for other tables."""
+    """Raise Forbidden where a table is for administrators, or this request's token for others."""
+    declared = catalog.current().hypertables.get(table)
+    if declared and declared.admins_only and not g.get("admin"):
+        raise Forbidden(f"The table {table} is for administrators alone.")
     token = g.get("token")
     if token is not None and not tokens.may(token, table):
         names = ", ".join(token.tables)

@@ -55,6 +55,12 @@ ROLES = {
     "api.jobs.pause": "admin",
     "api.jobs.resume": "admin",
     "api.manifest.refresh": "admin",
+    # Nobody else has any.
+    "api.uploads.index": "editor",
+    "api.uploads.show": "editor",
+    "api.uploads.preview": "editor",
+    # It names roles of the database, and shows statements of all of them.
+    "api.operations.show": "admin",
     # All users may change their own password, and make tokens that may do no more than they may.
     "security.change_password": "viewer",
     "account.make_token": "viewer",
@@ -70,11 +76,16 @@ READING = ("GET", "HEAD", "OPTIONS")
 # What a token that is for some tables alone may ask: resource of the API, or one of its endpoints,
 # -> the table that it is about. None: its views ask (bearer.may_use), or show no rows.
 TABLES = {
+    "additions": None,
     "describe": None,
+    "candles": "prices_daily",
     "companies": "companies",
     "companies.finances": "finances",
     "companies.report": "finances",
     "companies.show_year": "finances",
+    "comparison": "prices_daily",
+    "datasets.show": None,
+    "datasets.show_figures": None,
     "export": None,
     "influx": None,
     "prices": "prices_daily",

@@ -1,8 +1,7 @@
 """The content security policy of every page.
 
-Scripts come from this server alone, or are the one that Dash writes into its document, allowed by
-its hash; nothing is evaluated. Plotly writes style elements and React style attributes, so that
-styles on the dashboards may be inline; elsewhere they may not.
+Scripts are files of this server; nothing is evaluated. Plotly writes style elements and React style
+attributes, so that styles on the dashboards may be inline; elsewhere they may not.
 
 Ref: https://developer.mozilla.org/en-US/docs/Web/HTTP/Guides/CSP
 """
@@ -42,9 +41,7 @@ def _protect(response: Response) -> Response:
     if "Content-Security-Policy" not in response.headers:
         dash = current_app.extensions.get("dash")
         if dash and request.path.startswith(dash.config.routes_pathname_prefix):
-            hashes = " ".join(dash.csp_hashes())
             value = policy(
-                script_src=f"'self' {hashes}",
                 style_src="'self' 'unsafe-inline'",
                 # A chart that is saved as a picture is drawn from a blob.
                 img_src="'self' data: blob:",

@@ -163,7 +163,8 @@ def _load(uniquifier: str) -> Person | None:
     # Where a token came as well, it alone says whose request this is.
     if bearer.came():
         return None
-    with db.session() as opened:
+    # One round trip, since it is made for each request.
+    with db.single_statements() as connection, Session(connection) as opened:
         person = logins.user_of(opened, token, str(uniquifier), Person)
         opened.expunge_all()
     # Flask-Security's own views ask how and when the user logged in.

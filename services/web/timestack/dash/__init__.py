@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from flask import Flask, g
 
-from timestack.dash import alerts, guard, jobs, results, sensors
+from timestack.dash import (
+    alerts,
+    datasets,
+    guard,
+    jobs,
+    markets,
+    operations,
+    results,
+    sensors,
+)
 from timestack.dash.page import Page
 from timestack.dash.shell import Shell
 
 # In the order of the navigation bar.
-PAGES = [sensors.PAGE, alerts.PAGE, results.PAGE, jobs.PAGE]
+PAGES = [
+    sensors.PAGE,
+    markets.PAGE,
+    datasets.PAGE,
+    alerts.PAGE,
+    results.PAGE,
+    jobs.PAGE,
+    operations.PAGE,
+]
 
 
 def init_app(app: Flask) -> None:
     """Mount the dashboards; ``app.extensions["dash"]`` is the Dash application.
 
     ``app.config["URL_PREFIX"]`` is what the browser sees before ``/dash/``; the routes themselves
-    are without it. Templates ask
-    ``dashboards()`` for those that the user may open.
+    are without it. Templates ask ``dashboards()`` for those that the user may open, and
+    ``prices_host`` for the source of prices.
     """
     shell = Shell(app, PAGES)
     guard.init_app(app, shell)
     app.extensions["dash"] = shell
     app.jinja_env.globals["dashboards"] = _open
+    app.jinja_env.globals["prices_host"] = urlsplit(app.config["SETTINGS"].prices_source).netloc
 
 
 def _open() -> Sequence[Page]:

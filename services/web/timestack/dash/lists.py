@@ -1,15 +1,13 @@
 """Lists that are kept up to date: sections of rows, each with buttons, and what became of them.
 
 Each part of a list has an id, by which the browser keeps it, its focus included, when others come
-and go (assets/live.js). The element of the page has its name as ``data-page``, and the stores
-``<name>-asked`` and ``<name>-action`` (assets/jobs.js).
+and go (live.py, assets/live.js).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -85,11 +83,3 @@ def told(about: str, note: Note) -> html.P | None:
     if note.about != about or not note.text:
         return None
     return html.P(note.text, className="ts-job-note", role="alert")
-
-
-def digests(sections: Mapping[str, Component | None]) -> dict[str, str]:
-    """A text for each section that is another one when the section is."""
-    return {
-        name: hashlib.sha256(repr(section).encode()).hexdigest()[:16]
-        for name, section in sections.items()
-    }

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from functools import partial
 
 from dash import html
 from sqlalchemy.orm import Session
@@ -15,7 +13,6 @@ from timestack.dash.page import ChartPage
 from timestack.dash.table import Cell, Table
 from timestack.dash.timechart import DailyChart, Line, TimeChart, hypertable_line
 from timestack.domains.results import statistics, summary
-from timestack.domains.results.trend import trend
 from timestack.models.results import Result, Run, Statistic
 
 LATEST, MOST = 15, 10
@@ -88,7 +85,7 @@ def flakiest(session: Session, chosen: Suite) -> list[list[Cell]]:
 
 def _line(session: Session, chosen: Suite, value: str, quantity: str, unit: str) -> Line:
     host, suite = chosen
-    whole = hypertable_line(
+    return hypertable_line(
         session,
         "test_runs",
         {"host": host, "suite": suite},
@@ -96,8 +93,9 @@ def _line(session: Session, chosen: Suite, value: str, quantity: str, unit: str)
         quantity=quantity,
         unit=unit,
         value=value,
+        # Each run, while there are few.
+        over_keys="each",
     )
-    return replace(whole, read=partial(trend, session, host, suite, value))
 
 
 def _run(run: Run) -> list[Cell]:
@@ -152,6 +150,9 @@ def _seconds(value: float | None) -> str:
 PAGE = ChartPage(
     path="results",
     title="Test results",
+    about="How the runs of a test suite came out over time, and which of its tests need care.",
+    icon="checks",
+    table="test_runs",
     choice=Choice(
         "suite",
         [

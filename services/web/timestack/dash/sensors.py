@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from dash import html
 from sqlalchemy.orm import Session
 
 from timestack.dash import states
-from timestack.dash.choice import Choice, DropDown
+from timestack.dash.choice import Choice, Comparison, DropDown, Peer
 from timestack.dash.page import ChartPage
 from timestack.dash.timechart import Band, DailyChart, Line, TimeChart, hypertable_line
 from timestack.domains import sensors
@@ -47,8 +48,20 @@ def offers(session: Session) -> dict[tuple[str, str, str], Sensor]:
     return {(s.type, s.location, s.name): s for s in sensors.catalogue(session)}
 
 
-def line(session: Session, sensor: Sensor) -> Line:
-    """The readings of a sensor, and the times of its alerts."""
+def peer(sensor: Sensor) -> Peer:
+    """How a sensor is called beside others of its type and unit."""
+    label = f"{sensor.location} · {sensor.name}"
+    return Peer(str(sensor.id), label, f"{sensor.type}\n{sensor.unit}")
+
+
+def lines(session: Session, chosen: Sequence[Sensor]) -> list[Line]:
+    """The readings of a sensor with the times of its alerts, and those of others beside it."""
+    sensor, *others = chosen
+    return [line(session, sensor, alerts=True), *(line(session, each) for each in others)]
+
+
+def line(session: Session, sensor: Sensor, *, alerts: bool = False) -> Line:
+    """The readings of a sensor."""
     keys = {"sensor_id": sensor.id}
 
     def bands(start: datetime, end: datetime) -> list[Band]:
@@ -66,13 +79,15 @@ def line(session: Session, sensor: Sensor) -> Line:
         title=f"{sensor.heading}, {sensor.location}",
         quantity=sensor.heading,
         unit=sensor.unit,
-        bands=bands,
+        bands=bands if alerts else None,
     )
 
 
 PAGE = ChartPage(
     path="sensors",
     title="Sensors",
+    about="Choose a type, a place and a sensor; see a day, a week, a month or all of its readings.",
+    table="readings",
     choice=Choice(
         "sensor",
         [
@@ -81,7 +96,8 @@ PAGE = ChartPage(
             DropDown("sensor-name", "Sensor", "sensor"),
         ],
         offers,
+        Comparison("sensor-beside", "Compare with", "compare", peer),
     ),
-    charts=[TimeChart("detail", line), DailyChart("daily", line)],
+    charts=[TimeChart("detail", lines), DailyChart("daily", lines)],
     empty=EMPTY,
 )

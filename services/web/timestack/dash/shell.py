@@ -10,18 +10,31 @@ security policy forbids.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+import plotly
 from dash import ClientsideFunction, Dash, Input, Output, ctx, dcc, html, set_props
 from dash.development.base_component import Component
-from flask import Flask, redirect, render_template, request
+from dash.fingerprint import build_fingerprint
+from flask import Flask, g, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import BadRequest
 
 from timestack.dash import guard, states
 from timestack.dash.page import Page
+from timestack.dash.timechart import zone
+
+# The parts of plotly.js that pages draw with, in the static folder of the image; and all of it, in
+# the wheel.
+PLOTLY, ALL_OF_PLOTLY = "plotly-finance.min.js", "package_data/plotly.min.js"
+# What Dash loads for every application and ours does not use: polyfills of what each browser has
+# that can show our style sheets, and a table.
+UNUSED = ("/deps/polyfill@", "/dash_table/")
+SOURCE = re.compile(r'src="([^"]+)"')
 
 
 class Shell(Dash):
@@ -52,7 +65,8 @@ class Shell(Dash):
                 # Light or dark, when it changes.
                 dcc.Store(id="look"),
                 html.Div(id="alert"),
-                html.Div(states.loading(), id="page"),
+                # Until it has content, the outline of the document (templates/dash.html) is shown.
+                html.Div(id="page"),
             ]
         )
         self._register()
@@ -78,11 +92,32 @@ class Shell(Dash):
     def interpolate_index(self, **parts: str) -> str:
         """Fill the document; Dash's parts are HTML already."""
         page = self._pages.get(request.path.removeprefix(self.config.routes_pathname_prefix))
+        tags = [
+            tag for tag in parts["scripts"].splitlines() if not any(name in tag for name in UNUSED)
+        ]
+        drawing = self._plotly()
         return render_template(
             "dash.html",
             title=page.title if page else "No such page",
-            **{name: Markup(part) for name, part in parts.items() if name != "title"},  # noqa: S704
+            about=page.about if page else "",
+            # Its dialogs are in templates/dialogs/<path>.html.
+            path=page.path if page else "",
+            editor=guard.may(g.user, "editor"),
+            csrf_cookie=self.server.config["SECURITY_CSRF_COOKIE_NAME"],
+            css=Markup(parts["css"]),  # noqa: S704
+            config=Markup(parts["config"]),  # noqa: S704
+            scripts=Markup("\n".join(tags)),  # noqa: S704
+            plotly=drawing,
+            files=[drawing, *(SOURCE.search(tag)[1] for tag in tags)],
         )
+
+    def _plotly(self) -> str:
+        """The address of plotly.js; in a clone, whose static folder has none, of all of it."""
+        if (Path(self.server.static_folder) / PLOTLY).is_file():
+            return url_for("static", filename=PLOTLY)
+        changed = (Path(plotly.__file__).parent / ALL_OF_PLOTLY).stat().st_mtime
+        name = build_fingerprint(ALL_OF_PLOTLY, plotly.__version__, int(changed))
+        return f"{self.config.requests_pathname_prefix}_dash-component-suites/plotly/{name}"
 
     def _register(self) -> None:
         self.clientside_callback(
@@ -91,6 +126,12 @@ class Shell(Dash):
             Input("url", "pathname"),
             Input("url", "search"),
         )
+        self.clientside_callback(
+            ClientsideFunction("timestack", "repaint"),
+            Input("look", "data"),
+            prevent_initial_call=True,
+        )
+        zone.register(self)
 
         @self.callback(
             Output("page", "children"), Input("route", "data"), prevent_initial_call=True
@@ -127,5 +168,5 @@ def failed(error: Exception) -> None:
     """Show what went wrong above the page, and leave the page as it was."""
     set_props("alert", {"children": states.failure(error)})
     if ctx.outputs_list == {"id": "page", "property": "children"}:
-        # There is no page to leave as it was: the outline must not promise one forever.
+        # What is there is not what the address asks for.
         set_props("page", {"children": None})

@@ -86,16 +86,18 @@ def failure(error: Exception) -> dbc.Alert:
     )
 
 
-def loading() -> html.Div:
-    """The outline of a page, until its content is there."""
-    return html.Div(
-        [
-            html.Span("Loading", className="visually-hidden", role="status"),
-            html.Div(className="ts-bone ts-bone-line"),
-            html.Div(className="ts-bone ts-bone-row"),
-            html.Div(className="ts-bone ts-bone-chart"),
-        ]
-    )
+def asking(name: str) -> list[Component]:
+    """What assets/ask.js shows of requests of this name: that one takes long, that it failed."""
+    return [
+        html.Div(
+            html.Span("Loading", className="visually-hidden"),
+            id=f"{name}-busy",
+            className="ts-busy spinner-border text-primary",
+            role="status",
+            hidden=True,
+        ),
+        html.Div(id=f"{name}-fault", className="ts-fault", role="alert", hidden=True),
+    ]
 
 
 def _alert(heading: str, sentence: str, label: str, href: str) -> html.Section:

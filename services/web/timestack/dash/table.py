@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from timestack import db
 from timestack.dash import states
-from timestack.dash.choice import Choice, require_text
+from timestack.dash.choice import Choice
 
 Cell = str | Component
 
@@ -58,7 +58,6 @@ class Table:
 
         def draw(*chosen: Any) -> Component:
             """Raises BadRequest for whatever the page does not offer."""
-            require_text(*chosen)
             with db.session() as session:
                 return self._body(session, choice.find(session, chosen))
 
@@ -74,21 +73,25 @@ class Table:
         rows = self.rows(session, chosen)
         if not rows:
             return html.P(self.nothing, className="text-body-secondary mb-0")
-        return html.Table(
-            [
-                html.Thead(
-                    html.Tr([self._cell(html.Th, *each) for each in enumerate(self.columns)])
-                ),
-                html.Tbody(
-                    [
-                        html.Tr([self._cell(html.Td, *each) for each in enumerate(row)])
-                        for row in rows
-                    ]
-                ),
-            ],
-            className="ts-table",
-        )
+        return table(self.columns, rows, self.numbers)
 
-    def _cell(self, kind: type[Component], number: int, text: Cell) -> Component:
-        scope = {"scope": "col"} if kind is html.Th else {"data-label": self.columns[number]}
-        return kind(text, className="ts-number" if number in self.numbers else None, **scope)
+
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    numbers: Collection[int] = (),
+    look: str = "ts-table",
+) -> html.Table:
+    """Return rows below the heads of their columns; ``numbers`` are those set to the right."""
+
+    def cell(kind: type[Component], number: int, text: Cell) -> Component:
+        scope = {"scope": "col"} if kind is html.Th else {"data-label": columns[number]}
+        return kind(text, className="ts-number" if number in numbers else None, **scope)
+
+    def line(kind: type[Component], cells: Sequence[Cell]) -> html.Tr:
+        return html.Tr([cell(kind, *each) for each in enumerate(cells)])
+
+    return html.Table(
+        [html.Thead(line(html.Th, columns)), html.Tbody([line(html.Td, row) for row in rows])],
+        className=look,
+    )

@@ -43,17 +43,22 @@ class Ending:
         return REPLACE if self.name == AUTHORITY else RENEW
 
 
+def endings(directory: Path, now: datetime) -> list[Ending]:
+    """Return every certificate in ``directory``; a missing or invalid one is left out."""
+    found = []
+    for name, files in FILES.items():
+        if ends := [end for file in files for end in _ends(directory / file)]:
+            found.append(Ending(name, max(ends), (max(ends) - now).days))
+    return found
+
+
 def ending(directory: Path, now: datetime) -> list[Ending]:
     """Return the certificates in ``directory`` that end within SOON, the first one first.
 
     A missing or invalid certificate is left out: its user reports it. So is one that ends with the
     authority: it is renewed with it, and not before.
     """
-    found = []
-    for name, files in FILES.items():
-        ends = [end for file in files for end in _ends(directory / file)]
-        if ends and max(ends) - now <= SOON:
-            found.append(Ending(name, max(ends), (max(ends) - now).days))
+    found = [each for each in endings(directory, now) if each.ends - now <= SOON]
     last = min((each.ends for each in found if each.name == AUTHORITY), default=None)
     return [
         each

@@ -1,37 +1,24 @@
-"""What the database holds, in a few figures and one chart that are cheap to compute."""
+"""What the stack holds and how it is, in a few figures and one chart that are cheap to compute."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from psycopg2.errors import QueryCanceled
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from timestack.domains import sensors
+from timestack.domains.alerts import listing as alerts
+from timestack.domains.datasets import tables
+from timestack.domains.datasets.tables import Table
+from timestack.domains.jobs import listing as jobs
 from timestack.domains.sensors import Sensor
-from timestack.series import catalog
 from timestack.series.extent import extent
 from timestack.series.query import MICROSECOND, Series, UnknownSeries, query
-
-# The row count is the planner's estimate, chunk by chunk. First and last time are looked up per
-# sensor at both ends of the index (sensor_id, time desc): the table itself is never read. A time
-# outside the declared bounds, from before these, may be one that Python does not have.
-FIGURES = text("""
-    select count(*) as sensors,
-           approximate_row_count('readings') as readings,
-           min(first.time) as first,
-           max(last.time) as last
-    from sensors
-    left join lateral (
-        select time from readings where sensor_id = sensors.id and time >= :since and time < :until
-         order by time limit 1
-    ) as first on true
-    left join lateral (
-        select time from readings where sensor_id = sensors.id and time >= :since and time < :until
-         order by time desc limit 1
-    ) as last on true
-""")
 
 # The preferred sensor of the chart; without it, the first one.
 SHOWN = "temperature"
@@ -41,16 +28,23 @@ POINTS = 120
 
 @dataclass(frozen=True)
 class Overview:
-    """``readings`` is an estimate, rounded to three digits; 0 where there is none yet.
+    """``datasets`` are the declared hypertables that everybody may read, in the file's order.
 
-    ``first`` and ``last`` are UTC, None without readings.
+    Those that cannot be looked at within a second are ``slow``, by name. ``alerts`` are those that
+    are open, by state. ``jobs`` are those that are queued and running now and that ended within a
+    day, by state; None for those who may not see jobs.
     """
 
-    sensors: int
-    readings: int
-    first: datetime | None
-    last: datetime | None
+    datasets: Sequence[Table]
+    slow: Sequence[str]
     trend: Trend | None
+    alerts: Mapping[str, int]
+    jobs: Mapping[str, int] | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is not a row in any of them."""
+        return not self.slow and all(each.extent is None for each in self.datasets)
 
 
 @dataclass(frozen=True)
@@ -61,20 +55,34 @@ class Trend:
     series: Series
 
 
-def read(session: Session) -> Overview:
-    """Return the figures as they are now.
+def read(session: Session, *, editor: bool = False) -> Overview:
+    """Return the figures as they are now, with those of jobs for an ``editor``.
 
-    Raises sqlalchemy.exc.DBAPIError when one of them takes more than a second.
+    Raises sqlalchemy.exc.OperationalError when the database is away.
     """
     session.execute(text("set local statement_timeout = '1s'"))
-    since, until = catalog.current().span("readings")
-    row = session.execute(FIGURES, {"since": since, "until": until}).one()
-    trend = _trend(session) if row.last else None
-    return Overview(row.sensors, _round(row.readings), row.first, row.last, trend)
+    found, slow = [], []
+    for name in tables.names():
+        try:
+            with session.begin_nested():
+                found += tables.read(session, [name]).values()
+        except OperationalError as error:
+            if not isinstance(error.orig, QueryCanceled):
+                raise
+            slow.append(name)
+    return Overview(
+        datasets=found,
+        slow=slow,
+        trend=_trend(session),
+        alerts=alerts.counts(session),
+        jobs=jobs.counts(session) if editor else None,
+    )
 
 
 def _trend(session: Session) -> Trend | None:
     known = sensors.catalogue(session)
+    if not known or "readings" not in tables.names():
+        return None
     sensor = next((each for each in known if each.type == SHOWN), known[0])
     keys = {"sensor_id": sensor.id}
     found = extent(session, "readings", keys)
@@ -84,10 +92,6 @@ def _trend(session: Session) -> Trend | None:
     try:
         (series,) = query(session, "readings", keys, end - SPAN, end, POINTS)
     except UnknownSeries:
-        # hypertables.yaml may not declare what this page draws.
+        # hypertables.yaml may not declare the rollup that this page draws.
         return None
     return Trend(sensor, series)
-
-
-def _round(estimate: int) -> int:
-    return round(estimate, 3 - len(str(estimate))) if estimate > 999 else max(estimate, 0)

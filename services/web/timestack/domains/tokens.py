@@ -28,7 +28,7 @@ from timestack.domains import users
 from timestack.domains.keyset import Order, Part
 from timestack.models.tokens import Token
 from timestack.models.users import User
-from timestack.series import catalog
+from timestack.series import catalog, uploaded
 
 AnyUser = TypeVar("AnyUser", bound=User)
 
@@ -177,7 +177,7 @@ def make(
         raise TokenError("name", f"Choose a name of 1 to {LONGEST_NAME} printable characters.")
     _require_role(user, role)
     if tables is not None:
-        tables = _require_tables(tables, role, declared or catalog.current())
+        tables = _require_tables(session, tables, role, declared or catalog.current())
     _require_end(expires_at)
     if by is not None:
         _require_no_more(by, role, tables, expires_at)
@@ -211,9 +211,13 @@ def _require_role(user: User, role: str) -> None:
         raise TokenError("role", f"{user.email} has the role {own}: a token of theirs {allowed}.")
 
 
-def _require_tables(tables: Sequence[str], role: str, declared: catalog.Catalog) -> list[str]:
+def _require_tables(
+    session: Session, tables: Sequence[str], role: str, declared: catalog.Catalog
+) -> list[str]:
     known = sorted(declared.loadable())
-    unknown = sorted({*tables} - {*known})
+    others = sorted({*tables} - {*known})
+    # A token reads no more of a dataset than its user may see.
+    unknown = [each for each in others if each not in uploaded.find(session, each).hypertables]
     if unknown:
         raise TokenError("tables", f"{unknown[0]!r} is not one of {', '.join(known)}.")
     if not tables:

@@ -16,6 +16,7 @@ from timestack.ingest.errors import UnknownTableError
 from timestack.series import catalog
 from timestack.series.catalog import Bounds
 from timestack.series.sql import LARGEST
+from timestack.shared.roles import APP
 
 READINGS = "readings"
 SENSOR = "sensor_id"
@@ -99,11 +100,16 @@ def kept(name: str) -> Target | None:
 def find(connection: DriverConnection, name: str) -> Target:
     """Look at the hypertable of a name.
 
-    Raises UnknownTableError for what is not declared.
+    Raises UnknownTableError for what is not declared, or not as one that the web may correct.
     """
-    declared = catalog.current().hypertables.get(name)
+    known = {
+        each: table
+        for each, table in catalog.current().hypertables.items()
+        if "update" in table.grants.get(APP.name, ())
+    }
+    declared = known.get(name)
     if declared is None:
-        names = ", ".join(sorted(catalog.current().hypertables))
+        names = ", ".join(sorted(known))
         raise UnknownTableError(f"There is no table {name[:63]!r} to write to; there are: {names}")
     try:
         table = read_table(connection, name)

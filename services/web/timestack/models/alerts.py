@@ -1,4 +1,4 @@
-"""Alerts: what was found, and what is silenced."""
+"""Alerts: what was found, what is silenced, and which rules could not be looked at."""
 
 from __future__ import annotations
 
@@ -74,3 +74,13 @@ class Silence(Base):
     until: Mapped[datetime]
     silenced_at: Mapped[datetime] = mapped_column(server_default=func.now())
     silenced_by: Mapped[str] = mapped_column(server_default="")
+
+
+class RuleFault(Base):
+    """A rule that could not be looked at, since when (UTC) and, at the last look, why."""
+
+    __tablename__ = "alert_faults"
+
+    rule: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    since: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,8 +1,9 @@
-"""``/``: what this is; for those who are signed in, what it holds and where to go from here."""
+"""``/``: what this is; for those who are signed in, what it holds, how it is and where to go."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,8 @@ from flask import current_app, g, render_template
 from sqlalchemy.exc import SQLAlchemyError
 
 from timestack import db
-from timestack.domains import certificates, overview
+from timestack.domains import certificates, operations, overview, users
+from timestack.domains.operations.check import Check
 from timestack.domains.platform import manifest
 from timestack.series.query import Series
 from timestack.words import EMPTY, OUTAGE
@@ -39,22 +41,35 @@ def index() -> str:
     """Render the page: for a stranger without any figure, else with those the database gives."""
     if g.user is None:
         return render_template("pages/welcome.html")
-    figures = _figures()
+    role = users.role_of(g.user)
+    figures, checks = _figures(editor=role in ("editor", "admin"))
     trend = figures.trend if figures else None
     known = manifest.current()
     return render_template(
         "pages/landing.html",
+        role=role,
         figures=figures,
         outage=OUTAGE,
         empty=EMPTY,
+        # The newest row of each hypertable.
+        newest={each.name: each.extent.last for each in figures.datasets if each.extent}
+        if figures
+        else {},
         sensor=trend.sensor if trend else None,
         chart=draw(trend.series) if trend else None,
         size=(WIDTH, HEIGHT),
+        checks=checks,
         certificates=_certificates() if g.admin else [],
         # Where there is no platform there is none, and the page does not speak of it.
         manifest=None if isinstance(known, manifest.Absent) else known,
         age=_in_words,
+        about=_about,
     )
+
+
+def _about(rows: int) -> str:
+    """Return a planner's estimate with the three digits that it is good for."""
+    return f"{round(rows, 3 - len(str(rows))) if rows > 999 else max(rows, 0):,}"
 
 
 def _in_words(age: timedelta) -> str:
@@ -93,11 +108,13 @@ def _points(x: np.ndarray, y: np.ndarray) -> str:
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
 
 
-def _figures() -> overview.Overview | None:
+def _figures(*, editor: bool) -> tuple[overview.Overview | None, Sequence[Check]]:
+    """The figures, and for an administrator what is not good of the stack."""
     # The way to pgAdmin and to the health page matters most when the database is away.
     try:
         with db.session() as session:
-            return overview.read(session)
+            figures = overview.read(session, editor=editor)
+            return figures, operations.summary(session) if g.admin else ()
     except SQLAlchemyError as error:
         log.warning("no figures on the landing page: %s", error)
-        return None
+        return None, ()

@@ -301,6 +301,11 @@ class Hypertable(_Entry):
         description="a change to rows older than this reaches the rollups only when a full refresh "
         "is asked for; default: every change does, however old",
     )
+    admins_only: bool = Field(
+        False,
+        description="over the API and on the Datasets page, only administrators read it; default: "
+        "whoever is logged in. `grants` are for roles of the database",
+    )
 
     @property
     def unique_keys(self) -> frozenset[str]:

@@ -43,19 +43,23 @@ def points(series: Iterable[Series], keys: Sequence[str], **about: Any) -> bytes
     These are whole numbers of milliseconds since 1970 (``unit`` is "ms"), or of microseconds ("us")
     where a time has some. Without points ``start`` is null.
     """
-    return _json({**about, "series": [_arrays(each, keys) for each in series]})
+    return dumps({**about, "series": [_arrays(each, keys) for each in series]})
 
 
 def _arrays(series: Series, keys: Sequence[str]) -> dict[str, Any]:
-    # They are drawn on one axis.
-    shown = np.concatenate([series.min, series.max])
-    shown = shown[np.isfinite(shown)]
-    span = np.ptp(shown) if len(shown) else 0.0
+    reach = span(series.min, series.max)
     return {
         "key": dict(zip(keys, series.key, strict=True)),
-        "time": _time(series.time),
-        **{name: compact(getattr(series, name), span) for name in SHOWN},
+        "time": times(series.time),
+        **{name: compact(getattr(series, name), reach) for name in SHOWN},
     }
+
+
+def span(*drawn: np.ndarray) -> float:
+    """Return the range of all numbers that are drawn on one axis; 0 where there is none."""
+    numbers = np.concatenate(drawn)
+    numbers = numbers[np.isfinite(numbers)]
+    return float(np.ptp(numbers)) if len(numbers) else 0.0
 
 
 def compact(values: np.ndarray, span: float) -> np.ndarray:
@@ -72,14 +76,14 @@ def compact(values: np.ndarray, span: float) -> np.ndarray:
     moved = np.abs(narrow.astype(np.float64) - finite)
     if not len(finite) or moved[~written].max(initial=0) <= span * INVISIBLE:
         # As a reader finds them: the shortest text that is this float32 and no other.
-        text = np.array(orjson.loads(_json(narrow[written])), dtype=np.float64)
+        text = np.array(orjson.loads(dumps(narrow[written])), dtype=np.float64)
         if np.array_equal(text, finite[written]):
             return values.astype(np.float32)
     return values
 
 
-def _time(time: np.ndarray) -> dict[str, Any]:
-    """Times of type datetime64[us], oldest first, in numbers."""
+def times(time: np.ndarray) -> dict[str, Any]:
+    """Return times of type datetime64[us], oldest first, as numbers: see ``points``."""
     whole = time.astype(np.int64)
     unit = "us" if (whole % 1000).any() else "ms"
     if unit == "ms":
@@ -210,7 +214,7 @@ def _objects(rows: pa.RecordBatch) -> Iterator[bytes]:
     """Each row as a JSON object: exact decimals as text, times as RFC 3339, NaN as null."""
     names = rows.schema.names
     columns = [_plain(column).to_pylist() for column in rows.columns]
-    return (_json(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True))
+    return (dumps(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True))
 
 
 def _plain(column: pa.Array) -> pa.Array:
@@ -220,7 +224,8 @@ def _plain(column: pa.Array) -> pa.Array:
     return column.cast(pa.string()) if pa.types.is_decimal(column.type) else column
 
 
-def _json(value: Any) -> bytes:
+def dumps(value: Any) -> bytes:
+    """Return JSON; arrays of numpy are arrays, NaN is null, and what JSON has no word for, text."""
     return orjson.dumps(value, default=str, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, column, func, select, table, text
+from sqlalchemy import ColumnElement, DateTime, column, func, select, text
 from sqlalchemy.orm import Session
 
-from timestack.series import catalog
+from timestack.series import uploaded
 from timestack.series.question import several
+from timestack.series.sql import selectable
 
 # The times that the chunks of a hypertable are for, oldest first.
 CHUNKS = text("""
@@ -39,12 +40,12 @@ def extent(session: Session, name: str, keys: Mapping[str, Any]) -> Extent | Non
     count. With one value of every key column, each time is one step in the unique index, read from
     either end.
     """
-    declared = catalog.current()
+    declared = uploaded.find(session, name)
     time = column(declared.hypertables[name].time, DateTime(timezone=True))
     since, until = declared.span(name)
     asked = (column(key).in_(several(given)) for key, given in keys.items())
     shown = (time >= since, time < until, *asked)
-    times = select(time).select_from(table(name)).where(*shown).limit(1)
+    times = select(time).select_from(selectable(name)).where(*shown).limit(1)
     first, last = session.execute(
         select(
             times.order_by(time).scalar_subquery(),
@@ -60,19 +61,33 @@ def whole(session: Session, name: str) -> Extent | None:
     Rows outside of its declared bounds do not count. A table whose indexes begin with a key is
     read for it: the oldest and the newest chunk, and not those between.
     """
-    declared = catalog.current()
-    time = column(declared.hypertables[name].time, DateTime(timezone=True))
-    since, until = declared.span(name)
-    chunks = session.execute(CHUNKS, {"name": name, "since": since, "until": until}).all()
-
-    def found(end: ColumnElement[datetime], order: Iterable[tuple[datetime, datetime]]):
-        for start, stop in order:
-            rows = select(end).select_from(table(name)).where(time >= start, time < stop)
-            if (moment := session.scalar(rows)) is not None:
-                return moment
-        return None
-
-    first = found(func.min(time), chunks)
+    chunks = _chunks(session, name)
+    first = _found(session, name, func.min, chunks)
     if first is None:
         return None
-    return Extent(first, found(func.max(time), reversed(chunks)))
+    return Extent(first, _found(session, name, func.max, chunks[::-1]))
+
+
+def newest(session: Session, name: str) -> datetime | None:
+    """Return the time of a hypertable's newest row, or None; as ``whole``, of one end."""
+    return _found(session, name, func.max, _chunks(session, name)[::-1])
+
+
+def _chunks(session: Session, name: str) -> Sequence[tuple[datetime, datetime]]:
+    since, until = uploaded.find(session, name).span(name)
+    return session.execute(CHUNKS, {"name": name, "since": since, "until": until}).all()
+
+
+def _found(
+    session: Session,
+    name: str,
+    end: Callable[[ColumnElement[datetime]], ColumnElement[datetime]],
+    chunks: Sequence[tuple[datetime, datetime]],
+) -> datetime | None:
+    """The end of the rows' times in the first of the chunks that has rows."""
+    time = column(uploaded.find(session, name).hypertables[name].time, DateTime(timezone=True))
+    for start, stop in chunks:
+        rows = select(end(time)).select_from(selectable(name)).where(time >= start, time < stop)
+        if (moment := session.scalar(rows)) is not None:
+            return moment
+    return None

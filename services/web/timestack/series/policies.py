@@ -10,18 +10,19 @@ from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import OperationalError
 
 from timestack.series.functions import RUN_REFRESH_POLICY
-from timestack.series.sql import fill
+from timestack.series.sql import fill, relation
 
 # A continuous aggregate's job names the hypertable under the aggregate, and since TimescaleDB 2.20
 # the aggregate itself.
 JOBS = """
 (select j.job_id, j.proc_name, j.owner, j.schedule_interval, j.config,
-        coalesce(c.view_name, j.hypertable_name) as table
+        case coalesce(c.view_schema, j.hypertable_schema) when 'public' then '' else 'datasets.' end
+         || coalesce(c.view_name, j.hypertable_name) as table
    from timescaledb_information.jobs j
    left join timescaledb_information.continuous_aggregates c
      on c.materialization_hypertable_schema = j.hypertable_schema
     and c.materialization_hypertable_name = j.hypertable_name
-  where coalesce(c.view_schema, j.hypertable_schema) = 'public') as jobs"""
+  where coalesce(c.view_schema, j.hypertable_schema) in ('public', 'datasets')) as jobs"""
 REFRESH = "policy_refresh_continuous_aggregate"
 
 OWN_JOB = text(
@@ -73,7 +74,7 @@ def run_beyond(connection: Connection, rollup: str, since: datetime | None) -> N
     statement = text(
         "call refresh_continuous_aggregate(:rollup, cast(:since as timestamptz), null)"
     )
-    _call(connection, statement, rollup=f"public.{rollup}", since=since)
+    _call(connection, statement, rollup=relation(rollup), since=since)
 
 
 def _call(connection: Connection, statement: TextClause, **values: object) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 
 from timestack.series import catalog
 
+# What becomes of the rows of key columns that are not asked for.
+OVER_KEYS = ("rows", "sum", "each")
+
 
 class UnknownSeries(LookupError):
     """No such hypertable, key or value is declared in hypertables.yaml."""
@@ -33,7 +36,8 @@ class Question:
     """The series of ``keys`` over ``start <= time < end``, ``points`` long or up to twice that.
 
     ``keys`` has a list of values for each key column asked for; ``summed`` are the other key
-    columns, where their series are added up.
+    columns, where their series are added up. With ``apart`` rows of all keys are points of their
+    own while there are few enough. ``bucket`` is the width of a bucket where that is asked for.
     """
 
     keys: Mapping[str, Sequence[Any]]
@@ -42,11 +46,13 @@ class Question:
     start: datetime
     end: datetime
     points: int
+    apart: bool = False
+    bucket: timedelta | None = None
 
     @property
     def step(self) -> timedelta:
         """The time from one point to the next, as asked for."""
-        return (self.end - self.start) / self.points
+        return self.bucket or (self.end - self.start) / self.points
 
     @property
     def shape(self) -> Shape:
@@ -65,6 +71,7 @@ def ask(
     *,
     value: str | None,
     over_keys: str,
+    bucket: timedelta | None = None,
 ) -> Question:
     """Return the question that the arguments of ``query`` make; raises as ``query`` does."""
     if start.tzinfo is None or end.tzinfo is None:
@@ -73,15 +80,17 @@ def ask(
         raise ValueError(f"end {end} is not after start {start}")
     if points < 1:
         raise ValueError(f"points must be at least 1, not {points}")
-    if over_keys not in ("rows", "sum"):
-        raise ValueError(f"over_keys must be rows or sum, not {over_keys}")
+    if over_keys not in OVER_KEYS:
+        raise ValueError(f"over_keys must be {' or '.join(OVER_KEYS)}, not {over_keys}")
+    if bucket is not None and bucket <= timedelta(0):
+        raise ValueError(f"bucket must be longer than {bucket}")
     unknown = sorted(set(keys) - {name for _, name in hypertable.columns()})
     if unknown:
         raise UnknownSeries(f"`{table}` declares no key `{', '.join(unknown)}`")
     value = _value(table, hypertable, value)
     summed = _summed(table, hypertable, set(keys), value) if over_keys == "sum" else ()
     asked = {name: several(given) for name, given in keys.items()}
-    return Question(asked, summed, value, start, end, points)
+    return Question(asked, summed, value, start, end, points, over_keys == "each", bucket)
 
 
 def _value(table: str, hypertable: catalog.Hypertable, value: str | None) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from timestack.db import autocommit
 from timestack.progress import Progress, unwatched
-from timestack.series import catalog, functions, policies
+from timestack.series import catalog, functions, policies, uploaded
 from timestack.series.edition import edition
 from timestack.series.sql import fill
 
@@ -66,12 +66,12 @@ def refresh_all(
     declared: catalog.Catalog | None = None,
     full: bool = False,
 ) -> dict[str, dict[str, int]]:
-    """Refresh the rollups of every declared hypertable, in the session's transaction.
+    """Refresh the rollups of every declared hypertable and dataset, in the session's transaction.
 
     Where TimescaleDB has no policies for it, expired chunks are dropped as well.
     Returns the rows written by hypertable and rollup: ``{"readings": {"readings_1d": 9828}}``.
     """
-    tables = (declared or catalog.current()).hypertables
+    tables = uploaded.every(session, declared or catalog.current()).hypertables
     result: dict[str, dict[str, int]] = {}
     for number, (name, hypertable) in enumerate(tables.items()):
 

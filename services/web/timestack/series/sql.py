@@ -8,12 +8,50 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from sqlalchemy import TableClause, table
+
 
 def quote(name: str) -> str:
     """Return ``name`` as a quoted identifier; raises ValueError where PostgreSQL could not."""
     if not name or "\0" in name or len(name.encode()) > 63:
         raise ValueError(f"not an identifier of 1 to 63 bytes: {name!r}")
     return '"' + name.replace('"', '""') + '"'
+
+
+def relation(name: str) -> str:
+    """Return a table's name as SQL: ``readings`` is in ``public``, ``datasets.d7`` says where."""
+    schema, table = parts(name)
+    return f"{schema}.{quote(table)}"
+
+
+def parts(name: str) -> tuple[str, str]:
+    """``readings`` -> ``("public", "readings")``, ``datasets.d7`` -> ``("datasets", "d7")``."""
+    schema, _, table = name.rpartition(".")
+    return schema or "public", table
+
+
+def beside(table: str, name: str) -> str:
+    """Return a name, such as that of an index, in the schema of a table."""
+    schema, _, _ = table.rpartition(".")
+    return f"{schema}.{name}" if schema else name
+
+
+def regclass(name: str) -> str:
+    """Return a declared table's name as the literal of a regclass."""
+    return literal(".".join(parts(name)))
+
+
+def selectable(name: str) -> TableClause:
+    """Return a table as SQLAlchemy selects from it."""
+    schema, _, plain = name.rpartition(".")
+    return table(plain, schema=schema or None)
+
+
+class _Name(str):
+    """A name that formats as a quoted identifier; as ``{name:relation}`` with its schema."""
+
+    def __format__(self, spec: str) -> str:
+        return relation(self) if spec == "relation" else quote(self)
 
 
 def literal(value: str | int | timedelta) -> str:
@@ -30,13 +68,14 @@ def literal(value: str | int | timedelta) -> str:
 def fill(template: str, /, **parts: str | Iterable[str]) -> str:
     """Fill ``{name}`` with quoted identifiers; an iterable becomes a list separated by commas.
 
-    A part whose name starts with ``sql_`` is SQL composed before and goes in as it is.
+    ``{name:relation}`` is a table with its schema. A part whose name starts with ``sql_`` is SQL
+    composed before and goes in as it is.
     """
 
     def text(name: str, part: str | Iterable[str]) -> str:
         if name.startswith("sql_"):
             return str(part)
-        return quote(part) if isinstance(part, str) else ", ".join(map(quote, part))
+        return _Name(part) if isinstance(part, str) else ", ".join(map(quote, part))
 
     return template.format(**{name: text(name, part) for name, part in parts.items()})
 

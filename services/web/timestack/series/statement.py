@@ -22,7 +22,6 @@ from sqlalchemy import (
     extract,
     func,
     select,
-    table,
     text,
     union_all,
 )
@@ -32,7 +31,7 @@ from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from timestack.series.points import AGGREGATES
 from timestack.series.question import Question, Shape
 from timestack.series.sources import Source
-from timestack.series.sql import finite
+from timestack.series.sql import finite, selectable
 
 PSYCOPG2 = PGDialect_psycopg2()
 
@@ -40,7 +39,7 @@ PSYCOPG2 = PGDialect_psycopg2()
 def newest(source: Source, first: datetime, last: datetime) -> Select:
     """The last bucket of a rollup among those with a time that pages show."""
     bucket = column(source.time)
-    found = select(func.max(bucket)).select_from(table(source.table))
+    found = select(func.max(bucket)).select_from(selectable(source.table))
     return found.where(bucket >= first, bucket < last)
 
 
@@ -51,6 +50,8 @@ def rows(source: Source, question: Question, limit: int) -> Select:
     for name, values in question.keys.items():
         key = column(name)
         conditions.append(key == values[0] if len(values) == 1 else key.in_(values))
+    if question.apart:
+        conditions.append(number.is_not(None))
     points = (
         select(
             *map(column, question.keys),
@@ -59,7 +60,7 @@ def rows(source: Source, question: Question, limit: int) -> Select:
             cast(func.num_nonnulls(number), Double).label("count"),
             *(number.label(name) for name in ("first", "last")),
         )
-        .select_from(table(source.table))
+        .select_from(selectable(source.table))
         .where(*conditions)
         .limit(limit)
     )
@@ -109,7 +110,7 @@ def _part(number: int, source: Source, shape: Shape) -> Select:
             time.label("time"),
             *(amount.label(label) for amount, label in zip(amounts, labels, strict=True)),
         )
-        .select_from(table(source.table))
+        .select_from(selectable(source.table))
         .where(*conditions)
     )
 

@@ -72,15 +72,18 @@ def _processors(value: str) -> Problem:
     return f"{value} is not a number of processors", "write one such as 2 or 0.5, at least 0.1"
 
 
+def _bytes(value: str) -> Problem:
+    if re.fullmatch(r"[1-9][0-9]{0,6}[mg]", value):
+        return None
+    return f"{value} is not a size", "write a whole number and m or g, such as 512m or 1g"
+
+
 def _memory(least: int) -> Callable[[str], Problem]:
     """Check a memory size of at least ``least`` mebibytes."""
 
     def check(value: str) -> Problem:
-        if not re.fullmatch(r"[1-9][0-9]{0,6}[mg]", value):
-            return (
-                f"{value} is not a memory size",
-                "write a whole number and m or g, such as 512m or 1g",
-            )
+        if wrong := _bytes(value):
+            return wrong
         if size(value) < least * MEBIBYTE:
             return f"{value} is less than the service works with", f"write {least}m or more"
         return None
@@ -179,6 +182,16 @@ def _url(value: str) -> Problem:
     )
 
 
+def _prices_url(value: str) -> Problem:
+    host, place = r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?/", r"[A-Za-z0-9._~/?&=:,%+*!@;()-]*"
+    if re.fullmatch(rf"{host}{place}\{{symbol\}}{place}", value):
+        return None
+    return (
+        f"{value} is not a URL with {{symbol}} in its path or query",
+        "write one such as https://prices.example.org/{symbol}.csv",
+    )
+
+
 def _time_of_day(value: str) -> Problem:
     if re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
         return None
@@ -268,6 +281,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("PLATFORM_INGEST", _one_of("yes", "no")),
     Setting("PLATFORM_INGEST_AT", _time_of_day),
     Setting("PLATFORM_INGEST_ZONE", _zone),
+    Setting("PRICES_URL", _prices_url, needed=False),
     Setting("SMTP_HOST", _host_name, needed=False),
     Setting("SMTP_PORT", _number(1, 65535)),
     Setting("SMTP_TLS", _one_of("starttls", "implicit", "none")),
@@ -290,6 +304,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("WEB_WORKERS", _number(1, 64)),
     Setting("WEB_THREADS", _number(1, 256)),
     Setting("API_RATE", _rate),
+    Setting("UPLOAD_MAX", _bytes),
     Setting("WORKER_MEMORY", _memory(256)),
     Setting("WORKER_CONCURRENCY", _number(1, 64)),
     Setting("JOBS_KEEP_DAYS", _number(1, 3650)),
@@ -301,7 +316,7 @@ BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
 def size(memory: str) -> int:
-    """Bytes of a checked memory size, such as ``512m`` or ``1g``."""
+    """Bytes of a checked size, such as ``512m`` or ``1g``."""
     return int(memory[:-1]) * MEBIBYTE * (1024 if memory[-1] == "g" else 1)
 
 

@@ -39,8 +39,16 @@ READS_ONLY = (("default_transaction_read_only", "on"), ("statement_timeout", "60
 # Owns the database and its objects. The database's entrypoint makes it; it may create roles but
 # is not a superuser.
 OWNER = Role("owner")
-# Web and workers.
-APP = Role("app")
+# Web and workers. What they may know of the server is what these functions of the superuser answer
+# (services/timescaledb/server.sql): pg_read_all_stats would show them everybody's statements.
+APP = Role(
+    "app",
+    functions=(
+        "timestack_server.connections()",
+        "timestack_server.statements()",
+        "timestack_server.volume()",
+    ),
+)
 # Notebooks and reports.
 READONLY = Role("readonly", settings=READS_ONLY, outside=True)
 # An administrator in pgAdmin.

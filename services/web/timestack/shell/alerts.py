@@ -1,7 +1,7 @@
 """Alerts at the terminal: what the rules of the file find now, without telling anybody.
 
-Exit status 0: nothing fires; 2: something does, or the file cannot be used; 1: it could not be
-looked at.
+Exit status 0: nothing fires; 2: something does, or the file cannot be used; 1: it, or a rule of
+it, could not be looked at.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import sys
 
 from timestack import db
 from timestack.domains.alerts import rules, words
-from timestack.domains.alerts.evaluate import Evaluation, evaluate
+from timestack.domains.alerts.changes import Evaluation
+from timestack.domains.alerts.evaluate import evaluate
 from timestack.domains.jobs.listing import utc
 from timestack.models.alerts import Alert
 from timestack.series import catalog
 from timestack.shell import table
 
 FAULTS = (rules.RulesError,)
-FIRING = 2
+FIRING, UNSEEN = 2, 1
 
 
 def add_to(faces: argparse._SubParsersAction) -> None:
@@ -51,7 +52,9 @@ def show(asked: argparse.Namespace) -> int:
         table.show(("state", "rule", "severity", "series", "value", "condition", "since"), rows)
     else:
         print(f"nothing fires: {len(given.rules)} rules")
-    return FIRING if firing else 0
+    for name, why in found.faults.items():
+        print(f"{name} cannot be looked at: {why}", file=sys.stderr)
+    return FIRING if firing else UNSEEN if found.faults else 0
 
 
 def _row(alert: Alert, rule: rules.Rule | None, found: Evaluation) -> tuple[str, ...]:

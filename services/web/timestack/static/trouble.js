@@ -97,6 +97,9 @@
     else document.getElementById("trouble").hidden = true;
   }
 
+  // For whoever asks by other ways, such as dash/assets/ask.js.
+  (window.timestack ??= {}).trouble = note;
+
   // How often each was asked for: the answer to an older request says nothing about a newer one.
   const turns = new Map();
 

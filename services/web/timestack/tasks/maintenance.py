@@ -1,4 +1,4 @@
-"""What keeps an installation in order: certificates, old rows, and a probe of the workers."""
+"""What keeps an installation in order: certificates, samples, old rows, a probe of the workers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from datetime import timedelta
 from sqlalchemy import bindparam, insert
 from sqlalchemy.orm import Session
 
-from timestack.domains import certificates, tokens
+from timestack.domains import certificates, operations, tokens
 from timestack.domains.jobs import pruning
 from timestack.domains.jobs.kinds import Params, ProbeParams
+from timestack.domains.operations import samples
+from timestack.domains.uploads import store
 from timestack.models.jobs import Probe
 from timestack.prepared import Prepared
 from timestack.progress import Progress
@@ -29,11 +31,27 @@ def check_certificates(session: Session, progress: Progress, params: Params) -> 
     return {"ending": certificates.warn(Settings.load().secrets_dir)}
 
 
+@job("operations.sample")
+def sample(session: Session, progress: Progress, params: Params) -> dict:
+    """Write down sizes, free space and how many jobs wait; keep what is slow to find out."""
+    taken = samples.take(session)
+    operations.keep(session)
+    return taken
+
+
 @job("jobs.prune")
 def prune(session: Session, progress: Progress, params: Params) -> dict:
-    """Delete the rows of jobs that ended more than JOBS_KEEP_DAYS ago, and tokens that ended."""
-    keep = timedelta(days=Settings.load().jobs_keep_days)
-    return {**pruning.prune(session, keep, progress), "tokens": tokens.prune(session)}
+    """Delete the rows of jobs that ended more than JOBS_KEEP_DAYS ago, tokens that ended, uploads.
+
+    Of uploads those that nobody came back to, row and file.
+    """
+    settings = Settings.load()
+    keep = timedelta(days=settings.jobs_keep_days)
+    return {
+        **pruning.prune(session, keep, progress),
+        **store.prune(session, settings.uploads_dir),
+        "tokens": tokens.prune(session),
+    }
 
 
 @job("jobs.probe")

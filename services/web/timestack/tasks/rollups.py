@@ -10,7 +10,7 @@ from timestack.domains.jobs.kinds import Params
 from timestack.ingest import follow
 from timestack.progress import Progress
 from timestack.queue import app
-from timestack.series import catalog, rollups
+from timestack.series import rollups, uploaded
 from timestack.tasks.job import job
 
 
@@ -29,7 +29,7 @@ def follow_up(task, table: str) -> None:
     try:
         with db.session() as session:
             session.execute(text("set local lock_timeout = '1s'"))
-            rollups.refresh(session, table, catalog.current().hypertables[table])
+            rollups.refresh(session, table, uploaded.find(session, table).hypertables[table])
     except DBAPIError as error:
         if not isinstance(error.orig, errors.LockNotAvailable):
             raise

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from dash import html
 from dash.development.base_component import Component
 
+from timestack.dash.address import href
 from timestack.dash.alerts.actions import SPANS
 from timestack.dash.lists import Note, button, time, told
 from timestack.domains.alerts import words
@@ -27,6 +28,7 @@ CHIPS = {
     "firing": "ts-chip ts-chip-bad",
     "pending": "ts-chip ts-chip-warn",
     "quiet": "ts-chip ts-chip-ok",
+    "not looked at": "ts-chip ts-chip-bad",
 }
 
 
@@ -40,11 +42,6 @@ class Setting:
     note: Note
     editor: bool
     sensors: Mapping[int, Sensor]
-
-
-def href(**parameters: str | None) -> str:
-    """Return a link within the page; None leaves a parameter out."""
-    return "?" + urlencode({name: value for name, value in parameters.items() if value})
 
 
 def fault(faults: Sequence[str]) -> html.Div:
@@ -119,8 +116,8 @@ def alert(each: Alert, setting: Setting) -> html.Li:
     )
 
 
-def rule(name: str, standing: Standing, setting: Setting) -> html.Li:
-    """A rule with how it is."""
+def rule(name: str, standing: Standing, setting: Setting, why: str | None = None) -> html.Li:
+    """A rule with how it is, and ``why`` it cannot be looked at."""
     declared, last = setting.rules.rules[name], standing.last_fired_at
     states = [
         chip(state) if number == 1 else html.Span(f"{number:,} {state}", className=CHIPS[state])
@@ -135,7 +132,8 @@ def rule(name: str, standing: Standing, setting: Setting) -> html.Li:
                         [
                             html.A(name, href=href(rule=name)),
                             chip(declared.severity),
-                            *(states or [chip("quiet")]),
+                            *(states or ([] if why else [chip("quiet")])),
+                            *([chip("not looked at")] if why else []),
                         ],
                         className="ts-job-title",
                     ),
@@ -147,6 +145,7 @@ def rule(name: str, standing: Standing, setting: Setting) -> html.Li:
                 [
                     html.P(words.condition(declared)),
                     html.P(declared.message, className="ts-job-message"),
+                    *([html.P(f"{why[:1].upper()}{why[1:]}.", className="ts-bad")] if why else []),
                 ],
                 className="ts-job-how",
             ),

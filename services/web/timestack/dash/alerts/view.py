@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from dash import html
 from dash.development.base_component import Component
 from sqlalchemy.orm import Session
 
+from timestack.dash.address import Parameters, href
 from timestack.dash.alerts import parts
-from timestack.dash.alerts.parts import Setting, href
-from timestack.dash.choice import require_text
+from timestack.dash.alerts.parts import Setting
 from timestack.dash.lists import Note, quiet, section
 from timestack.domains import sensors
-from timestack.domains.alerts import listing, rules, silences
+from timestack.domains.alerts import datasets, listing, rules, silences
+from timestack.domains.alerts import faults as wrong
 from timestack.domains.jobs.listing import now
 from timestack.domains.keyset import Part
 from timestack.models.alerts import OPEN, Alert
+from timestack.series import catalog
 
 # In the order of the page.
 SECTIONS = ("fault", "counts", "firing", "pending", "rules", "history")
@@ -27,29 +29,19 @@ PAGE_SIZE = 25
 
 
 @dataclass(frozen=True)
-class Address:
+class Address(Parameters):
     """Alerts of a ``rule``, and those that fired before the alert ``before``; None for all."""
 
     rule: str | None = None
     before: str | None = None
 
     @classmethod
-    def read(cls, asked: Mapping[str, Any]) -> Address:
-        """Read parameters, whoever made them; others than these are ignored.
-
-        Raises BadRequest for what is not a text, and ValueError for what is not an alert.
-        """
-        given = {name: asked.get(name) for name in cls.__dataclass_fields__}
-        found = {name: value for name, value in given.items() if value not in (None, "")}
-        require_text(*found.values())
-        address = cls(**found)
-        if address.before and not (address.before.isdecimal() and len(address.before) < 19):
-            raise ValueError(f"{address.before!r} is not an alert")
-        return address
-
-    def parameters(self) -> dict[str, str]:
-        """Return what ``read`` read."""
-        return {name: value for name, value in asdict(self).items() if value}
+    def read(cls, asked: Mapping[str, Any]) -> Self:
+        """Read parameters; raises ValueError for what is not an alert as well."""
+        found = super().read(asked)
+        if found.before and not (found.before.isdecimal() and len(found.before) < 19):
+            raise ValueError(f"{found.before!r} is not an alert")
+        return found
 
 
 def read(
@@ -93,7 +85,9 @@ def _rules(session: Session, address: Address, setting: Setting) -> Component:
     standings = listing.standings(session, setting.rules)
     if address.rule is not None:
         standings = {name: each for name, each in standings.items() if name == address.rule}
-    rows = [parts.rule(name, each, setting) for name, each in standings.items()]
+    known = datasets.known(session, setting.rules, catalog.current())
+    unseen = wrong.current(session, setting.rules, known)
+    rows = [parts.rule(name, each, setting, unseen.get(name)) for name, each in standings.items()]
     return section("Rules", rows or [parts.no_rules(address.rule)])
 
 

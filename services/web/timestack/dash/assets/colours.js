@@ -1,8 +1,9 @@
 // The colours of charts: the tokens of static/colours.css, in Plotly's words. It cannot read CSS, so
-// each drawing of the server, which has no colour, is given those of the reader's look here.
+// each figure, which has no colour, is given those of the reader's look here.
 (() => {
   // Dash's renderer is loaded after this file and adds no_update and set_props to the same object.
   const dash = (window.dash_clientside ??= {});
+  const timestack = (window.timestack ??= {});
 
   const token = (name) =>
     getComputedStyle(document.documentElement).getPropertyValue(`--ts-${name}`).trim();
@@ -22,7 +23,8 @@
     };
     return {
       paper_bgcolor: CLEAR,
-      plot_bgcolor: CLEAR,
+      // That of the card: Plotly puts an outline in it around the line at the pointer.
+      plot_bgcolor: token("surface"),
       font: { family: token("font"), color: token("text") },
       colorway: [1, 2, 3, 4, 5, 6].map((number) => token(`chart-${number}`)),
       hoverlabel: {
@@ -33,7 +35,7 @@
       modebar: { bgcolor: CLEAR, color: muted, activecolor: token("accent") },
       annotationdefaults: { font: { color: muted } },
       xaxis: { ...axis, rangeslider: { bgcolor: token("surface-2") } },
-      yaxis: axis,
+      yaxis: { ...axis, zerolinecolor: muted },
     };
   }
 
@@ -47,20 +49,29 @@
     return merged;
   }
 
-  // Dash calls this by name, with a drawing (timechart/figure.py) and whenever the look changes.
-  (dash.timestack ??= {}).paint = (drawing) => {
-    if (!drawing) return dash.no_update;
-    // Plotly writes into what it draws.
-    const { data, layout } = structuredClone(drawing);
+  // What has more colours than that of its line. Bars that closed above their opening are hollow.
+  const kinds = ({ colorway: [up, down], hoverlabel: { bgcolor }, modebar: { color } }) => ({
+    candlestick: {
+      increasing: { line: { color: up, width: 1.25 }, fillcolor: bgcolor },
+      decreasing: { line: { color: down, width: 1.25 }, fillcolor: down },
+    },
+    bar: { marker: { color: `${color}88`, line: { width: 0 } } },
+  });
+
+  // A figure in the colours of the look as it is now; `meta` of a trace numbers its line.
+  timestack.painted = ({ data, layout }) => {
     const chosen = colours();
-    // Of one line, whose mean and band are two traces.
-    const [colour] = chosen.colorway;
-    const own = { line: { color: colour }, marker: { color: colour }, fillcolor: faint(colour) };
+    const special = kinds(chosen);
+    const own = ({ type, meta = 0 }) => {
+      if (special[type]) return special[type];
+      const colour = chosen.colorway[meta % chosen.colorway.length];
+      return { line: { color: colour }, marker: { color: colour }, fillcolor: faint(colour) };
+    };
     // What stands out, such as the time of an alert, and the thresholds in it.
     const alarm = token("bad");
     const marks = { line: { color: alarm }, fillcolor: faint(alarm), label: { font: { color: alarm } } };
     return {
-      data: data.map((each) => merge(each, own)),
+      data: data.map((each) => merge(each, own(each))),
       layout: {
         ...layout,
         shapes: layout.shapes?.map((each) => merge(each, marks)),

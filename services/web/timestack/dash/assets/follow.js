@@ -1,21 +1,21 @@
 // Charts that are live. While its switch is on and its tab is seen, a chart asks every few seconds for
-// what is new (timechart/live.py), with short requests that hold no thread between them, and the
-// drawing in its store is continued by the answer. Dash calls the functions at the end by name.
+// what is new, with short requests that hold no thread between them: from its last points on, at the
+// resolution that it shows. Some may have been corrected meanwhile, and a bucket that fills changes
+// until it is full. Dash calls the functions at the end by name.
 (() => {
   // Dash's renderer is loaded after this file and adds no_update and set_props to the same object.
   const dash = (window.dash_clientside ??= {});
+  const timestack = (window.timestack ??= {});
 
   const PACE_MS = 5_000;
   // Between two attempts to reach a server that is away, after some.
   const SLOWEST_MS = 30_000;
   // From when a hand lets go of a chart until its new range is known; see timestack.js.
   const REST_MS = 400;
-  const TAIL = "-tail.data";
+  const MOST_POINTS = 2400;
 
   // Those that are live, by name.
-  const charts = new Map();
-  // Each request is one of its own, even if it asks the same as the last one.
-  let turn = 0;
+  const following = new Map();
   // The one that a hand is on, and when it is thought to have let go.
   let held = null;
   let released;
@@ -23,6 +23,9 @@
   // "detail-live" -> "detail"
   const nameOf = ({ id }) => id.slice(0, id.lastIndexOf("-"));
   const caller = () => nameOf(dash.callback_context.inputs_list[0]);
+  const isMoment = (range) => timestack.ranges.isMoment(range);
+  const latest = (range) => timestack.ranges.latest(timestack.ranges.ends(range));
+  const isAtEnd = (range, newest) => timestack.ranges.ends(range)[1] >= newest - 1000;
 
   function say(name, text, look, isPast = false) {
     const className = text ? `ts-chip ts-chip-${look}` : "";
@@ -31,18 +34,20 @@
   }
 
   function later(name, wait) {
-    const chart = charts.get(name);
-    if (!chart || chart.isAsking) return;
-    clearTimeout(chart.timer);
-    chart.timer = setTimeout(() => {
-      if (!document.getElementById(`${name}-live`)) charts.delete(name);
+    const turn = following.get(name);
+    if (!turn || turn.isAsking) return;
+    clearTimeout(turn.timer);
+    turn.timer = setTimeout(() => {
+      // A chart that was drawn and is gone; one that comes has no switch in the document yet.
+      const isGone = timestack.charts.get(name)?.isFresh && !document.getElementById(`${name}-live`);
+      if (isGone) following.delete(name);
       // Whoever sees the tab again has it asked at once.
-      else if (!document.hidden) dash.set_props(`${name}-tick`, { data: Date.now() });
+      else if (!document.hidden) follow(name, turn);
     }, wait);
   }
 
   function catchUp() {
-    if (!document.hidden) for (const name of charts.keys()) later(name, 0);
+    if (!document.hidden) for (const name of following.keys()) later(name, 0);
   }
   document.addEventListener("visibilitychange", catchUp);
   window.addEventListener("online", catchUp);
@@ -51,7 +56,7 @@
     "pointerdown",
     (event) => {
       clearTimeout(released);
-      const graph = event.target.closest?.(".ts-chart .dash-graph");
+      const graph = event.target.closest?.(".ts-plot");
       held = graph ? nameOf(graph) : null;
     },
     true,
@@ -63,235 +68,163 @@
   document.addEventListener("pointerup", release, true);
   document.addEventListener("pointercancel", release, true);
 
-  // See static/trouble.js: what passes by itself is shown at the chart alone.
-  window.addEventListener("timestack:failed", (event) => {
-    const { what, status } = event.detail;
-    if (!what.endsWith(TAIL)) return;
-    const name = what.slice(0, -TAIL.length);
-    const chart = charts.get(name);
-    if (chart && status >= 400 && status < 500 && status !== 429) {
-      charts.delete(name);
+  const instant = (time) => new Date(time).toISOString();
+
+  // What is asked: what is new since when, in buckets of the width that is shown. Where there is
+  // nothing to go on from, or the view is of the past and stays, only when the newest row was.
+  function question({ parts, view, extent, range }) {
+    const since = extent && !isMoment(range) ? timestack.parts.since(parts, view) : null;
+    if (since === null) return { since, asked: { points: 1, ...(extent && { start: instant(extent[1]) }) } };
+    const [{ bucket }] = parts;
+    const width = bucket === null ? {} : { bucket: bucket / 1000 };
+    return { since, asked: { start: instant(since), points: MOST_POINTS, ...width } };
+  }
+
+  // What is shown with what is new; null where too much is, or it is read at another resolution now.
+  function continued(chart, since, answer, points) {
+    const added = timestack.charts.decoded(answer, chart.skeleton);
+    const [{ bucket }] = chart.parts;
+    const extent = [chart.extent[0], Math.max(chart.extent[1], newestOf(answer))];
+    const view = timestack.ranges.meant(chart.range, extent);
+    const isFar = view[1] - chart.seenTo > (view[1] - view[0]) / 2;
+    if (isFar || added.some((part) => part.bucket !== bucket)) return null;
+    const parts = chart.parts.map((part, line) =>
+      timestack.parts.only(
+        timestack.parts.continued(part, since, added[line]),
+        (time) => time + (bucket ?? 0) >= view[0],
+      ),
+    );
+    return parts.some(({ time }) => time.length > 2 * points) ? null : { parts, view, extent };
+  }
+
+  // An answer ends just behind the newest row.
+  const newestOf = ({ end }) => Date.parse(end);
+  const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+  function takeIn(name, chart, since, answer) {
+    if (!answer.end) return;
+    const { charts } = timestack;
+    const newest = newestOf(answer);
+    if (!chart.extent) {
+      chart.extent = [Date.parse(answer.start), newest];
+      charts.load(name);
+      return;
+    }
+    if (since === null) {
+      if (newest <= chart.extent[1]) return;
+      chart.extent = [chart.extent[0], newest];
+      // The slider reaches what is new; a view of the past stays.
+      if (isMoment(chart.range)) charts.draw(name);
+      else charts.load(name);
+      return;
+    }
+    const now = continued(chart, since, answer, charts.width(name));
+    if (now === null) {
+      chart.extent = [chart.extent[0], Math.max(chart.extent[1], newest)];
+      charts.load(name);
+    } else if (!isSame([now.parts, now.view], [chart.parts, chart.view])) {
+      Object.assign(chart, now);
+      charts.draw(name);
+    }
+  }
+
+  function news({ parts, extent }) {
+    if (!extent) return "no readings yet";
+    return timestack.words.news(extent[1], timestack.parts.usualStep(parts[0]));
+  }
+
+  async function follow(name, turn) {
+    const chart = timestack.charts.get(name);
+    if (!chart?.isFresh) return later(name, REST_MS);
+    const { range, skeleton } = chart;
+    const what = question(chart);
+    turn.isAsking = true;
+    let answer;
+    try {
+      answer = await timestack.request(`${name} tail`, timestack.charts.address(skeleton.series, what.asked));
+    } catch (failure) {
+      turn.isAsking = false;
+      if (following.get(name) === turn) missed(name, turn, failure);
+      return;
+    }
+    turn.isAsking = false;
+    if (answer === null || following.get(name) !== turn) return;
+    turn.failures = 0;
+    if (isMoment(range)) say(name, "Paused while you look at the past", "info", true);
+    else say(name, "Live", "ok");
+    // Of another choice or range by now, it is asked for again.
+    if (timestack.charts.get(name) === chart && held !== name) {
+      takeIn(name, chart, what.since, answer);
+      timestack.charts.mark(name);
+    }
+    dash.set_props(`${name}-news`, { children: news(chart) });
+    later(name, PACE_MS);
+  }
+
+  function missed(name, turn, { status }) {
+    if (status >= 400 && status < 500 && status !== 429) {
+      following.delete(name);
       say(name, "Stopped", "warn");
       return;
     }
-    event.preventDefault();
-    if (!chart) return;
-    chart.isAsking = false;
     say(name, "Reconnecting", "warn");
-    const wait = Math.min(PACE_MS * 1.5 ** chart.failures, SLOWEST_MS);
-    chart.failures += 1;
+    const wait = Math.min(PACE_MS * 1.5 ** turn.failures, SLOWEST_MS);
+    turn.failures += 1;
     // Not all at once, when a server comes back.
     later(name, wait * (0.75 + Math.random() / 2));
+  }
+
+  // See static/trouble.js: while a chart is live, that its bands do not come passes by itself.
+  window.addEventListener("timestack:failed", (event) => {
+    const { what, status } = event.detail;
+    const isPassing = status < 400 || status >= 500 || status === 429;
+    if (isPassing && what.endsWith("-bands.data") && following.has(nameOf({ id: what }))) {
+      event.preventDefault();
+    }
   });
-
-  // A range's ends, as Plotly or an address has them, in milliseconds.
-  const milliseconds = (text) => Date.parse(text.replace(" ", "T").replace(/Z?$/, "Z"));
-
-  // A range of two instants as the seconds up to the newest row.
-  function lengthOf(range) {
-    const [start, end] = range.split("/").map(milliseconds);
-    return `PT${Math.max(Math.round((end - start) / 1000), 1)}S`;
-  }
-
-  const isMoment = (range) => range?.includes("/");
-  const isLatest = (range, newest) =>
-    milliseconds(range.split("/")[1]) >= milliseconds(String(newest)) - 1000;
-
-  // Closed shapes, each there along the maximum and back along the minimum, as columns.
-  function stretches({ x, y }) {
-    const found = [];
-    for (let begin = 0; begin < x.length; ) {
-      const end = x.indexOf(null, begin);
-      const half = (end - begin) / 2;
-      found.push({
-        x: x.slice(begin, begin + half),
-        high: y.slice(begin, begin + half),
-        low: y.slice(begin + half, end).reverse(),
-      });
-      begin = end + 1;
-    }
-    return found;
-  }
-
-  function shapes(columns) {
-    const x = [];
-    const y = [];
-    for (const each of columns.filter((each) => each.x.length)) {
-      x.push(...each.x, ...each.x.toReversed(), null);
-      y.push(...each.high, ...each.low.toReversed(), null);
-    }
-    return { x, y };
-  }
-
-  // How many of the times of a trace, some of which are null, come before another one.
-  function before(x, since) {
-    const index = x.findIndex((time) => time !== null && time >= since);
-    return index < 0 ? x.length : index;
-  }
-
-  function continuedBand(band, added, since) {
-    const kept = stretches(band).filter((each) => each.x[0] < since);
-    const [first, ...more] = stretches(added);
-    const last = kept.at(-1);
-    const count = last ? before(last.x, since) : 0;
-    if (!last || count === last.x.length) return shapes([...kept, first, ...more].filter(Boolean));
-    // What is added began within a shape, and goes on with it.
-    const joined = Object.fromEntries(
-      ["x", "high", "low"].map((name) => [
-        name,
-        [...last[name].slice(0, count), ...(first?.[name] ?? [])],
-      ]),
-    );
-    return shapes([...kept.slice(0, -1), joined, ...more]);
-  }
-
-  function continuedLine(line, added, since) {
-    const count = before(line.x, since);
-    const joined = (one, other) => [...one.slice(0, count), ...other];
-    const size = joined(line.marker.size, added.marker.size);
-    // It is a dot where it has no neighbour, and was drawn without those before it.
-    if (count && line.y[count - 1] !== null) size[count] = 0;
-    return {
-      x: joined(line.x, added.x),
-      y: joined(line.y, added.y),
-      text: joined(line.text, added.text),
-      marker: { ...line.marker, size },
-    };
-  }
-
-  const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);
-
-  // A drawing with what is new of it; null where nothing is, or it is another one by now.
-  function continued(drawing, tail) {
-    const { data, layout } = drawing;
-    const [band, line, ...others] = data;
-    const { meta } = layout;
-    if (meta.shown?.since !== tail.since || layout.uirevision !== tail.revision) return null;
-    const since = tail.since.replace("Z", "");
-    const [addedBand, addedLine] = tail.data;
-    const now = continuedLine(line, addedLine, since);
-    const known = ({ x, y, text }) => [x, y, text];
-    const isNew =
-      !isSame(known(now), known(line)) ||
-      !isSame(layout.xaxis.range, tail.range) ||
-      !isSame(layout.shapes ?? [], tail.shapes);
-    if (!isNew) return null;
-
-    const [low, high] = layout.yaxis.range;
-    const [lower, higher] = tail.height ?? [low, high];
-    const height = [Math.min(low, lower), Math.max(high, higher)];
-    const [start, end] = tail.range.map((each) => each.replace(" ", "T"));
-    const isSeen = (time, index) =>
-      time !== null && now.y[index] !== null && time >= start && time.slice(0, end.length) <= end;
-    const count = now.x.filter(isSeen).length;
-    return {
-      data: [
-        { ...band, ...continuedBand(band, addedBand, since) },
-        { ...line, ...now },
-        ...others,
-      ],
-      layout: {
-        ...layout,
-        shapes: tail.shapes,
-        // Another revision of the axes alone: the reader's mode, such as zoom, stays.
-        xaxis: { ...layout.xaxis, range: tail.range, uirevision: `${tail.revision} ${end}` },
-        yaxis: { ...layout.yaxis, range: height, uirevision: `${tail.revision} ${height}` },
-        meta: { ...meta, rows: tail.rows, shown: { ...tail.shown, count } },
-      },
-    };
-  }
-
-  function withSlider(drawing, [first, last]) {
-    const { layout } = drawing;
-    const { xaxis } = layout;
-    if (!xaxis?.rangeslider || (xaxis.minallowed === first && xaxis.maxallowed === last)) {
-      return drawing;
-    }
-    const rangeslider = { ...xaxis.rangeslider, range: [first, last] };
-    const moved = { ...xaxis, minallowed: first, maxallowed: last, rangeslider };
-    return { ...drawing, layout: { ...layout, xaxis: moved } };
-  }
-
-  function show(name, answer, drawing) {
-    const { whole, tail, slider } = answer;
-    if (whole) {
-      dash.set_props(`${name}-title`, { children: whole.title });
-      dash.set_props(`${name}-caption`, { children: whole.caption });
-      dash.set_props(`${name}-drawing`, { data: whole.drawing });
-      return;
-    }
-    const now = tail && continued(drawing, tail);
-    const shown = slider ? withSlider(now ?? drawing, slider) : (now ?? drawing);
-    if (now) {
-      const { count } = now.layout.meta.shown;
-      const points = `${count.toLocaleString("en")} ${now.layout.meta.noun}`;
-      dash.set_props(`${name}-caption`, { children: `${points}, ${tail.between}` });
-    }
-    if (shown !== drawing) dash.set_props(`${name}-drawing`, { data: shown });
-  }
 
   Object.assign((dash.timestack ??= {}), {
     // The switch is on or off: when it is on, it is time to ask. By hand, it leads from the past to
     // what is new.
-    live(isOn, range, drawing) {
+    live(isOn, range, skeleton) {
       const name = caller();
-      clearTimeout(charts.get(name)?.timer);
-      charts.delete(name);
+      clearTimeout(following.get(name)?.timer);
+      following.delete(name);
+      timestack.forget(`${name} tail`);
       if (!isOn) {
         say(name, null);
         dash.set_props(`${name}-news`, { children: null });
         return dash.no_update;
       }
-      charts.set(name, { failures: 0, isAsking: false });
+      following.set(name, { failures: 0, isAsking: false });
       const isByHand = dash.callback_context.triggered.length > 0;
-      const newest = drawing?.layout?.xaxis?.maxallowed;
-      if (isMoment(range) && newest && (isByHand || isLatest(range, newest))) {
-        dash.set_props(`${name}-range`, { data: lengthOf(range) });
+      const newest = timestack.charts.get(name)?.extent?.[1] ?? Date.parse(skeleton?.extent?.[1]);
+      if (isMoment(range) && newest && (isByHand || isAtEnd(range, newest))) {
+        dash.set_props(`${name}-range`, { data: latest(range) });
       }
-      return document.hidden ? dash.no_update : Date.now();
-    },
-
-    // It is time, or the range is another one: ask by what is shown.
-    ask(_, range, drawing) {
-      const chart = charts.get(caller());
-      if (!chart || chart.isAsking) return dash.no_update;
-      clearTimeout(chart.timer);
-      chart.isAsking = true;
-      turn += 1;
-      return { shown: drawing?.layout?.meta?.shown ?? null, turn };
-    },
-
-    // The answer. What cannot be used now, is asked for again.
-    follow(answer, range, drawing) {
-      const name = caller();
-      const chart = charts.get(name);
-      if (!chart || !answer) return;
-      Object.assign(chart, { failures: 0, isAsking: false });
-      const isPast = isMoment(range);
-      if (isPast) say(name, "Paused while you look at the past", "info", true);
-      else say(name, "Live", "ok");
-      dash.set_props(`${name}-news`, { children: answer.news });
-      if (held !== name && answer.span === range) show(name, answer, drawing);
-      later(name, PACE_MS);
+      later(name, 0);
+      return dash.no_update;
     },
 
     // The way back from the past.
     newest(_, range) {
-      if (isMoment(range)) dash.set_props(`${caller()}-range`, { data: lengthOf(range) });
+      if (isMoment(range)) dash.set_props(`${caller()}-range`, { data: latest(range) });
     },
+  });
+
+  Object.assign(timestack, {
+    // A chart shows another range: if it is live, it is time to ask.
+    soon: (name) => later(name, 0),
+
+    // The chart that a hand is on.
+    held: () => held,
 
     // What a chart was moved to, as a range: one that ends at the newest row goes on to do so while
     // the chart is live.
-    latest(name, range, axis) {
-      const isEnd = charts.has(name) && isMoment(range) && isLatest(range, axis?.maxallowed);
-      return isEnd ? lengthOf(range) : range;
-    },
-
-    // Where the rows of a drawing are downloaded.
-    links(drawing) {
-      const rows = drawing?.layout?.meta?.rows;
-      const formats = dash.callback_context.outputs_list.slice(1).map(({ id }) => id.split("-").at(-1));
-      return [!rows, ...formats.map((format) => (rows ? `${rows}&format=${format}` : null))];
+    latest(name, range) {
+      const newest = timestack.charts.get(name)?.extent?.[1];
+      const isEnd = following.has(name) && isMoment(range) && isAtEnd(range, newest);
+      return isEnd ? latest(range) : range;
     },
   });
 })();

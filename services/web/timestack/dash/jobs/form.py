@@ -9,7 +9,7 @@ import dash_bootstrap_components as dbc
 from dash import html
 from dash.development.base_component import Component
 
-from timestack.dash.jobs.address import href
+from timestack.dash.address import href
 from timestack.domains.jobs import forms, words
 from timestack.domains.jobs.kinds import Kind
 

@@ -14,7 +14,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from timestack.dash import lists
-from timestack.dash.jobs.address import href
+from timestack.dash.address import href
 from timestack.dash.lists import Note, button, exact
 from timestack.domains.jobs import listing, words
 from timestack.domains.jobs.kinds import KINDS, Kind

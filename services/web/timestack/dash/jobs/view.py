@@ -9,8 +9,9 @@ from dash import html
 from dash.development.base_component import Component
 from sqlalchemy.orm import Session
 
+from timestack.dash.address import href
 from timestack.dash.jobs import parts
-from timestack.dash.jobs.address import Address, href
+from timestack.dash.jobs.address import Address
 from timestack.dash.jobs.parts import Setting
 from timestack.dash.lists import Note, quiet, section
 from timestack.domains.jobs import control, kinds, listing, schedules
@@ -22,8 +23,9 @@ SECTIONS = ("counts", "told", "one", "running", "queued", "ended", "kinds", "sch
 NOTHING = {
     "running": "Nothing is running.",
     "queued": "Nothing is waiting.",
-    "ended": "There is none.",
+    "ended": "No job has ended yet.",
 }
+NOTHING_ELSE = "No job that has ended is of this kind and state."
 # Jobs of a list.
 PAGE_SIZE = 25
 
@@ -117,7 +119,8 @@ def _section(name: str, jobs: list[Job], address: Address, setting: Setting) -> 
         asked = name in address.wanted.states or (name == "ended" and _of_ended(address))
         if address.before or not asked:
             return None
-        return section(_heading(name, address), [quiet(NOTHING[name])])
+        chosen = name == "ended" and address != Address()
+        return section(_heading(name, address), [quiet(NOTHING_ELSE if chosen else NOTHING[name])])
     rows = [parts.row(job, setting) for job in jobs[:PAGE_SIZE]]
     return section(_heading(name, address), rows, _after(name, jobs, address))
 

@@ -1,19 +1,19 @@
-"""Charts of one line over time, as parts of a page: what they show, and what a reader does to them.
+"""Charts of lines over time, as parts of a page: what they show, and what a reader does to them.
 
-The server answers with a drawing (figure.py) in a store; its ``meta`` says what it is. The browser
-gives it its colours (assets/colours.js), asks again for what comes into view (assets/timestack.js),
-and while the chart is live for what is new (assets/follow.js). Ids begin with the chart's name,
-which no other chart of the application may have.
+The page brings a skeleton of each chart (skeleton.py) in a store. Everything else is done in the
+browser: assets/chart.js asks `/api/v1/series` for the points of what is in view and draws them,
+assets/timestack.js hears of what the reader does, assets/follow.js asks for what is new. Ids begin
+with the chart's name, which no other chart of the application may have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from datetime import UTC, datetime
+from typing import Any, NoReturn
 
 import dash_bootstrap_components as dbc
-import plotly.graph_objects as go
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, set_props
 from dash.development.base_component import Component
 from sqlalchemy.orm import Session
@@ -21,56 +21,37 @@ from werkzeug.exceptions import BadRequest
 
 from timestack import db
 from timestack.dash import states
-from timestack.dash.choice import Choice, require_text
-from timestack.dash.timechart import download, figure, live
-from timestack.dash.timechart.caption import between, caption, noun
-from timestack.dash.timechart.line import FEWEST_POINTS, MOST_POINTS, Line
-from timestack.dash.timechart.ranges import (
-    DEFAULT_RANGE,
-    RANGES,
-    UnknownRangeError,
-    Window,
-    follows,
-    window,
-)
-from timestack.series.query import Series
-from timestack.words import EMPTY
-
-# What of a window is not chart: margins, padding, the axis. In CSS pixels.
-FRAME = 120
-
-
-class View(NamedTuple):
-    """All that a chart says, in the order of its callback's outputs."""
-
-    title: list
-    drawing: go.Figure
-    caption: str
+from timestack.dash.choice import Choice
+from timestack.dash.timechart import download
+from timestack.dash.timechart.line import Line
+from timestack.dash.timechart.ranges import DEFAULT_RANGE, RANGES, UnknownRangeError, known
+from timestack.dash.timechart.skeleton import sent, skeleton, title
 
 
 @dataclass(frozen=True)
 class _Chart:
-    """``line(session, chosen)`` returns what is drawn of what the reader chose on the page."""
+    """``line(session, chosen)`` returns the line of what the reader chose on the page, or several.
+
+    Several are series of one value of one table, in one unit.
+    """
 
     name: str
-    line: Callable[[Session, Any], Line]
+    line: Callable[[Session, Any], Line | Sequence[Line]]
 
     def id(self, part: str) -> str:
         """The id of one of its components."""
         return f"{self.name}-{part}"
 
-    def _view(self, line: Line, draw: Callable[[Line], tuple[go.Figure, str]]) -> View:
-        title = [f"{line.title} ", html.Span(line.unit, className="ts-chip")]
-        if line.extent is None:
-            return View(title, figure.blank(EMPTY.heading), f"{EMPTY.heading}.")
-        return View(title, *draw(line.with_width()))
+    def lines(self, session: Session, chosen: Any) -> Sequence[Line]:
+        """Return what is drawn of a choice."""
+        found = self.line(session, chosen)
+        return [found] if isinstance(found, Line) else found
 
     def _card(
         self,
-        view: View,
+        lines: Sequence[Line],
         *,
         label: str,
-        config: dict,
         size: str,
         tools: list[Component],
         alert: Component | None = None,
@@ -79,51 +60,46 @@ class _Chart:
     ) -> html.Section:
         heading = [
             html.P(label, id=self.id("eyebrow"), className="ts-eyebrow"),
-            html.H2(view.title, id=self.id("title"), className="h5 mb-0"),
+            html.H2(
+                [
+                    html.Span(f"{title(lines)} ", id=self.id("name")),
+                    html.Span(lines[0].unit, id=self.id("unit"), className="ts-chip"),
+                ],
+                id=self.id("title"),
+                className="h5 mb-0",
+            ),
         ]
         keys = [
             html.Span("mean or reading", className="ts-key ts-key-line"),
             html.Span("minimum to maximum", className="ts-key ts-key-band"),
         ]
-        menu = download.menu(self.id, (view.drawing.layout.meta or {}).get("rows"))
+        # See assets/plot.js.
+        graph = html.Div(id=self.id("graph"), className=f"ts-plot {size}")
+        busy, fault = states.asking(self.name)
         return html.Section(
             [
                 html.Div(
                     [
                         html.Div(heading),
-                        html.Div([*tools, menu], className="ts-tools"),
+                        html.Div([*tools, download.menu(self.id)], className="ts-tools"),
                     ],
                     className="ts-card-head",
                 ),
                 html.Div(alert, id=self.id("alert")),
-                dcc.Loading(
-                    [
-                        dcc.Store(id=self.id("drawing"), data=view.drawing),
-                        dcc.Graph(
-                            id=self.id("graph"),
-                            config=config,
-                            responsive=True,
-                            className=size,
-                        ),
-                    ],
-                    delay_show=250,
-                    overlay_style={"visibility": "visible", "opacity": 0.5},
-                    custom_spinner=html.Div(
-                        html.Span("Loading", className="visually-hidden"),
-                        className="spinner-border text-primary",
-                        role="status",
-                    ),
-                ),
+                fault,
+                html.Ul(id=self.id("lines"), className="ts-lines", hidden=True),
+                html.Div([graph, busy], className="ts-graph"),
                 html.Div(
                     [
                         html.Span(
-                            [html.Span(view.caption, id=self.id("caption")), *state],
+                            [html.Span(id=self.id("caption")), *state],
                             className="ts-caption-text",
                         ),
                         html.Span(keys, className="ts-keys"),
                     ],
                     className="ts-caption",
                 ),
+                dcc.Store(id=self.id("skeleton"), data=skeleton(lines)),
                 *stores,
             ],
             id=self.id("chart"),
@@ -132,38 +108,31 @@ class _Chart:
             **{"aria-labelledby": f"{self.id('eyebrow')} {self.id('title')}"},
         )
 
-    def _register(
-        self, dash: Dash, draw: Callable[..., View], inputs: list[Input], state: list[State]
-    ) -> None:
-        if f"{self.id('graph')}.figure" in dash.callback_map:
+    def _register(self, dash: Dash, choice: Choice, *also: Input) -> None:
+        """Add what draws it, and gives it another skeleton when the reader chooses."""
+        if f"{self.id('shown')}.data" in dash.callback_map:
             raise ValueError(f"two charts are called {self.name}: their ids would be the same")
         dash.clientside_callback(
-            ClientsideFunction("timestack", "paint"),
-            Output(self.id("graph"), "figure"),
-            Input(self.id("drawing"), "data"),
-            Input("look", "data"),
+            ClientsideFunction("timestack", "show"),
+            Output(self.id("shown"), "data"),
+            Input(self.id("skeleton"), "data"),
+            *also,
         )
-        dash.clientside_callback(
-            ClientsideFunction("timestack", "links"),
-            download.outputs(self.id),
-            Input(self.id("drawing"), "data"),
-        )
+        if not choice.inputs():
+            return
 
-        def answer(*given: Any) -> View:
-            view = draw(*given)
+        @dash.callback(
+            Output(self.id("skeleton"), "data"),
+            choice.inputs(),
+            prevent_initial_call=True,
+            on_error=self._failed,
+        )
+        def choose(*given: Any) -> dict[str, Any]:
+            """Raises BadRequest for whatever the page does not offer."""
+            with db.session() as session:
+                found = skeleton(self.lines(session, choice.find(session, given)))
             set_props(self.id("alert"), {"children": None})
-            return view
-
-        if inputs:
-            dash.callback(
-                Output(self.id("title"), "children"),
-                Output(self.id("drawing"), "data"),
-                Output(self.id("caption"), "children"),
-                inputs,
-                state,
-                prevent_initial_call=True,
-                on_error=self._failed,
-            )(answer)
+            return found
 
     def _failed(self, error: Exception) -> None:
         """Show what went wrong above the chart, and leave the chart as it was."""
@@ -172,7 +141,7 @@ class _Chart:
 
 @dataclass(frozen=True)
 class TimeChart(_Chart):
-    """A range of a line at the resolution of the screen: buttons, slider, zoom, pan, what is new.
+    """A range of lines at the resolution of the screen: buttons, slider, zoom, pan, what is new.
 
     ``parameter`` is the range's name in the address; two such charts of a page need two.
     """
@@ -185,20 +154,16 @@ class TimeChart(_Chart):
         """The name in the address of whether it is live."""
         return "live" if self.parameter == "range" else f"{self.parameter}-live"
 
-    def card(self, line: Line, asked: Mapping[str, str], width: int) -> html.Section:
-        """Return the chart for an address's parameters and a window's width in CSS pixels."""
-        span, points = asked.get(self.parameter, DEFAULT_RANGE), _clamp(width - FRAME)
+    def card(self, lines: Sequence[Line], asked: Mapping[str, str]) -> html.Section:
+        """Return the chart for an address's parameters."""
         alert = None
         try:
-            view = self.show(line, span, points)
+            span = known(asked.get(self.parameter, DEFAULT_RANGE))
         except UnknownRangeError as error:
-            alert = dbc.Alert(str(error), color="warning")
-            span = DEFAULT_RANGE
-            view = self.show(line, span, points)
+            alert, span = dbc.Alert(str(error), color="warning"), DEFAULT_RANGE
         return self._card(
-            view,
+            lines,
             label=self.label,
-            config=figure.CONFIG,
             size="ts-graph-tall",
             tools=[self._buttons(span), self._switch(asked.get(self.live_parameter) == "1")],
             alert=alert,
@@ -215,150 +180,59 @@ class TimeChart(_Chart):
                 ),
             ],
             stores=[
+                dcc.Store(id=self.id("shown")),
+                dcc.Store(id=self.id("following")),
                 dcc.Store(id=self.id("range"), data=span),
-                dcc.Store(id=self.id("points"), data=points),
-                dcc.Store(id=self.id("tick")),
-                dcc.Store(id=self.id("asked")),
-                dcc.Store(id=self.id("tail")),
+                dcc.Store(id=self.id("seen")),
+                dcc.Store(id=self.id("bands")),
             ],
         )
 
     def register(self, dash: Dash, choice: Choice) -> None:
         """Add its callbacks; ``choice`` is what the page's reader chooses from."""
+        span = self.id("range")
+        self._register(dash, choice, Input(span, "data"))
         dash.clientside_callback(
             ClientsideFunction("timestack", "preset"),
-            Output(self.id("range"), "data"),
+            Output(span, "data"),
             Input(self.id("preset"), "value"),
             prevent_initial_call=True,
         )
         dash.clientside_callback(
-            ClientsideFunction("timestack", "zoom"),
-            Input(self.id("graph"), "relayoutData"),
+            ClientsideFunction("timestack", "bands"),
+            Input(self.id("bands"), "data"),
             prevent_initial_call=True,
         )
-
-        def draw(*given: Any) -> View:
-            """Raises BadRequest for whatever the page does not offer."""
-            *chosen, span, points = given
-            require_text(*chosen, span)
-            points = _points(points)
-            with db.session() as session:
-                line = self.line(session, choice.find(session, chosen))
-                try:
-                    return self.show(line, span, points)
-                except UnknownRangeError as error:
-                    raise BadRequest(str(error)) from None
-
-        inputs = [*choice.inputs(), Input(self.id("range"), "data")]
-        width = State(self.id("points"), "data")
-        self._register(dash, draw, inputs, [width])
-        self._register_live(dash, choice, [*_states(inputs), width])
-
-    def _register_live(self, dash: Dash, choice: Choice, state: list[State]) -> None:
-        drawing, span = State(self.id("drawing"), "data"), State(self.id("range"), "data")
         dash.clientside_callback(
             ClientsideFunction("timestack", "live"),
-            Output(self.id("tick"), "data"),
+            # Without an output it would not be called when the page comes.
+            Output(self.id("following"), "data"),
             Input(self.id("live"), "value"),
-            span,
-            drawing,
-        )
-        dash.clientside_callback(
-            ClientsideFunction("timestack", "ask"),
-            Output(self.id("asked"), "data"),
-            Input(self.id("tick"), "data"),
-            Input(self.id("range"), "data"),
-            drawing,
-            prevent_initial_call=True,
-        )
-        dash.clientside_callback(
-            ClientsideFunction("timestack", "follow"),
-            Input(self.id("tail"), "data"),
-            span,
-            drawing,
-            prevent_initial_call=True,
+            State(span, "data"),
+            State(self.id("skeleton"), "data"),
         )
         dash.clientside_callback(
             ClientsideFunction("timestack", "newest"),
             Input(self.id("newest"), "n_clicks"),
-            span,
+            State(span, "data"),
             prevent_initial_call=True,
         )
 
         @dash.callback(
-            Output(self.id("tail"), "data"),
-            Input(self.id("asked"), "data"),
-            *state,
+            Output(self.id("bands"), "data"),
+            Input(self.id("seen"), "data"),
+            [State(each.component_id, each.component_property) for each in choice.inputs()],
             prevent_initial_call=True,
-            # It is answered as a failed request is: the browser asks again.
+            # It is answered as a failed request is.
             on_error=_raise,
         )
-        def follow(asked: Any, *given: Any) -> dict[str, Any]:
-            """Raises BadRequest for whatever no chart asks."""
-            there = live.read(asked)
-            *chosen, span, points = given
-            require_text(*chosen, span)
-            points = _points(points)
+        def stands_out(seen: Any, *given: Any) -> dict[str, Any]:
+            """What stands out in a time; raises BadRequest for what no chart sends."""
+            start, end = _seen(seen)
             with db.session() as session:
-                line = self.line(session, choice.find(session, chosen))
-                try:
-                    return self.follow(line, span, points, there)
-                except UnknownRangeError as error:
-                    raise BadRequest(str(error)) from None
-
-    def show(self, line: Line, span: str, points: int) -> View:
-        """Read and draw a range; raises UnknownRangeError."""
-
-        def draw(line: Line) -> tuple[go.Figure, str]:
-            seen = window(span, line.extent)
-            series = line.read(seen.start, seen.end, points)
-            drawing = figure.detail(line, series, line.days, seen, _revision(series, span))
-            drawing.layout.meta = {
-                "rows": download.address(line.rows, seen),
-                "noun": noun(series, line.levels),
-                "shown": live.shown(series, seen).sent(),
-            }
-            return drawing, caption(series, line.levels, seen.start, seen.end)
-
-        return self._view(line, draw)
-
-    def follow(
-        self, line: Line, span: str, points: int, there: live.Shown | None
-    ) -> dict[str, Any]:
-        """Return what a live chart that shows ``there`` is to take in; raises UnknownRangeError.
-
-        ``news`` and ``span`` are always there. Beside them are the parts of a view that replaces
-        what is shown, or those of a tail; neither where the range is of the past, which stays.
-        """
-        if line.extent is None:
-            return {"span": span, "news": "no readings yet"}
-        line = line.with_width()
-        seen = window(span, line.extent)
-        answer = {
-            "span": span,
-            "news": live.news(line.extent.last, there and there.step),
-            "slider": figure.texts(line.extent.first, line.extent.last),
-        }
-        if there and not follows(span):
-            return answer
-        series = live.tail(line, there, seen, points) if there else None
-        if series is None:
-            return {**answer, "whole": self.show(line, span, points)._asdict()}
-        drawn = figure.tail(line, series, there.step, seen)
-        return {
-            **answer,
-            "tail": {
-                "since": there.sent()["since"],
-                "shown": live.after(there, series).sent(),
-                "revision": _revision(series, span),
-                "data": drawn.data,
-                "height": drawn.layout.yaxis.range,
-                "shapes": drawn.layout.shapes,
-                "range": figure.texts(seen.start, seen.end),
-                "between": between(seen.start, seen.end),
-                "rows": download.address(line.rows, seen),
-            },
-        }
+                lines = self.lines(session, choice.find(session, given))
+                found = [band for each in lines if each.bands for band in each.bands(start, end)]
+            return {"seen": seen, "bands": sent(found)}
 
     def _switch(self, is_on: bool) -> dbc.Switch:
         return dbc.Switch(id=self.id("live"), label="Live", value=is_on, className="ts-switch")
@@ -378,64 +252,34 @@ class TimeChart(_Chart):
 
 @dataclass(frozen=True)
 class DailyChart(_Chart):
-    """The whole history of a line, a point a day or fewer; it does not move."""
+    """The whole history of lines, a point a day or fewer; it does not move."""
 
     label: str = "The whole history, day by day"
 
-    def card(self, line: Line, asked: Mapping[str, str], width: int) -> html.Section:
-        """Return the chart; neither the address nor the width of the window changes it."""
+    def card(self, lines: Sequence[Line], asked: Mapping[str, str]) -> html.Section:
+        """Return the chart; the address does not change it."""
         return self._card(
-            self.show(line),
+            lines,
             label=self.label,
-            config=figure.STILL,
             size="ts-graph-low",
             tools=[],
             state=[],
-            stores=[],
+            stores=[dcc.Store(id=self.id("shown"))],
         )
 
     def register(self, dash: Dash, choice: Choice) -> None:
         """Add its callbacks; ``choice`` is what the page's reader chooses from."""
-
-        def draw(*chosen: Any) -> View:
-            """Raises BadRequest for whatever the page does not offer."""
-            require_text(*chosen)
-            with db.session() as session:
-                return self.show(self.line(session, choice.find(session, chosen)))
-
-        self._register(dash, draw, choice.inputs(), [])
-
-    def show(self, line: Line) -> View:
-        """Read and draw the whole history."""
-
-        def draw(line: Line) -> tuple[go.Figure, str]:
-            seen = Window(line.extent.first, line.extent.last)
-            drawing = figure.daily(line, line.days)
-            drawing.layout.meta = {"rows": download.address(line.rows, seen)}
-            return drawing, caption(line.days, line.levels, seen.start, seen.end)
-
-        return self._view(line, draw)
+        self._register(dash, choice)
 
 
-def _revision(series: Series, span: str) -> str:
-    """What stays the same while a reader moves about: Plotly keeps the range meanwhile."""
-    return f"{series.key} {span if follows(span) else 'moved'}"
-
-
-def _states(inputs: list[Input]) -> list[State]:
-    """The same as what a callback does not wait for."""
-    return [State(each.component_id, each.component_property) for each in inputs]
+def _seen(given: Any) -> tuple[datetime, datetime]:
+    """The ends of what a browser shows; raises BadRequest."""
+    try:
+        start, end = (datetime.fromisoformat(given[name]) for name in ("start", "end"))
+        return start.astimezone(UTC), end.astimezone(UTC)
+    except (TypeError, KeyError, ValueError, OverflowError):
+        raise BadRequest("What a chart shows are two times.") from None
 
 
 def _raise(error: Exception) -> NoReturn:
     raise error
-
-
-def _points(given: Any) -> int:
-    if not isinstance(given, int) or isinstance(given, bool):
-        raise BadRequest("The number of points is a whole number.")
-    return _clamp(given)
-
-
-def _clamp(points: int) -> int:
-    return min(max(points, FEWEST_POINTS), MOST_POINTS)

@@ -4,7 +4,11 @@
     sources     which series a hypertable has
     statement   one statement for all rules that look at the same, however many series
     observe     what the rules see by it
+    looking     all of that, where a rule that cannot be looked at spoils no other
+    datasets    those that rules name, and whether they are there
+    faults      which rules could not be looked at, and why
     steps       what an alert is after a look: pending, firing, resolved
+    changes     what follows from what was seen, and who is told
     evaluate    a look at everything, in one transaction with the messages about it
     silences    of what nobody is told until a time
     listing     what page, API and shell show

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from timestack.domains.alerts import sources
+from timestack.domains.alerts.datasets import Known
 from timestack.domains.alerts.rules import Rule, Rules
 from timestack.domains.alerts.statement import Look, Statement
 from timestack.models.alerts import Alert
@@ -47,12 +48,14 @@ class Seen(NamedTuple):
     since: datetime | None
 
 
-def looks(rules: Rules, declared: catalog.Catalog) -> list[Look]:
-    """Return what is to be looked at for all rules."""
+def looks(rules: Rules, known: Known) -> list[Look]:
+    """Return what is to be looked at for all rules that can be."""
     grouped: dict[tuple, dict[str, Rule]] = defaultdict(dict)
     for name, rule in rules.rules.items():
-        value = None if rule.no_data else rules.value_of(name, declared)
-        keys = sources.keys(rule.table, value, declared)
+        if name in known.faults:
+            continue
+        value = None if rule.no_data else rules.value_of(name, known.declared)
+        keys = sources.keys(rule.table, value, known.declared)
         grouped[rule.table, value, rule.quantity, rule.over, keys][name] = rule
     return [Look(*shape, rules=found) for shape, found in grouped.items()]
 

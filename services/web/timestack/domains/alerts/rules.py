@@ -28,7 +28,7 @@ from pydantic import (
 )
 
 from timestack.domains.alerts import sources
-from timestack.series import catalog
+from timestack.series import catalog, uploaded
 from timestack.series.catalog import Identifier, Interval
 from timestack.series.sql import interval_text
 from timestack.settings import ALERTS_IN_IMAGE, alerts_file
@@ -39,6 +39,8 @@ DAY = timedelta(days=1)
 # Of all times in a rule.
 LONGEST = 366 * DAY
 NAME = r"^[a-z][a-z0-9_-]*$"
+# A hypertable of the file, or that of an uploaded dataset.
+TABLE = rf"{catalog.IDENTIFIER}|^{uploaded.TABLE.pattern}$"
 # Messages name the file where a person can change it, not its copy in the image.
 IN_CLONE = "services/timescaledb/schema/alerts.yaml"
 CONDITIONS = ("above", "below", "outside", "no_data")
@@ -117,6 +119,7 @@ Chosen = Annotated[
 ]
 Span = Annotated[Interval, AfterValidator(_not_too_long)]
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=63)]
+Table = Annotated[str, StringConstraints(pattern=TABLE, max_length=63)]
 
 
 class Rule(BaseModel):
@@ -127,7 +130,10 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    table: Identifier = Field(description="a hypertable of hypertables.yaml")
+    table: Table = Field(
+        description="a hypertable of hypertables.yaml, or an uploaded dataset that everybody may "
+        "see, such as `datasets.d7`"
+    )
     value: Identifier | None = Field(
         None, description="the column; it may be left out where the table declares only one"
     )
@@ -290,13 +296,16 @@ class Rules(BaseModel):
         return rule.value or next(iter(sources.values(rule.table, declared)), None)
 
     def faults(self, declared: catalog.Catalog) -> Iterator[Fault]:
-        """Names that are not those of the database."""
+        """Names that are not those of the database; datasets are known to the database alone."""
         for name, rule in self.rules.items():
-            for place, what in _unknown(rule, declared):
+            if uploaded.id_of(rule.table) is not None:
+                continue
+            for place, what in unknown(rule, declared):
                 yield ("rules", name, *place), what
 
 
-def _unknown(rule: Rule, declared: catalog.Catalog) -> Iterator[Fault]:
+def unknown(rule: Rule, declared: catalog.Catalog) -> Iterator[Fault]:
+    """Yield the names in a rule that are not those of a catalog."""
     if rule.table not in declared.hypertables:
         known = ", ".join(declared.hypertables)
         yield ("table",), f"`{rule.table}` is not a hypertable: use one of {known}"

@@ -44,9 +44,10 @@ def keys(table: str, value: str | None, declared: catalog.Catalog) -> tuple[str,
 
 
 def rollup_of(table: str, value: str | None, declared: catalog.Catalog) -> catalog.Rollup | None:
-    """Return the rollup that has a value with the most keys."""
-    rollups = declared.hypertables[table].rollups
-    able = [each for each in rollups if each.keys and value in (None, *each.values)]
+    """Return the rollup that has a value with the most keys; of rows without keys that of all."""
+    hypertable = declared.hypertables[table]
+    apart = [each for each in hypertable.rollups if each.keys or not hypertable.unique_keys]
+    able = [each for each in apart if value in (None, *each.values)]
     return max(able, key=lambda each: len(each.keys), default=None)
 
 

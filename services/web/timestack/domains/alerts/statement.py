@@ -87,13 +87,15 @@ RUN = """
 
 # The series that there are: k0, k1 …, label, and by what rules choose, as text. Those of a table
 # whose key refers to another are its rows; of others what had a reading lately.
-REFERRED = "select {sql_columns} from {table}"
+REFERRED = "select {sql_columns} from {table:relation}"
 DISTINCT = "select {sql_columns} from ({sql_union}) d"
-ROLLED = "select {keys} from {table} where bucket > {sql_since} - {sql_width}"
-RECENT = "select {keys} from {table} where {time} >= {sql_since} and {time} <= :now"
+# A table without keys is one series, whose key is a constant.
+ALONE = "select true as k0, {sql_label} as label"
+ROLLED = "select {keys} from {table:relation} where bucket > {sql_since} - {sql_width}"
+RECENT = "select {keys} from {table:relation} where {time} >= {sql_since} and {time} <= :now"
 HORIZON = ":now - cast(:horizon as interval)"
 AFTER_ROLLUP = """
-greatest({sql_horizon}, coalesce((select max(bucket) from {table}), '-infinity'))
+greatest({sql_horizon}, coalesce((select max(bucket) from {table:relation}), '-infinity'))
 """
 
 # What is compared of each: its keys, label, read_at, at, value.
@@ -125,7 +127,7 @@ left join (
 ) w on {sql_same}
 """
 BUCKETS = """
-select {sql_keys}, {n} as n, {sum} as total, {min} as low, {max} as high from {table}
+select {sql_keys}, {n} as n, {sum} as total, {min} as low, {max} as high from {table:relation}
  where bucket >= :{sql_start} and bucket < :{sql_until}
 """
 TAIL = """
@@ -133,7 +135,7 @@ select {sql_keys}, 1 as n, t.value as total, t.value as low, t.value as high fro
  where t.at >= :rows_since and t.at <= :now {sql_finite}
 """
 VALUES = {"mean": "sum(total) / nullif(sum(n), 0)", "min": "min(low)", "max": "max(high)"}
-ROWS = "select {sql_columns} from {table}"
+ROWS = "select {sql_columns} from {table:relation}"
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,8 @@ class Statement:
 
     def _known(self) -> str:
         keys, referred = self._look.keys, self._referred
+        if not keys:
+            return fill(ALONE, sql_label=literal(self._look.table))
         ids = (referred.id,) if referred else keys
         label = fill("concat_ws(', ', {columns})", columns=referred.label if referred else keys)
         if referred and referred.has_unit:
@@ -249,11 +253,7 @@ class Statement:
     def _window(self) -> str:
         """Whole buckets of rollups, and rows for the rest."""
         look = self._look
-        labels = [f"k{n}" for n in range(len(look.keys))]
-        names = ", ".join(
-            fill("{column} as {label}", column=column, label=label)
-            for column, label in zip(look.keys, labels, strict=True)
-        )
+        names = ", ".join(self._keys())
         since, parts = self._now - look.over, []
         for number, (table, start, until) in enumerate(self._levels(since)):
             amounts = {part: f"{look.value}_{part}" for part in ("n", "sum", "min", "max")}
@@ -265,14 +265,14 @@ class Statement:
         parts.append(
             fill(
                 TAIL,
-                sql_keys=", ".join(f"t.{label}" for label in labels),
+                sql_keys=", ".join(f"t.{label}" for label in self._labels),
                 sql_rows=self._rows(),
                 sql_finite=self._finite("t"),
             )
         )
         return fill(
             WINDOW,
-            sql_keys=", ".join(labels),
+            sql_keys=", ".join(self._labels),
             sql_value=VALUES[look.quantity],
             sql_parts=" union all ".join(parts),
             sql_same=self._same("w", "k"),
@@ -321,7 +321,7 @@ class Statement:
         look = self._look
         value = fill("cast({value} as float8)", value=look.value) if look.value else "null"
         columns = [
-            *(fill("{column} as {name}", column=c, name=f"k{n}") for n, c in enumerate(look.keys)),
+            *self._keys(),
             fill("{time} as at", time=self._time),
             f"{value} as value",
         ]
@@ -333,5 +333,14 @@ class Statement:
             return ""
         return f"and {name}.value between -{LARGEST} and {LARGEST}"
 
+    def _keys(self) -> list[str]:
+        named = enumerate(self._look.keys)
+        columns = [fill("{column} as {name}", column=key, name=f"k{n}") for n, key in named]
+        return columns or ["true as k0"]
+
+    @property
+    def _labels(self) -> list[str]:
+        return [f"k{n}" for n, _ in enumerate(self._keys())]
+
     def _same(self, name: str, other: str) -> str:
-        return " and ".join(f"{name}.k{n} = {other}.k{n}" for n in range(len(self._look.keys)))
+        return " and ".join(f"{name}.{label} = {other}.{label}" for label in self._labels)

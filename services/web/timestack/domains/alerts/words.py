@@ -80,6 +80,13 @@ def subject(name: str, severity: str, fired: int, resolved: int) -> str:
     return f"{severity}: {name}: " + ", ".join(f"{n:,} {word}" for n, word in counts if n)
 
 
+def faulty(names: Sequence[str]) -> str:
+    """Return the first line of a message about rules that could not be looked at."""
+    if len(names) == 1:
+        return f"alert rule {names[0]} cannot be looked at"
+    return f"{len(names):,} alert rules cannot be looked at"
+
+
 def body(
     rule: Rule | None, fired: Sequence[Alert], resolved: Sequence[Alert], now: datetime
 ) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import prod
+from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from timestack.domains.export.tables import Column, WrongParameter, kept_columns, typed
-from timestack.series import catalog
+from timestack.domains.export.tables import Column, GoneError, WrongParameter, kept_columns, typed
+from timestack.series import uploaded
 from timestack.series.extent import extent
 from timestack.series.points import collect
 from timestack.series.query import MICROSECOND, Series, UnknownSeries, query
-from timestack.series.question import ask
+from timestack.series.question import OVER_KEYS, ask
 
 MOST_POINTS = 10_000
 # Points of all series together; an answer has up to twice as many.
@@ -45,6 +46,8 @@ def read(
     start: datetime | None = None,
     end: datetime | None = None,
     points: int,
+    over_keys: Literal[OVER_KEYS] = "rows",
+    bucket: timedelta | None = None,
 ) -> Found:
     """Read a hypertable as ``series.query`` does; ``keys`` are values as text.
 
@@ -53,9 +56,11 @@ def read(
 
     Raises WrongParameter.
     """
-    declared = catalog.current()
-    hypertable = declared.hypertables[table]
+    declared = uploaded.find(session, table)
+    hypertable = declared.hypertables.get(table)
     known = kept_columns(session, table)
+    if hypertable is None or not known:
+        raise GoneError(table)
     found = typed(session, {name: known[name] for name in sorted(hypertable.keys)}, keys)
     asked = tuple(known[name] for name in found)
     count = prod(map(len, found.values()))
@@ -74,6 +79,10 @@ def read(
         ).value
     except UnknownSeries as error:
         raise WrongParameter("value", str(error)) from None
+    try:
+        ask(table, hypertable, found, first, last, points, value=value, over_keys=over_keys)
+    except UnknownSeries as error:
+        raise WrongParameter("over_keys", str(error)) from None
     if start is None or end is None:
         there = extent(session, table, found)
         if there is None:
@@ -81,7 +90,12 @@ def read(
         start, end = start or there.first, end or there.last + MICROSECOND
     shown = max(start, first), min(end, last)
     if shown[0] < shown[1]:
-        series = query(session, table, found, *shown, points, value=value)
+        if bucket and (shown[1] - shown[0]) / bucket > 2 * points:
+            raise WrongParameter(
+                "bucket", f"is too short: the time has more than twice {points} of these"
+            )
+        asked_for = {"value": value, "over_keys": over_keys, "bucket": bucket}
+        series = query(session, table, found, *shown, points, declared=declared, **asked_for)
     else:
         series = collect((), found, None, ())
     return Found(asked, value, start, end, series)

@@ -13,13 +13,13 @@ from datetime import datetime
 from itertools import pairwise
 
 import pyarrow as pa
-from sqlalchemy import Connection, Select, column, select, table, text
+from sqlalchemy import Connection, Select, column, select, text
 from sqlalchemy.orm import Session
 
 from timestack import db
-from timestack.domains.export.tables import Column, WrongParameter, columns, typed
-from timestack.series import catalog
-from timestack.series.sql import quote
+from timestack.domains.export.tables import Column, GoneError, WrongParameter, columns, typed
+from timestack.series import uploaded
+from timestack.series.sql import relation, selectable
 
 # Rows of a batch: some hundred kilobytes.
 BATCH = 10_000
@@ -80,7 +80,7 @@ class Rows:
             yield self.statement
             return
         bounds = {"since": self.since, "until": self.until}
-        begins = connection.scalars(CHUNKS, {"table": quote(self.table), **bounds}).all()
+        begins = connection.scalars(CHUNKS, {"table": relation(self.table), **bounds}).all()
         time = column(self.time)
         for since, until in pairwise((self.since, *begins, self.until)):
             yield self.statement.where(time >= since, time < until)
@@ -103,11 +103,13 @@ def ask(
 
     Raises WrongParameter.
     """
-    declared = catalog.current()
+    declared = uploaded.find(session, name)
     known = columns(session, name)
+    if not known:
+        raise GoneError(name)
     chosen = _chosen(known, only)
     conditions = (column(key).in_(values) for key, values in typed(session, known, keys).items())
-    statement = select(*(each.selected for each in chosen)).select_from(table(name))
+    statement = select(*(each.selected for each in chosen)).select_from(selectable(name))
     statement = statement.where(*conditions)
     hypertable = declared.hypertables.get(name)
     if hypertable:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import pyarrow as pa
+from psycopg2.errors import UndefinedTable
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -24,11 +26,11 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from timestack.series import catalog, encode
-from timestack.series.sql import quote
+from timestack.series.sql import relation
 from timestack.shared.roles import READONLY
 
 # What PostgreSQL sends as these is the same here; all else is sent as its text.
@@ -60,6 +62,13 @@ class WrongParameter(ValueError):
     def __init__(self, parameter: str, why: str):
         super().__init__(why)
         self.parameter = parameter
+
+
+class GoneError(WrongParameter):
+    """The table, of a dataset, is not there any more."""
+
+    def __init__(self, table: str):
+        super().__init__("table", f"`{table}` was deleted a moment ago")
 
 
 class WrongKey(WrongParameter):
@@ -129,6 +138,17 @@ def readable(declared: catalog.Catalog) -> set[str]:
     }
 
 
+@contextmanager
+def still_there(table: str) -> Iterator[None]:
+    """Raise GoneError where the table, of a dataset, is dropped while a block reads it."""
+    try:
+        yield
+    except ProgrammingError as error:
+        if not isinstance(error.orig, UndefinedTable):
+            raise
+        raise GoneError(table) from None
+
+
 def hypertables(declared: catalog.Catalog) -> list[str]:
     """The hypertables among them, by name."""
     return sorted(readable(declared) & set(declared.hypertables))
@@ -136,7 +156,7 @@ def hypertables(declared: catalog.Catalog) -> list[str]:
 
 def columns(session: Session, table: str) -> dict[str, Column]:
     """The columns of a table by name, in its order."""
-    found = session.execute(COLUMNS, {"table": quote(table)})
+    found = session.execute(COLUMNS, {"table": relation(table)})
     return {name: Column(name, *types) for name, *types in found}
 
 
@@ -146,9 +166,9 @@ _kept: WeakKeyDictionary[Engine, dict[str, dict[str, Column]]] = WeakKeyDictiona
 def kept_columns(session: Session, table: str) -> dict[str, Column]:
     """The same as they were when this process first asked: for keys, whose types stay."""
     kept = _kept.setdefault(session.get_bind().engine, {})
-    if table not in kept:
-        kept[table] = columns(session, table)
-    return kept[table]
+    if table not in kept and (found := columns(session, table)):
+        kept[table] = found
+    return kept.get(table, {})
 
 
 def typed(

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StringConstraints
 
 from timestack import queue
+from timestack.domains.prices.listing import Label, Symbol
 from timestack.validation import whole
 
 UNFINISHED = "unfinished"
@@ -40,6 +42,20 @@ class UsageParams(Params):
     """How many days up to yesterday (UTC) are asked for at least; None: what is missing."""
 
     days: Annotated[int, Field(strict=True, ge=1, le=180), BeforeValidator(whole)] | None = None
+
+
+class PricesParams(Params):
+    """Whose prices; name and industry are those of a ticker that is new."""
+
+    symbol: Symbol
+    name: Label = ""
+    industry: Label = ""
+
+
+class PricesFileParams(PricesParams):
+    """The upload that holds them."""
+
+    upload: UUID
 
 
 # What can be told, and how a summary counts it.
@@ -81,27 +97,43 @@ class SummaryParams(Params):
     channel: Channel
 
 
+class DatasetParams(Params):
+    """The id of a dataset."""
+
+    dataset: Annotated[int, Field(strict=True, ge=1, lt=2**63), BeforeValidator(whole)]
+
+
+class DatasetLoadParams(DatasetParams):
+    """The upload that fills it, and whether rows that are refused are left out."""
+
+    upload: UUID
+    skip_bad_rows: StrictBool = False
+
+
 @dataclass(frozen=True)
 class Kind:
     """The rules of one kind.
 
-    ``queue`` SHORT or LONG: long ones have a worker of their own. ``exclusive`` work is never done
-    twice at once: the second waits. After ``time_limit`` it is asked to stop, a minute later its
-    process is killed; then, as after an error, it is tried again, ``max_attempts`` times in all:
-    after ``backoff``, twice that, and so on, each half as long to half as long again by chance.
-    ``unique``: jobs with equal parameters are one while it is UNFINISHED, or within a window of
-    time; None makes each request a job.
+    ``queue`` SHORT, LONG or OWNER: long ones have a worker of their own, and so have those that
+    make tables. ``exclusive`` work is never done twice at once: the second waits. After
+    ``time_limit`` it is asked to stop, a minute later its process is killed; then, as after an
+    error, it is tried again, ``max_attempts`` times in all: after ``backoff``, twice that, and so
+    on, each half as long to half as long again by chance. ``unique``: jobs with equal parameters
+    are one while it is UNFINISHED, or within a window of time; None makes each request a job.
+    ``told``: people are told of one that fails for good; not of those that somebody waits for, nor
+    of those that tell.
     """
 
     name: str
     title: str
     params: type[Params] = Params
-    queue: Literal["short", "long"] = queue.SHORT
+    queue: Literal["short", "long", "owner"] = queue.SHORT
     exclusive: bool = True
     time_limit: timedelta = timedelta(minutes=5)
     max_attempts: int = 3
     backoff: timedelta = timedelta(seconds=15)
     unique: timedelta | Literal["unfinished"] | None = None
+    told: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a limit beyond that of a worker's queries."""
@@ -125,6 +157,28 @@ _KINDS = (
     ),
     Kind("companies.fetch", "Take in companies and their finances from the platform"),
     Kind(
+        "prices.fetch",
+        "Take in a ticker's daily prices from where PRICES_URL offers them",
+        PricesParams,
+        exclusive=False,
+        max_attempts=2,
+        backoff=timedelta(seconds=10),
+        unique=UNFINISHED,
+        told=False,
+    ),
+    Kind(
+        "prices.load",
+        "Take in a ticker's daily prices from a file that was uploaded",
+        PricesFileParams,
+        # Its worker alone has the volume of uploads.
+        queue=queue.LONG,
+        exclusive=False,
+        max_attempts=2,
+        backoff=timedelta(seconds=10),
+        unique=UNFINISHED,
+        told=False,
+    ),
+    Kind(
         "manifest.refresh",
         "Bring the manifest to the platform's version",
         unique=UNFINISHED,
@@ -141,15 +195,44 @@ _KINDS = (
         # The next minute's is as good as a late one.
         unique=UNFINISHED,
     ),
+    Kind(
+        "datasets.make",
+        "Make the table of a dataset as it is declared, with its rollups and rights",
+        DatasetParams,
+        queue=queue.OWNER,
+    ),
+    Kind(
+        "datasets.load",
+        "Load the file of a dataset into its table",
+        DatasetLoadParams,
+        queue=queue.LONG,
+        exclusive=False,
+        time_limit=timedelta(hours=2),
+    ),
+    Kind(
+        "datasets.drop",
+        "Drop the table of a dataset and forget it",
+        DatasetParams,
+        queue=queue.OWNER,
+        # A load that was cancelled may take a while to end.
+        max_attempts=10,
+        backoff=timedelta(seconds=5),
+    ),
     Kind("certificates.check", "Look which certificates end within thirty days"),
-    Kind("jobs.prune", "Delete the rows of jobs and tokens that ended long ago"),
+    Kind("operations.sample", "Note sizes, free space and waiting jobs"),
+    Kind(
+        "jobs.prune",
+        "Delete the rows of jobs and tokens that ended long ago, and forgotten uploads",
+        # Its worker alone has the volume of uploads.
+        queue=queue.LONG,
+    ),
     Kind(
         "jobs.probe",
         "Show that jobs are run: wait some seconds and write one row",
         ProbeParams,
         exclusive=False,
     ),
-    Kind("notify.send", "Tell people what happened", Notification, exclusive=False),
+    Kind("notify.send", "Tell people what happened", Notification, exclusive=False, told=False),
     Kind(
         "notify.deliver",
         "Send a message by webhook or e-mail",
@@ -158,6 +241,7 @@ _KINDS = (
         time_limit=timedelta(minutes=1),
         max_attempts=5,
         backoff=timedelta(seconds=10),
+        told=False,
     ),
     Kind(
         "notify.summary",
@@ -165,6 +249,7 @@ _KINDS = (
         SummaryParams,
         exclusive=False,
         unique=UNFINISHED,
+        told=False,
     ),
 )
 KINDS = {kind.name: kind for kind in _KINDS}

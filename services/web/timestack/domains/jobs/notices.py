@@ -12,14 +12,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from timestack.domains.jobs import requests
-from timestack.domains.jobs.kinds import LONGEST_SUBJECT, LONGEST_TEXT
+from timestack.domains.jobs.kinds import KINDS, LONGEST_SUBJECT, LONGEST_TEXT
 from timestack.domains.jobs.schedules import BY as CLOCK
 from timestack.logs import masked
 from timestack.models.jobs import Job
 
 BY = "notifications"
-# The kinds that tell: what fails of them is not told in turn.
-OWN = "notify."
 # What fails each five minutes is not told each five minutes.
 AGAIN_AFTER = timedelta(hours=1)
 # How much of a reason is told; all of it is in the job's row.
@@ -44,7 +42,8 @@ def add(session: Session, event: str, subject: str, text: str = "", path: str = 
 def failed(session: Session, job: Job, reason: str) -> None:
     """Tell people that a job has failed for good; of a schedule's jobs, once an hour."""
     subject = f"{job.kind} failed"
-    if job.kind.startswith(OWN) or (job.submitted_by == CLOCK and _was_told(session, subject)):
+    kind = KINDS.get(job.kind)
+    if (kind and not kind.told) or (job.submitted_by == CLOCK and _was_told(session, subject)):
         return
     times = "once" if job.attempts == 1 else f"{job.attempts} times"
     first = _cut(reason.strip().partition("\n")[0], LONGEST_REASON)

@@ -54,6 +54,7 @@ def declared(settings: Settings) -> list[Schedule]:
         Schedule("look at the alert rules", "alerts.evaluate", "* * * * *"),
         Schedule("drain the queue of files", "files.drain", "*/15 * * * *"),
         Schedule("look at the certificates", "certificates.check", "0 6 * * *"),
+        Schedule("note sizes and free space", "operations.sample", "0 * * * *"),
         Schedule("delete old jobs", "jobs.prune", "30 3 * * *"),
     ]
     if settings.platform_ingest:

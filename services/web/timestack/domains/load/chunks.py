@@ -14,6 +14,7 @@ from datetime import timedelta
 
 import numpy as np
 import psycopg2
+import psycopg2.errors
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
@@ -47,7 +48,10 @@ select tableoid::regclass::text
 """
 DELETE = "delete from {sql_chunk} where xmin = pg_current_xact_id()::xid"
 # Nothing changed: without this a refresh would compute the buckets of every chunk made here.
-RECORDED = "select to_regclass('timestack.changes') is not null"
+# Only who owns the record may: others leave a refresh to find those buckets empty.
+RECORDED = """
+select coalesce(has_table_privilege(to_regclass('timestack.changes')::oid, 'delete'), false)
+"""
 FORGET = "delete from timestack.changes where xmin = pg_current_xact_id()::xid"
 CHUNKS = """
 select format('%%I.%%I', chunk_schema, chunk_name)
@@ -118,6 +122,10 @@ class Chunks:
             for (chunk,) in cursor.fetchall():
                 try:
                     self._drop(cursor, chunk)
+                except psycopg2.errors.InsufficientPrivilege:
+                    # They are another's, as all chunks of a table that is.
+                    cursor.execute("rollback")
+                    return
                 except psycopg2.Error as error:
                     cursor.execute("rollback")
                     log.warning("the empty chunk %s stays: %s", chunk, error)

@@ -22,9 +22,10 @@ from timestack.series.sql import literal, quote
 PREFIX = "timestack-load"
 STAGING = "timestack_load_"
 
+# What another role's loads left is for that role to settle: nobody else may.
 PREPARED = """
 select gid, split_part(gid, ':', 2), prepared from pg_prepared_xacts
- where database = current_database() and gid like %s order by gid
+ where database = current_database() and owner = current_user and gid like %s order by gid
 """
 HAPPENED = """
 select exists (select from imports
@@ -34,6 +35,7 @@ STAGINGS = """
 select nspname, relname, substr(relname, length(%(prefix)s) + 1)
   from pg_class join pg_namespace on pg_namespace.oid = relnamespace
  where starts_with(relname, %(prefix)s) and relkind = 'r'
+   and relowner = current_user::regrole
 """
 
 

@@ -1,13 +1,11 @@
 """Every fault of every row of a faulty block.
 
-PostgreSQL itself checks its types, column by column over a temporary table of texts, so that the
-result is the one that COPY would give. The rest is checked here.
+PostgreSQL itself checks its types, column by column over arrays of texts, so that the result is the
+one that COPY would give. The rest is checked here.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
 
@@ -17,13 +15,14 @@ from psycopg2.extensions import connection as Connection
 from timestack.domains.load.errors import BadRow, Fault
 from timestack.domains.load.layout import Layout, Omitted
 from timestack.domains.load.numbers import NUMBERS, WHOLE, read
-from timestack.domains.load.records import Block, Record, cells, is_misquoted, joined
+from timestack.domains.load.records import Block, Record, cells, cut, joined
 from timestack.domains.load.table import Column
 from timestack.domains.load.times import EPOCH, PLAIN
 from timestack.series.sql import fill, literal
 
 MICROSECOND = timedelta(microseconds=1)
 
+ROWS = "with rows as (select * from unnest({sql_arrays}) as given (n, {fields}))"
 SELECT = """
 select n, {sql_name}, message
   from rows, pg_input_error_info({field}, {sql_type})
@@ -62,25 +61,28 @@ class Diagnosis:
         self._connection = connection
         self._layout = layout
         self._has_time = any(column.name == layout.time for column in layout.columns)
-        self._query = " union all ".join(
+        checks = " union all ".join(
             fill(SELECT, sql_name=literal(column.name), field=name, sql_type=literal(column.type))
             for column, name in zip(layout.columns, self._names(), strict=True)
             if column.base != "timestamptz"
         )
+        arrays = ", ".join(["%s::int[]", *("%s::text[]" for _ in layout.columns)])
+        rows = fill(ROWS, sql_arrays=arrays, fields=self._names())
+        # In a literal a percent sign is doubled, as in every statement with parameters.
+        self._query = checks and f"{rows} {checks.replace('%', '%%')} order by n"
 
     def examine(self, block: Block) -> Examined:
         """Find every fault of every row."""
         records = block.records()
         rows: list[Row] = []
-        texts = io.StringIO()
-        writer = csv.writer(texts)
+        whole: list[int] = []
         for number, record in enumerate(records):
-            found = self._cut(record)
+            found = cut(record, self._layout.delimiter, len(self._layout.fields))
             row = Row(faults=[found]) if isinstance(found, Fault) else self._judge_row(found)
             rows.append(row)
             if not isinstance(found, Fault):
-                writer.writerow([number, *("\\N" if cell is None else cell for cell in row.sent)])
-        for number, fault in self._ask(texts.getvalue()):
+                whole.append(number)
+        for number, fault in self._ask(whole, [rows[number].sent for number in whole]):
             faults = rows[number].faults
             if fault.column not in {each.column for each in faults}:
                 faults.append(fault)
@@ -92,31 +94,6 @@ class Diagnosis:
             np.array([row.time for _, row in good if self._has_time], np.int64),
             sum(row.rounded for _, row in good),
         )
-
-    def _cut(self, record: Record) -> list[str | None] | Fault:
-        if not record.closed:
-            return Fault(None, f"a quote is opened and never closed{_escape_hint(record.data)}")
-        if record.data == b"\\.":
-            return Fault(None, "\\. alone on a line ends the data for PostgreSQL")
-        if (nul := record.data.find(b"\0")) >= 0:
-            return Fault(None, f"a NUL byte at byte {record.offset + nul} of the text")
-        try:
-            text = record.data.decode()
-        except UnicodeDecodeError as error:
-            byte = record.data[error.start]
-            at = record.offset + error.start
-            return Fault(None, f"byte {byte:#04x} at byte {at} of the text is not UTF-8")
-        if is_misquoted(text, self._layout.delimiter):
-            return Fault(
-                None,
-                "a quote in an unquoted cell: quote the whole cell, and double each quote in it"
-                f"{_escape_hint(record.data)}",
-            )
-        found = cells(text, self._layout.delimiter)
-        count = len(self._layout.fields)
-        if len(found) != count:
-            return Fault(None, f"{len(found)} cells, the header has {count}")
-        return found
 
     def _judge_row(self, found: list[str | None]) -> Row:
         """Return a row with the faults that this loader finds, but not PostgreSQL."""
@@ -156,21 +133,13 @@ class Diagnosis:
     def _names(self) -> list[str]:
         return [f"c{number}" for number in range(len(self._layout.columns))]
 
-    def _ask(self, rows: str) -> list[tuple[int, Fault]]:
-        if not self._query:
+    def _ask(self, numbers: list[int], rows: list[list[str | None]]) -> list[tuple[int, Fault]]:
+        if not (self._query and rows):
             return []
+        columns = map(list, zip(*rows, strict=True))
         with self._connection.cursor() as cursor:
-            cursor.execute("begin")
-            try:
-                fields = " text, ".join(self._names())
-                cursor.execute(f"create temporary table rows (n integer, {fields} text)")
-                cursor.copy_expert(
-                    "copy rows from stdin (format csv, null '\\N')", io.StringIO(rows)
-                )
-                cursor.execute(f"{self._query} order by n")
-                return [(n, Fault(column, message)) for n, column, message in cursor.fetchall()]
-            finally:
-                cursor.execute("rollback")
+            cursor.execute(self._query, [numbers, *columns])
+            return [(n, Fault(column, message)) for n, column, message in cursor.fetchall()]
 
 
 def _judge_omitted(omitted: Omitted, cell: str | None) -> None:
@@ -178,7 +147,3 @@ def _judge_omitted(omitted: Omitted, cell: str | None) -> None:
         raise ValueError(f"{cell!r} is in a column without a name: name it, or --ignore it")
     if omitted is Omitted.ROW_NUMBERS and not (cell or "").isdecimal():
         raise ValueError(f"{cell!r} is not a row number: name the column, or --ignore it")
-
-
-def _escape_hint(data: bytes) -> str:
-    return "; if a backslash escapes such quotes, use --escape '\\'" if b'\\"' in data else ""

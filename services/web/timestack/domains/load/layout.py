@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from timestack.domains.load.errors import LoadError, listed
+from timestack.domains.load.records import Record, cells
 from timestack.domains.load.table import Column, Table
 from timestack.domains.load.times import Rules
 
@@ -106,6 +107,26 @@ def choose_columns(
         has = f"the table {table.name} has: {', '.join(listed(names))}"
         raise LoadError("\n".join([*listed(faults), has]))
     return tuple(chosen)
+
+
+def place_columns(
+    table: Table, first: Record, delimiter: str, names: Sequence[str | None]
+) -> tuple[Column | Omitted, ...]:
+    """Return what each field of the file fills where that is known by its place; None is nothing.
+
+    Raises LoadError where the file's ``first`` record has another number of cells, or the table
+    has no such column.
+    """
+    count = len(cells(first.data.decode(errors="replace"), delimiter))
+    faults = []
+    if count != len(names):
+        faults.append(f"line {first.line}: {count} cells, and {len(names)} columns are known")
+    faults += [
+        f"{table.name} has no column {name!r}" for name in names if name and not table.column(name)
+    ]
+    if faults:
+        raise LoadError("\n".join(listed(faults)))
+    return tuple(table.column(name) if name else Omitted.ASKED for name in names)
 
 
 def _nameless(number: int, count: int, row: Sequence[str | None] | None) -> Omitted | None:

@@ -44,6 +44,16 @@ class Rows:
         self._read = 0
 
     @property
+    def schema(self) -> pa.Schema:
+        """The columns and their types."""
+        return self._file.schema_arrow
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self._file.metadata.num_rows
+
+    @property
     def part(self) -> float:
         return self._read / max(self._file.metadata.num_rows, 1)
 

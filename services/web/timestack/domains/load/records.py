@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from timestack.domains.load.errors import LoadError
+from timestack.domains.load.errors import Fault, LoadError
 from timestack.domains.load.text import LineFeeds, Unescaped
 
 # Large enough that a round trip per block costs nothing, small enough that the few blocks in
@@ -208,7 +208,37 @@ def cells(text: str, delimiter: str) -> list[str | None]:
     return found
 
 
+def cut(record: Record, delimiter: str, count: int) -> list[str | None] | Fault:
+    """Cut a record into ``count`` cells, or return why it has others or cannot be cut."""
+    if not record.closed:
+        return Fault(None, f"a quote is opened and never closed{_escape_hint(record.data)}")
+    if record.data == b"\\.":
+        return Fault(None, "\\. alone on a line ends the data for PostgreSQL")
+    if (nul := record.data.find(b"\0")) >= 0:
+        return Fault(None, f"a NUL byte at byte {record.offset + nul} of the text")
+    try:
+        text = record.data.decode()
+    except UnicodeDecodeError as error:
+        byte = record.data[error.start]
+        at = record.offset + error.start
+        return Fault(None, f"byte {byte:#04x} at byte {at} of the text is not UTF-8")
+    if is_misquoted(text, delimiter):
+        return Fault(
+            None,
+            "a quote in an unquoted cell: quote the whole cell, and double each quote in it"
+            f"{_escape_hint(record.data)}",
+        )
+    found = cells(text, delimiter)
+    if len(found) != count:
+        return Fault(None, f"{len(found)} cells, the header has {count}")
+    return found
+
+
 def joined(row: Sequence[str | None], delimiter: str) -> bytes:
     """Return cells as a record that PostgreSQL cuts into the same again."""
     texts = ("" if cell is None else '"' + cell.replace('"', '""') + '"' for cell in row)
     return delimiter.join(texts).encode()
+
+
+def _escape_hint(data: bytes) -> str:
+    return "; if a backslash escapes such quotes, use --escape '\\'" if b'\\"' in data else ""

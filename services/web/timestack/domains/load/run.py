@@ -26,7 +26,7 @@ from timestack.domains.load.dialect import sniff
 from timestack.domains.load.errors import BadRow, BadRowsError, LoadError
 from timestack.domains.load.feeder import MOST_BAD_ROWS, Feeder
 from timestack.domains.load.lanes import Fleet, Lane
-from timestack.domains.load.layout import Layout, choose_columns
+from timestack.domains.load.layout import Layout, choose_columns, place_columns
 from timestack.domains.load.records import Block, Reader, Record, cells
 from timestack.domains.load.refusals import fault_of
 from timestack.domains.load.source import Source, open_source
@@ -51,6 +51,8 @@ class Options:
     ``shown`` is what messages call the file, ``size`` the bytes of standard input if known.
     ``renamed`` maps a column's name in the file to the table's; ``ignored`` are names or numbers
     of columns that fill none. Without a header, the file holds the table's columns in its order.
+    ``fields`` says instead, for each of the file's columns, which one of the table it fills, None
+    for none; then its names do not matter, and the delimiter must be given.
     ``delimiter`` separates cells; without it, the first line shows which does.
     ``escape`` precedes quotes within quoted cells, where they are not doubled, and ``decimal``
     before the fraction of a number. ``zone`` is the one that times without an offset are in,
@@ -65,6 +67,7 @@ class Options:
     size: int | None = None
     renamed: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    fields: tuple[str | None, ...] | None = None
     has_header: bool = True
     delimiter: str | None = None
     escape: str | None = None
@@ -115,7 +118,8 @@ def load(
     ``progress`` is called with the bytes read, the size of the file (None if unknown) and the
     rows read so far, ``warn`` with what the user should know before the end. The commit
     runs within ``committing()``: once that is entered, nothing must end the load. The engine's role
-    must own the table, and its pool have room for ``CONNECTIONS`` and a lane's each.
+    must own the table where rows are skipped or updated, else it may write to it; its pool must
+    have room for ``CONNECTIONS`` and a lane's each.
 
     Raises BadRowsError for rows that are refused, LoadError for everything else that the caller
     can repair, psycopg2.Error when the database fails.
@@ -177,6 +181,13 @@ def _layout(reader: Reader, source: Source, table: Table, options: Options) -> L
         delimiter = separator[1].decode(errors="replace")
         reader.skip(first)
         first = reader.peek() or Record(first.line + 1, 0, b"")
+    latest = options.latest or datetime.now(UTC) + FAR
+    rules = Rules(options.zone, options.earliest, latest, options.epoch, options.order)
+    if options.fields is not None:
+        if options.has_header:
+            reader.skip(first)
+        fields = place_columns(table, first, delimiter, options.fields)
+        return Layout(fields, delimiter, rules, table.time, options.decimal)
     dialect = sniff(
         first,
         table,
@@ -194,8 +205,6 @@ def _layout(reader: Reader, source: Source, table: Table, options: Options) -> L
         options.ignored,
         row and cells(row.data.decode(errors="replace"), dialect.delimiter),
     )
-    latest = options.latest or datetime.now(UTC) + FAR
-    rules = Rules(options.zone, options.earliest, latest, options.epoch, options.order)
     return Layout(fields, dialect.delimiter, rules, table.time, options.decimal)
 
 

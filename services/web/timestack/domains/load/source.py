@@ -56,6 +56,14 @@ UTF16 = (
 HEAD = 4096
 
 
+class FormatError(LoadError):
+    """The file is of another format; ``what`` says of which."""
+
+    def __init__(self, name: str, what: str, todo: str):
+        super().__init__(f"{name}: is {what}: {todo}")
+        self.what = what
+
+
 @dataclass(frozen=True)
 class Source:
     """CSV text in UTF-8. ``size`` (or None) and ``position()`` are in bytes of what is read."""
@@ -66,6 +74,8 @@ class Source:
     position: Callable[[], int]
     # The options that this kind of file leaves no choice of.
     given: Mapping[str, Any] = field(default_factory=dict)
+    # What knows the types, of Parquet.
+    rows: parquet.Rows | None = None
 
 
 def open_source(
@@ -90,7 +100,7 @@ def open_source(
             raise LoadError(f"{name}: Parquet is read from its end: give the file's path")
         rows = parquet.Rows(raw, name)
         text = Pieces(rows.as_csv())
-        return Source(name, text, size, lambda: int(rows.part * size), parquet.OPTIONS)
+        return Source(name, text, size, lambda: int(rows.part * size), parquet.OPTIONS, rows)
     return Source(name, _text(buffered, name), size, lambda: counted.count)
 
 
@@ -122,7 +132,7 @@ def _text(stream: io.BufferedReader, name: str, packed: str = "") -> BinaryIO:
     if found:
         what, todo = found
         within = f" within {packed}" if packed else ""
-        raise LoadError(f"{name}: is {what}{within}: {todo.format(name=shlex.quote(name))}")
+        raise FormatError(name, f"{what}{within}", todo.format(name=shlex.quote(name)))
     if head.startswith(codecs.BOM_UTF8):
         stream.read(len(codecs.BOM_UTF8))
     elif head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

@@ -71,7 +71,7 @@ class Rules:
 
         Raises ValueError saying what is wrong with it.
         """
-        time = self._count(cell) if self.epoch else self._parse(cell)
+        time = self._count(cell) if self.epoch else self.parse(cell)
         if time.tzinfo is None:
             time = self._localize(time, cell)
         if not self.earliest <= time <= self.latest:
@@ -96,7 +96,11 @@ class Rules:
         except OverflowError:
             raise self._outside(cell) from None
 
-    def _parse(self, cell: str) -> datetime:
+    def parse(self, cell: str) -> datetime:
+        """Return a time that is not a number as it is written: without a zone where it has none.
+
+        Raises ValueError saying what is wrong with it.
+        """
         text = cell.strip()
         if (found := YEAR_LAST.fullmatch(text)) and self.order is None:
             raise ValueError(

@@ -1,7 +1,8 @@
 """Requests to other servers over HTTP, bounded in time and in size.
 
-One kind of answer is accepted: status 200, plain JSON by its content type, complete within a total
-deadline and no longer than allowed. The caller judges the JSON's content. ``ask`` tries once,
+One kind of answer is accepted: status 200, of the content type that was asked for, which is JSON
+unless another is, not compressed, complete within a total deadline and no longer than allowed. The
+caller judges the content. ``ask`` tries once,
 ``fetch`` again where that may help.
 """
 
@@ -11,8 +12,8 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,9 @@ PAUSE = 0.5
 # Seconds between two tries whatever an answer says, and without which no try is begun.
 SHORTEST_PAUSE = 0.1
 SHORTEST_TRY = 1.0
+# Seconds between two looks at whether an answer is still wanted.
+LOOK = 0.5
+JSON = ("application/json",)
 # RFC 9110, 8.8.3; a longer one is not worth keeping.
 ETAG = re.compile(r'(W/)?"[\x21\x23-\x7e]{1,200}"')
 
@@ -57,6 +61,14 @@ class BrokenError(UpstreamError):
     passing = True
 
 
+class MediaTypeError(UpstreamError):
+    """The answer is of another type than was asked for; ``is_page`` says that it is HTML."""
+
+    def __init__(self, wanted: str, given: str):
+        self.is_page = given in ("text/html", "application/xhtml+xml")
+        super().__init__(f"the answer is not plain {wanted}")
+
+
 class StatusError(UpstreamError):
     """The answer has another ``status`` than 200."""
 
@@ -69,7 +81,7 @@ class StatusError(UpstreamError):
 
 @dataclass(frozen=True)
 class Answer:
-    """JSON, not parsed, and the ``ETag`` that it came with."""
+    """What came, not parsed, and the ``ETag`` that it came with."""
 
     body: bytes
     etag: str | None
@@ -84,7 +96,9 @@ def fetch(
     etag: str | None = None,
     params: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
+    types: Sequence[str] = JSON,
     pause: Callable[[float], object] = time.sleep,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Answer | None:
     """Return the answer of ``ask`` to a GET; None when the server says that ``etag`` is still it.
 
@@ -102,7 +116,13 @@ def fetch(
         left = max(end - time.monotonic(), SHORTEST_TRY)
         try:
             return ask(
-                url, deadline=min(deadline, left), longest=longest, params=params, headers=sent
+                url,
+                deadline=min(deadline, left),
+                longest=longest,
+                params=params,
+                headers=sent,
+                types=types,
+                meanwhile=meanwhile,
             )
         except UpstreamError as error:
             if etag and isinstance(error, StatusError) and error.status == 304:
@@ -129,19 +149,24 @@ def ask(
     body: bytes | None = None,
     params: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
+    types: Sequence[str] = JSON,
     verify: ssl.SSLContext | bool = True,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Answer:
     """Return what ``url`` answers with, at most ``longest`` bytes.
 
     A GET, or a POST of ``body``, which is JSON. ``deadline`` is in seconds and holds for everything
-    together: name, connection, TLS, and an answer that arrives byte by byte. ``verify`` is as in
-    httpx. Redirects are not followed, and proxies and credentials of the environment not used, so
-    that what is sent goes nowhere but to ``url``.
+    together: name, connection, TLS, and an answer that arrives byte by byte. ``types`` are the
+    content types that will do. ``verify`` is as in httpx. Redirects are not followed, and proxies
+    and credentials of the environment not used, so that what is sent goes nowhere but to ``url``.
+    ``meanwhile`` is called while the answer is waited for; where it raises, it is given up.
 
-    Raises UpstreamError.
+    Raises UpstreamError, and what ``meanwhile`` raises.
     """
     try:
-        return _within(_ask(url, body, params, headers, deadline, longest, verify))
+        return _within(
+            _ask(url, body, params, headers, types, deadline, longest, verify), meanwhile
+        )
     except (TimeoutError, httpx.TimeoutException):
         raise SilentError(f"no complete answer within {deadline:.3g} s") from None
     except httpx.ConnectError as error:
@@ -159,13 +184,14 @@ async def _ask(
     body: bytes | None,
     params: Mapping[str, str] | None,
     headers: Mapping[str, str] | None,
+    types: Sequence[str],
     deadline: float,
     longest: int,
     verify: ssl.SSLContext | bool,
 ) -> Answer:
     sent = {
         **(headers or {}),
-        "Accept": "application/json",
+        "Accept": ", ".join(types),
         # A compressed body would have to be unpacked before its size is known.
         "Accept-Encoding": "identity",
     }
@@ -188,8 +214,8 @@ async def _ask(
         if answer.status_code != 200:
             raise _status(answer)
         kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind != "application/json" or "Content-Encoding" in answer.headers:
-            raise UpstreamError("the answer is not plain application/json")
+        if kind not in types or "Content-Encoding" in answer.headers:
+            raise MediaTypeError(types[0], kind)
         taken = bytearray()
         async for chunk in answer.aiter_raw():
             taken += chunk
@@ -233,10 +259,17 @@ def _retry_after(headers: httpx.Headers) -> float | None:
         return None
 
 
-def _within(asking: Coroutine[None, None, Answer]) -> Answer:
+def _within(asking: Coroutine[None, None, Answer], meanwhile: Callable[[], object]) -> Answer:
     # A thread of its own: the caller's may already run an event loop, and two cannot nest.
-    with ThreadPoolExecutor(1, "upstream") as pool:
-        return pool.submit(copy_context().run, _run, asking).result()
+    pool = ThreadPoolExecutor(1, "upstream")
+    try:
+        answer = pool.submit(copy_context().run, _run, asking)
+        while not wait([answer], LOOK).done:
+            meanwhile()
+        return answer.result()
+    finally:
+        # One that is given up ends by its deadline.
+        pool.shutdown(wait=False)
 
 
 def _run(asking: Coroutine[None, None, Answer]) -> Answer:

@@ -1,0 +1,29 @@
+"""Every family of jobs, for the workers: beat, and who makes tables, need none of their memory."""
+
+from timestack.tasks import (
+    alerts,
+    app,
+    datasets,
+    files,
+    mail,
+    maintenance,
+    notify,
+    platform,
+    prices,
+    rollups,
+    watch,
+)
+
+__all__ = [
+    "alerts",
+    "app",
+    "datasets",
+    "files",
+    "mail",
+    "maintenance",
+    "notify",
+    "platform",
+    "prices",
+    "rollups",
+    "watch",
+]
