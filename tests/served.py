@@ -32,7 +32,7 @@ class Web:
         return f"http://localhost:{self.port}"
 
     def connect(self) -> HTTPConnection:
-        return HTTPConnection("127.0.0.1", self.port, timeout=10)
+        return HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def status(self, path: str = "/version") -> int:
         with closing(self.connect()) as connection:

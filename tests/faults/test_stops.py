@@ -32,7 +32,7 @@ def test_the_stack_is_restarted(stack: Stack, ledger: Ledger, prove) -> None:
         for verb in (("down",), ("up", "--detach")):
             done = stack.compose(*verb)
             assert done.returncode == 0, done.stderr
-        wait_until(stack.all_healthy, "every service is healthy", deadline=120)
+        wait_until(stack.all_healthy, "every service is healthy", deadline=300)
     prove("the stack is stopped and started with 100 jobs queued")
 
 

@@ -57,7 +57,7 @@ def test_a_host_that_is_not_ours_is_told_the_name_that_is_served_and_nothing_els
     assert f"{stack.url}/" in answer.text.splitlines()
     assert host not in answer.text
     assert not answer.getheader("Set-Cookie")
-    with httpx.Client(base_url=f"http://127.0.0.1:{stack.http_port}") as plain:
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.http_port}", timeout=60) as plain:
         assert plain.get(path, headers={"Host": host}).text == answer.text
     assert stack.raw("POST", path, {"Host": host}).text == "404 page not found\n"
 

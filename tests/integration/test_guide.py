@@ -31,7 +31,7 @@ def test_its_lines_for_a_script_log_in_and_start_a_job(stack: Stack) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("succeeded {"), done.stdout

@@ -98,7 +98,7 @@ class Server:
 
     def __enter__(self) -> Server:
         self.container.start()
-        wait_until(self.healthy, f"{self.container.image} is healthy", deadline=60)
+        wait_until(self.healthy, f"{self.container.image} is healthy")
         return self
 
     def __exit__(self, *_) -> None:

@@ -22,8 +22,6 @@ from tests.unit.platform.running import Platform, running
 
 pytestmark = [pytest.mark.database, pytest.mark.browser]
 
-SHORT_MS = 15_000
-
 
 @pytest.fixture
 def role() -> str:
@@ -104,7 +102,7 @@ def test_a_file_becomes_a_ticker_that_the_page_knows(
     assert barriers(page) == []
     fill(dialog, " bolt", FILE)
     said = "Bolt & Sons was added as BOLT, in Fasteners."
-    expect(dialog).to_contain_text(said, timeout=SHORT_MS)
+    expect(dialog).to_contain_text(said)
     kept = "select count(*) from uploads"
     wait_until(lambda: markets.sql(kept) == "0", "the upload is deleted")
     expect(dialog).to_contain_text("3, from 2013-05-01 to 2013-05-03")
@@ -209,16 +207,16 @@ def test_prices_are_fetched_and_a_source_that_fails_is_named(
     dialog = opened(page)
     fill(dialog, "NONE")
     alert = dialog.get_by_role("alert")
-    expect(alert).to_contain_text("knows no NONE (status 404)", timeout=SHORT_MS)
+    expect(alert).to_contain_text("knows no NONE (status 404)")
     order("silent")
     fill(dialog, "ALDR")
-    expect(dialog).to_contain_text(f"Asking {platform.url[7:]} for ALDR", timeout=SHORT_MS)
+    expect(dialog).to_contain_text(f"Asking {platform.url[7:]} for ALDR")
     dialog.get_by_role("button", name="Cancel").click()
-    expect(alert).to_have_text("It was cancelled, and nothing was written.", timeout=SHORT_MS)
+    expect(alert).to_have_text("It was cancelled, and nothing was written.")
     assert markets.sql("select count(*) from tickers") == "1"
     order(None)
     fill(dialog, "ALDR")
-    expect(dialog).to_contain_text("was added as ALDR", timeout=SHORT_MS)
+    expect(dialog).to_contain_text("was added as ALDR")
     expect(dialog).to_contain_text("2,854, from 2015-01-02 to 2025-12-31")
     assert markets.sql("select count(*) from prices_daily") == "2855"
 

@@ -171,12 +171,12 @@ def test_a_rule_whose_column_is_gone_says_so_keeps_its_alerts_and_stops_no_other
 def test_a_rule_that_takes_too_long_stops_no_other(
     provisioned: Database, tides: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("timestack.domains.alerts.evaluate.EACH", 0.5)
-    monkeypatch.setattr(looking, "EACH", 0.5)
-    # What is read of the table takes a second a row.
+    monkeypatch.setattr("timestack.domains.alerts.evaluate.EACH", 3.0)
+    monkeypatch.setattr(looking, "EACH", 3.0)
+    # What is read of the table takes a minute a row.
     provisioned.sql(
         "create function slowly(float8) returns float8 language sql volatile as"
-        " 'select $1 from pg_sleep(1)';"
+        " 'select $1 from pg_sleep(60)';"
         f" alter table datasets.d{tides} rename to d0;"
         f" create view datasets.d{tides} as"
         " select time, pier, slowly(metres) as metres from datasets.d0;"

@@ -150,7 +150,7 @@ def test_an_answer_that_takes_more_than_200_ms_shows_a_spinner_and_a_faster_one_
     busy = page.locator("#detail-busy")
     held: list[Route] = []
     page.route(SERIES, lambda route: held.append(route))
-    page.clock.pause_at(page.evaluate("Date.now() + 1000"))
+    page.clock.pause_at(page.evaluate("Date.now() + 10_000"))
     # Of the module itself: with its clock stopped, no button of the page does anything.
     ask = """() => {
       window.drawn = window.seen = false;

@@ -591,7 +591,7 @@ def test_a_running_job_is_cancelled_and_one_that_goes_on_is_stopped_by_force(
         with db.session() as session:
             control.cancel(session, deaf)
         assert dispatch.sweep()["killed"] == 1
-        wait_until(lambda: dispatch.sweep() and ended(deaf), "it is stopped", deadline=60)
+        wait_until(lambda: dispatch.sweep() and ended(deaf), "it is stopped")
     assert state(deaf)[0] == "cancelled"
     assert "by force" in state(deaf)[2]
     after = jobs.submit("jobs.probe").id

@@ -129,7 +129,7 @@ def test_a_job_is_waited_for_and_its_end_is_the_exit_status(
                 steps.succeed(session, made.id, {"rows": 3})
             else:
                 steps.fail(session, made.id, "it broke", again=False)
-        printed, _ = shell.communicate(timeout=60)
+        printed, _ = shell.communicate(timeout=300)
     assert shell.returncode == status
     assert says in printed
 

@@ -604,7 +604,7 @@ def test_two_loads_under_one_import_id_at_once_load_once(measures: Database, wri
         )
         for _ in range(2)
     ]
-    outputs = [loader.communicate(timeout=120)[1].decode() for loader in loaders]
+    outputs = [loader.communicate(timeout=300)[1].decode() for loader in loaders]
     assert [loader.returncode for loader in loaders] == [0, 0], outputs
     assert sum("is loaded already" in text for text in outputs) == 1
     assert count(measures) == 60_000

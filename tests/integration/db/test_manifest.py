@@ -201,7 +201,7 @@ def test_who_reads_while_versions_change_has_all_of_one_version(
             for _ in range(6):
                 new = publish(control)
                 refresh(platform)
-                wait_until(lambda new=new: new in seen or readers[0].done(), "it is read", 10)
+                wait_until(lambda new=new: new in seen or readers[0].done(), "it is read")
         finally:
             end.set()
         assert min(reader.result() for reader in readers) >= 6

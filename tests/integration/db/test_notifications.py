@@ -151,7 +151,7 @@ def stack(installation: Stack) -> Iterator[Stack]:
     installation.webhook(f"{installation.platform.url}/hooks/{TOKEN}\n")
     yield installation
     installation.order(None)
-    wait_until(installation.at_rest, "nothing is on its way", deadline=30)
+    wait_until(installation.at_rest, "nothing is on its way")
 
 
 def added(session: Session, kind: str, **request: object) -> Job:

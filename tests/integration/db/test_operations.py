@@ -7,7 +7,9 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import insert, select, text
@@ -15,6 +17,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from tests.integration.db.conftest import Broker, Database, fail
+from tests.stack import BUSY
 from timestack import cache, db
 from timestack.domains import jobs, operations
 from timestack.domains.jobs import control, schedules, steps
@@ -56,9 +59,26 @@ def session(environment: dict[str, str]) -> Iterator[Session]:
         yield opened
 
 
+class Unhurried(Budget):
+    """A budget that a machine with much else to do does not run out of."""
+
+    LONG = 60.0
+
+    def __init__(self, session: Session, seconds: float = LONG):
+        super().__init__(session, max(seconds, self.LONG))
+
+    def step(self, longest: float = LONG) -> AbstractContextManager[Session]:
+        return super().step(max(longest, self.LONG))
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "Budget", Unhurried)
+
+
 @pytest.fixture
 def budget(session: Session) -> Budget:
-    return Budget(session)
+    return Unhurried(session)
 
 
 def named(part: Part) -> dict[str, Check]:
@@ -298,7 +318,7 @@ def test_without_redis_the_other_parts_are_there_in_time(session: Session, broke
         found = operations.read(session).parts
     finally:
         container.unpause()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 4 + BUSY
     assert found["redis"].checks[0].value == "not known"
     assert "Redis does not answer" in found["redis"].checks[0].advice
     assert named(found["database"])["Size"].state == "good"
@@ -353,13 +373,15 @@ def test_a_sample_is_the_only_one_of_its_minute(session: Session, provisioned: D
 
 
 def test_a_part_that_hangs_is_left_out_and_the_others_are_shown(
-    provisioned: Database, session: Session
+    provisioned: Database, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A statement has its usual second, and all of them together have longer.
+    monkeypatch.setattr(report, "Budget", partial(Budget, seconds=Unhurried.LONG))
     with provisioned.engine().connect() as other:
         other.execute(text("lock table paused_kinds in access exclusive mode"))
         began = time.monotonic()
         found = operations.read(session)
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 4 + BUSY
     assert "took longer than" in found.parts["queue"].checks[0].advice
     assert named(found.parts["installation"])["PostgreSQL"].value.startswith("17")
     assert set(found.parts) == set(report.PARTS)
@@ -401,12 +423,15 @@ def test_the_summary_opens_no_table_and_has_what_was_found_of_them_last(
     assert late() == []
 
 
-def test_the_summary_waits_a_second_at_most(provisioned: Database, session: Session) -> None:
+def test_the_summary_waits_a_second_at_most(
+    provisioned: Database, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "Budget", Budget)
     with provisioned.engine().connect() as other:
         other.execute(text("lock table paused_kinds, jobs, operations in access exclusive mode"))
         began = time.monotonic()
         found = operations.summary(session)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 2 + BUSY
     assert {"Queue", "Disk"} <= {each.name for each in found}
 
 

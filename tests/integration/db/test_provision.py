@@ -59,9 +59,9 @@ def provision(database: Database, *arguments: str) -> subprocess.Popen:
 
 
 def test_up_provisions_an_empty_database_and_up_again_changes_nothing(database: Database) -> None:
-    first, _ = provision(database, "up").communicate(timeout=60)
+    first, _ = provision(database, "up").communicate(timeout=300)
     assert "from an empty database" in first
-    second, _ = provision(database, "up").communicate(timeout=60)
+    second, _ = provision(database, "up").communicate(timeout=300)
     assert "nothing to change" in second
     assert "+" not in second
 
@@ -72,7 +72,7 @@ def test_a_second_provisioner_waits_for_the_first(database: Database) -> None:
         assert waiting.stdout.readline() == "waiting: another provisioner is running\n"
         assert database.sql("select to_regclass('sensors') is null") == "t"
         assert waiting.poll() is None
-    output, errors = waiting.communicate(timeout=60)
+    output, errors = waiting.communicate(timeout=300)
     assert waiting.returncode == 0, errors
     assert "from an empty database" in output
 
@@ -85,9 +85,9 @@ def test_killed_at_any_line_of_its_output_it_converges_at_the_next_run(database:
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
     last = provision(database, "up")
-    _, errors = last.communicate(timeout=60)
+    _, errors = last.communicate(timeout=300)
     assert last.returncode == 0, errors
-    assert provision(database, "drift").wait(timeout=60) == 0
+    assert provision(database, "drift").wait(timeout=300) == 0
 
 
 def test_a_newer_database_is_refused_and_left_as_it_is(database: Database) -> None:

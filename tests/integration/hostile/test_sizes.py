@@ -26,10 +26,10 @@ def test_a_chunked_body_without_end_is_cut_off(hostile: Stack) -> None:
     for count, end, by in ((6, b"0\r\n\r\n", b"problem+json"), (10, b"", b"Too Large")):
         started = time.monotonic()
         sent = head + b"Connection: close\r\n" + CHUNKED + b"\r\n" + chunk * count + end
-        answer = raw(hostile, sent, wait=20)
+        answer = raw(hostile, sent, wait=60)
         assert statuses(answer) == [413], (count, answer[:300])
         assert by in answer
-        assert time.monotonic() - started < 20, "the connection was left open"
+        assert time.monotonic() - started < 60, "the connection was left open"
 
 
 def test_bodies_of_unknown_length_that_drip_are_in_nobody_elses_way(hostile: Stack) -> None:
@@ -61,7 +61,7 @@ def short(stack: Stack) -> bytes:
 CHUNKS = """
 import http.client, ssl
 context = ssl._create_unverified_context()
-line = http.client.HTTPSConnection("traefik", 8443, context=context, timeout=20)
+line = http.client.HTTPSConnection("traefik", 8443, context=context, timeout=60)
 line.request("POST", "/logout", iter([b"a"]), {"Host": "localhost"}, encode_chunked=True)
 print(line.getresponse().status)
 """

@@ -157,7 +157,7 @@ from urllib.parse import urlencode
 token, cookies, turn = sys.argv[1:]
 context = ssl._create_unverified_context()
 for n in range(6):
-    line = http.client.HTTPSConnection("traefik", 8443, context=context, timeout=20)
+    line = http.client.HTTPSConnection("traefik", 8443, context=context, timeout=60)
     body = urlencode({"email": "viewer@example.org", "password": turn, "csrf_token": token})
     kind = "application/x-www-form-urlencoded"
     headers = {"Host": "localhost", "Cookie": cookies, "Content-Type": kind}

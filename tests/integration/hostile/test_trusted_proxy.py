@@ -40,7 +40,7 @@ class Front(BaseHTTPRequestHandler):
         passed["X-Forwarded-For"] = f"{forwarded}, {visitor}" if forwarded else visitor
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         line = http.client.HTTPSConnection(
-            "localhost", self.server.behind.https_port, context=self.server.context, timeout=20
+            "localhost", self.server.behind.https_port, context=self.server.context, timeout=60
         )
         with closing(line):
             line.request(self.command, self.path, body or None, passed)
@@ -127,5 +127,5 @@ def visiting(stack: Stack, port: int, address: str) -> httpx.Client:
     return httpx.Client(
         base_url=f"https://localhost:{port}",
         transport=httpx.HTTPTransport(verify=trusting(stack), local_address=address),
-        timeout=20,
+        timeout=60,
     )

@@ -30,7 +30,7 @@ class Platform:
     def client(self, token: str | None = None) -> httpx.Client:
         """A client of its HTTP side, by default without any token."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(base_url=self.url, headers=headers, trust_env=False)
+        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=60)
 
     def serves(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
@@ -61,7 +61,7 @@ def running(directory: Path) -> Iterator[Platform]:
     ):
         try:
             platform = Platform(process, f"http://127.0.0.1:{http_port}", smtp_port, log)
-            wait_until(platform.serves, "the simulated platform serves", deadline=30)
+            wait_until(platform.serves, "the simulated platform serves")
             yield platform
         finally:
             process.kill()

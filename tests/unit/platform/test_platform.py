@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.stack import wait_until
+from tests.stack import BUSY, wait_until
 from tests.unit.platform.running import FOLDER, PASSWORD, Platform, running
 from timestack.domains import finance
 
@@ -135,7 +135,7 @@ def test_sigterm_ends_it_at_once_while_a_client_waits_and_mail_is_open(tmp_path:
         with client.stream("POST", "/api/login", json=sent) as answer:
             assert next(answer.iter_raw())
             platform.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: platform.process.poll() is not None, "it ends", deadline=5)
+            wait_until(lambda: platform.process.poll() is not None, "it ends", 5 + BUSY)
         assert platform.process.returncode == 0
         assert "stops" in platform.log.read_text()
 
@@ -147,7 +147,7 @@ def test_the_log_tells_each_request_and_no_secret(
         "/api/login", json={"user": "south@platform.example", "password": PASSWORD}
     ).json()["token"]
     service.get(f"/api/companies?token={PASSWORD}")
-    wait_until(lambda: "GET /api/companies 200" in platform.log.read_text(), "it is logged", 5)
+    wait_until(lambda: "GET /api/companies 200" in platform.log.read_text(), "it is logged")
     log = platform.log.read_text()
     assert PASSWORD not in log
     assert token not in log

@@ -116,16 +116,18 @@ def test_without_a_good_token_there_is_nothing(client: httpx.Client, header: str
 
 
 def test_a_token_ends_when_it_said_that_it_would(client: httpx.Client) -> None:
-    sent = {"user": "short@platform.example", "password": PASSWORD}
-    answer = client.post("/api/login", json=sent).json()
-    assert answer["expires_in"] == 2
-    headers = {"Authorization": f"Bearer {answer['token']}"}
+    def fresh() -> dict[str, str]:
+        sent = {"user": "short@platform.example", "password": PASSWORD}
+        answer = client.post("/api/login", json=sent).json()
+        assert answer["expires_in"] == 2
+        return {"Authorization": f"Bearer {answer['token']}"}
 
-    def status() -> int:
+    def status(headers: dict[str, str]) -> int:
         return client.get("/api/usage", params=NORTH, headers=headers).status_code
 
-    assert status() == 200
-    wait_until(lambda: status() == 401, "the token has ended", deadline=10)
+    good = lambda: status(headers := fresh()) == 200 and headers  # noqa: E731
+    headers = wait_until(good, "a token is used before it ends")
+    wait_until(lambda: status(headers) == 401, "the token has ended")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from media_platform.faults import ENDPOINTS
-from tests.stack import free_port
+from tests.stack import BUSY, free_port
 from tests.unit.platform.running import PASSWORD, Platform, running
 from timestack.domains.platform import http
 
@@ -65,7 +65,7 @@ def test_silence_is_waited_for_and_asked_again(
     platform: Platform, order: Callable[..., None]
 ) -> None:
     order("silent", times=1)
-    assert fetch(platform, deadline=0.3).body
+    assert fetch(platform, deadline=2).body
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_all_tries_together_end_within_their_time(
     began = time.monotonic()
     with pytest.raises(http.UpstreamError, match=r"status is 429"):
         fetch(platform, within=1.5)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 3 + BUSY
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "1.5", "1e3", "²", "9" * 40, "Thu, 99 Foo"])
