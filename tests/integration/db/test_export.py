@@ -45,7 +45,7 @@ select id, 2025, 999999999999999.99, null from companies;
 insert into tickers (symbol, name, industry) values ('A', 'a', '');
 insert into prices_daily (time, ticker_id, open, high, low, close, volume, adjusted_close)
 select timestamptz '2025-01-01Z' + n * interval '1 day', 1, 0.1, 1e-300, 1e300, 2, 2^62::bigint + n,
-       1.0 / 3 from generate_series(1) n;
+       1.0 / 3 from generate_series(1, 30) n;
 insert into usage (account, project, day, items)
 select account, 'p' || n, date '2026-01-01' + n, n
   from unnest('{{acme,other}}'::text[]) account, generate_series(1, 40) n
@@ -290,7 +290,7 @@ def test_a_client_that_goes_ends_the_transaction(reader: Reader, filled: Databas
     assert sessions(filled)
     answer.close()
     connection.close()
-    wait_until(lambda: not sessions(filled), "the transaction is gone")
+    wait_until(lambda: not sessions(filled), "the transaction is gone", 30)
 
 
 def test_a_client_that_goes_ends_a_statement_that_waits(reader: Reader, filled: Database) -> None:
@@ -299,7 +299,7 @@ def test_a_client_that_goes_ends_a_statement_that_waits(reader: Reader, filled: 
         with closing(reader.web.connect()) as connection:
             connection.request("GET", f"{EXPORT}/readings", headers=reader.headers)
             wait_until(lambda: sessions(filled) == "active|Lock", "it waits for the table")
-        wait_until(lambda: not sessions(filled), "the statement is gone")
+        wait_until(lambda: not sessions(filled), "the statement is gone", 30)
 
 
 def test_what_breaks_off_does_not_look_complete(reader: Reader, filled: Database) -> None:
@@ -366,6 +366,6 @@ def test_a_client_that_takes_nothing_is_let_go(
         with closing(connection):
             assert answer.status == 200
             assert sessions(filled)
-            wait_until(lambda: not sessions(filled), "the transaction is gone")
+            wait_until(lambda: not sessions(filled), "the transaction is gone", 30)
             with pytest.raises((IncompleteRead, ConnectionError)):
                 answer.read()
