@@ -119,6 +119,7 @@ def use_mail(stack: Aviary, admin: httpx.Client) -> str:
         sent = wait_until(
             lambda: [found for mail in mails(stack) if (found := LINK.search(mail["text"]))],
             "the mail has come",
+            deadline=120,
         )
         link, token = sent[-1][0], sent[-1][1]
         known[f"link {number}"] = token

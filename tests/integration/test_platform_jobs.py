@@ -22,7 +22,7 @@ def test_the_first_usage_and_companies_come_by_themselves_and_once(stack: Stack)
         states = stack.sql(seeding)
         return len(states) == 2 and not {("queued",), ("running",)} & set(states)
 
-    wait_until(ended, "both jobs end")
+    wait_until(ended, "both jobs end", deadline=120)
     assert stack.sql(seeding) == [("succeeded",), ("succeeded",)]
     assert stack.sql(f"select count(distinct account) {OF_THEM}") == [("3",)]
     assert stack.sql("select count(*) >= 40 from companies") == [("t",)]
@@ -50,7 +50,7 @@ def run(stack: Stack, kind: str) -> dict:
         job = stack.http.get(path).json()
         return job if job["state"] not in ("queued", "running") else None
 
-    return wait_until(finished, f"the job {kind} ends")
+    return wait_until(finished, f"the job {kind} ends", deadline=120)
 
 
 def test_the_worker_takes_in_the_usage_of_every_account_and_twice_is_once(stack: Stack) -> None:

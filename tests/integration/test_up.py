@@ -614,7 +614,7 @@ def test_the_platform_takes_a_rotated_token(checkout: Checkout) -> None:
         now = admin.get(path).json()["state"]
         return now if now in ("succeeded", "failed") else ""
 
-    assert wait_until(state, "the job ends") == "succeeded"
+    assert wait_until(state, "the job ends", deadline=120) == "succeeded"
 
 
 def test_the_token_of_a_platform_of_ones_own_is_not_rotated(checkout: Checkout) -> None:

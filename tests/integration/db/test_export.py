@@ -333,7 +333,7 @@ def test_only_a_part_of_the_threads_sends_files(reader: Reader, filled: Database
         with closing(connection):
             return answer.status == 200 and len(json.loads(answer.read())) == 2
 
-    wait_until(answered, "a place is free again")
+    wait_until(answered, "a place is free again", 30)
 
 
 def memory(web: Web) -> int:

@@ -14,12 +14,13 @@ from testcontainers.core.container import DockerContainer
 
 from tests.integration.db.conftest import Broker, Database, logged_in
 from tests.served import Web
-from tests.stack import BUSY, wait_until
+from tests.stack import wait_until
 
 pytestmark = pytest.mark.database
 
-# Seconds that a neighbour that hangs may add to a page, a job or log-in, and readiness.
-PAGE, JOB, READY = 5 + BUSY, 3 + BUSY, 2 + BUSY
+# Seconds that a neighbour that hangs may add to a page, a job or log-in, and readiness: twice what
+# they take on a machine that has nothing else to do.
+PAGE, JOB, READY = 10, 5, 4
 EMAIL = "hangs@example.org"
 
 
@@ -83,7 +84,7 @@ def test_a_database_that_hangs_is_an_outage_of_seconds(
         statuses, took = pages.result()
         assert (statuses, alive[0], ready[0]) == ({503}, {200}, {503})
         assert took < PAGE + usual
-        assert alive[1] < BUSY + usual
+        assert alive[1] < 2 + usual
         assert ready[1] < READY + usual
         # It is known to hang: nobody waits any more, which would take longer each time.
         again = lambda: at_once(count, page)  # noqa: E731

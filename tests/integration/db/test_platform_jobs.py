@@ -19,10 +19,11 @@ from redis import Redis
 
 from media_platform.faults import ENDPOINTS
 from tests.integration.db.conftest import SCHEMA_FILE, Broker, Database
-from tests.stack import BUSY, ROOT, free_port, wait_until
+from tests.stack import ROOT, free_port, wait_until
 from tests.unit.platform.running import PASSWORD, Platform, running
 from timestack import api, cache, db, errors, queue
 from timestack.domains.platform.manifest import Absent
+from timestack.domains.prices import source
 from timestack.settings import Settings
 from timestack.shell.__main__ import main as shell
 
@@ -289,6 +290,8 @@ def test_a_fetch_that_waits_for_a_silent_source_is_cancelled_within_seconds(
         job = fetched(client, "BRCH")
         wait_until(lambda: client.get(job).get_json()["state"] == "running", "it asks")
         assert client.post(f"{job}/cancel").status_code == 200
-        wait_until(lambda: client.get(job).get_json()["state"] == "cancelled", "it ends", 8 + BUSY)
+        # Sooner than the source is given up, which ends it as well.
+        soon = source.DEADLINE - 3
+        wait_until(lambda: client.get(job).get_json()["state"] == "cancelled", "it ends", soon)
         control.post("/api/faults", json=dict.fromkeys(ENDPOINTS))
     assert client.get("/api/v1/tickers/BRCH").status_code == 404

@@ -26,10 +26,10 @@ def test_a_chunked_body_without_end_is_cut_off(hostile: Stack) -> None:
     for count, end, by in ((6, b"0\r\n\r\n", b"problem+json"), (10, b"", b"Too Large")):
         started = time.monotonic()
         sent = head + b"Connection: close\r\n" + CHUNKED + b"\r\n" + chunk * count + end
-        answer = raw(hostile, sent, wait=60)
+        answer = raw(hostile, sent, wait=20)
         assert statuses(answer) == [413], (count, answer[:300])
         assert by in answer
-        assert time.monotonic() - started < 60, "the connection was left open"
+        assert time.monotonic() - started < 20, "the connection was left open"
 
 
 def test_bodies_of_unknown_length_that_drip_are_in_nobody_elses_way(hostile: Stack) -> None:

@@ -139,7 +139,7 @@ def test_an_endpoint_is_silent_until_the_client_leaves(
     before = platform.log.read_text().count(line)
     with pytest.raises(httpx.ReadTimeout):
         service.get(PATHS[endpoint], timeout=0.2)
-    wait_until(lambda: platform.log.read_text().count(line) > before, "it has noticed")
+    wait_until(lambda: platform.log.read_text().count(line) > before, "it has noticed", 30)
 
 
 def test_a_slow_answer_is_a_good_one(service: httpx.Client, order: Callable[..., None]) -> None:
