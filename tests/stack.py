@@ -41,8 +41,8 @@ PORTS = itertools.cycle(range(20_000 + WORKER * SHARE, 20_000 + (WORKER + 1) * S
 next(itertools.islice(PORTS, os.getpid() % SHARE, None))
 
 
-# Seconds that a machine with much else to do may add. For where what is looked for would take longer
-# still: a limit beyond the end of a fault cannot fail.
+# Seconds that a machine with much else to do may add. For where what is looked for would take
+# longer still: a limit beyond the end of a fault cannot fail.
 BUSY = 8.0
 
 

@@ -58,6 +58,15 @@ def test_a_failure_beside_the_build_is_one_of_the_whole(root: Path) -> None:
     assert ran(root), "the rest ran all the same"
 
 
+def test_what_lint_finds_is_told_again_after_the_tests(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lint, "lint", lambda _: 1)
+    assert tests.quick(root, []) == 1
+    assert ran(root), "the tests ran all the same"
+    assert "make lint" in capfd.readouterr().err.splitlines()[-1]
+
+
 def test_a_selection_of_ones_own_is_all_that_runs(
     root: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
