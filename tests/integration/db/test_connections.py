@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import selectors
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from psycopg2.extensions import connection as DriverConnection
 from sqlalchemy import Engine, Integer, Text, bindparam, cast, literal, select, text
 from sqlalchemy.exc import DataError, OperationalError
 
@@ -33,14 +35,21 @@ def engine(database: Database) -> Iterator[Engine]:
 
 
 def pid(engine: Engine) -> int:
+    return process(engine)[0]
+
+
+def process(engine: Engine) -> tuple[int, DriverConnection]:
+    """The server's process of the pool's one connection, and the connection."""
     with engine.connect() as connection:
-        return connection.scalar(PID)
+        return connection.scalar(PID), connection.connection.driver_connection
 
 
-def end(database: Database, pid: int) -> None:
+def end(database: Database, pid: int, driver: DriverConnection) -> None:
+    """End a process of the server; its end comes over the network some time after it is gone."""
     database.sql(f"select pg_terminate_backend({pid})")
-    there = f"select count(*) from pg_stat_activity where pid = {pid}"
-    wait_until(lambda: database.sql(there) == "0", "the server's process ends")
+    with selectors.DefaultSelector() as news:
+        news.register(driver, selectors.EVENT_READ)
+        wait_until(lambda: news.select(0), "the end of the server's process is known")
 
 
 def last_query(database: Database, pid: int) -> str:
@@ -48,10 +57,11 @@ def last_query(database: Database, pid: int) -> str:
 
 
 def test_a_connection_that_ended_a_moment_ago_is_replaced(
-    engine: Engine, database: Database
+    engine: Engine, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = pid(engine)
-    end(database, first)
+    monkeypatch.setattr(db, "FRESH", 60)
+    first, driver = process(engine)
+    end(database, first, driver)
     assert pid(engine) != first
 
 
@@ -59,8 +69,8 @@ def test_a_connection_that_ended_while_it_rested_is_replaced(
     engine: Engine, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(db, "FRESH", 0)
-    first = pid(engine)
-    end(database, first)
+    first, driver = process(engine)
+    end(database, first, driver)
     assert pid(engine) != first
 
 
@@ -94,7 +104,7 @@ def test_a_prepared_statement_fails_as_others_do(engine: Engine, database: Datab
         with pytest.raises(DataError, match="invalid input syntax") as refused:
             NUMBER.one(connection, {"given": "x"})
         assert not refused.value.connection_invalidated
-        end(database, connection.scalar(PID))
+        end(database, connection.scalar(PID), connection.connection.driver_connection)
         with pytest.raises(OperationalError) as lost:
             NUMBER.one(connection, {"given": "1"})
         assert lost.value.connection_invalidated
