@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 
 from scripts.host.credentials import OWN, RANDOM
-from tests.stack import ADMIN_EMAIL, Stack, docker
+from tests.stack import ADMIN_EMAIL, VOLATILE, Stack, docker
 
 # What a URL or a shell would stumble over, had somebody forgotten to quote.
 TAIL = "/@:%2B+"
@@ -97,7 +97,9 @@ class Aviary(Stack):
         address = f"http://platform:9000/hooks/{self.canaries['notify_webhook']}"
         (folder / "notify_webhook").write_text(f"{address}\n")
         (folder / "notify_webhook").chmod(0o444)
-        super().__init__(directory, SEED="no", REGISTRATION="yes", NOTIFY_EMAIL=ADMIN_EMAIL)
+        super().__init__(
+            directory, VOLATILE, SEED="no", REGISTRATION="yes", NOTIFY_EMAIL=ADMIN_EMAIL
+        )
 
     def client(self) -> httpx.Client:
         client = super().client()

@@ -17,7 +17,7 @@ from xdist.scheduler import LoadScopeScheduling
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 from tests import editions
-from tests.stack import Stack, free_port
+from tests.stack import VOLATILE, Stack, free_port
 
 # An example is right or wrong, however busy the machine is.
 hypothesis.settings.register_profile("timestack", deadline=None)
@@ -93,9 +93,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Stack]:
     """The whole stack, provisioned and seeded, once for the session; registration is open."""
-    with Stack(tmp_path_factory.mktemp("stack"), REGISTRATION="yes") as running:
+    # What `make faults` shows, it shows of the database as it is.
+    options = () if pytestconfig.getoption("--faults") else VOLATILE
+    with Stack(tmp_path_factory.mktemp("stack"), options, REGISTRATION="yes") as running:
         yield running
 
 
@@ -112,7 +114,7 @@ def prefixed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "AUTH_BACKEND": "platform",
         "DB_PORT": str(free_port()),
     }
-    with Stack(directory, **changes) as running:
+    with Stack(directory, VOLATILE, **changes) as running:
         yield running
 
 

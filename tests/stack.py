@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -70,6 +70,11 @@ def wait_until(condition: Callable[[], T], what: str, deadline: float = 60.0) ->
         time.sleep(0.25)
 
 
+# Options of PostgreSQL for data that need not survive a power cut: each commit that waits for the
+# disk costs the processors of all tests. What dies with a process is the same.
+VOLATILE = ("-c", "fsync=off", "-c", "full_page_writes=off")
+
+
 class Stack(DockerCompose):
     """`docker compose` on the project's own files, with secrets and ports of its own.
 
@@ -77,11 +82,13 @@ class Stack(DockerCompose):
     ----------
     directory
         An empty folder; holds `.env` and `.secrets` of this stack alone.
+    options
+        Options of PostgreSQL.
     settings
         `.env` keys that differ from the defaults.
     """
 
-    def __init__(self, directory: Path, **settings: str) -> None:
+    def __init__(self, directory: Path, options: Sequence[str] = (), **settings: str) -> None:
         self.directory = directory
         self._psql: Psql | None = None
         self.project = f"timestack-test-{uuid.uuid4().hex[:8]}"
@@ -106,9 +113,13 @@ class Stack(DockerCompose):
         env_file = directory / ".env"
         env_file.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
         make_secrets(self.secrets)
+        changes = directory / "options.yaml"
+        # JSON is YAML.
+        changes.write_text(json.dumps({"services": {"timescaledb": {"command": [*options]}}}))
+        overlays = [f"compose/{name}" for name in (*files(values), "test.yaml")]
         super().__init__(
             context=ROOT,
-            compose_file_name=[f"compose/{name}" for name in (*files(values), "test.yaml")],
+            compose_file_name=[*overlays, str(changes)],
             env_file=str(env_file),
             wait=False,
         )

@@ -4,7 +4,8 @@ At each start, in this order: the volume's lock, certificate and key to the tmpf
 from the container's limit, the cluster if there is none, then database, owner role and extension
 over the local socket while nothing can connect from outside, and at last PostgreSQL itself, which
 replaces this process.
-Every step may be killed and is done again, or found done, at the next start.
+Every step may be killed and is done again, or found done, at the next start. The container's
+command is further options of PostgreSQL, such as `-c log_connections=on`.
 """
 
 import base64
@@ -14,6 +15,7 @@ import hmac
 import ipaddress
 import os
 import secrets
+import shlex
 import shutil
 import socket
 import struct
@@ -32,6 +34,7 @@ CONFIG = "/etc/timestack/postgresql.conf"
 SERVER_SQL = Path("/etc/timestack/server.sql")
 # The figures of slow statements; another base may lack the library.
 STATISTICS = "pg_stat_statements"
+OPTIONS = sys.argv[1:]
 MAJOR = "17"
 MIB = 1024 * 1024
 # Recovery after a crash replays up to max_wal_size; that takes minutes on a slow disk.
@@ -283,8 +286,8 @@ def ensure_database() -> None:
     """Database, owner role with the secret's password, extension: over the socket alone."""
     subprocess.run(
         ["pg_ctl", "start", "--pgdata", str(PGDATA), "--wait", "--timeout", RECOVERY_SECONDS,
-         "--silent", "--options", f"-c config_file={CONFIG} -c listen_addresses= "
-         "-c log_min_messages=fatal -c timescaledb.max_background_workers=0"],
+         "--silent", "--options", f"-c config_file={CONFIG} {shlex.join(OPTIONS)} "
+         "-c listen_addresses= -c log_min_messages=fatal -c timescaledb.max_background_workers=0"],
         check=True,
     )  # fmt: skip
     try:
@@ -318,7 +321,8 @@ def main() -> None:
     except subprocess.CalledProcessError as error:
         fail(f"`{error.cmd[0]}` failed with exit code {error.returncode}; its message is above")
     say("starting PostgreSQL")
-    os.execvp("postgres", ["postgres", "-D", str(PGDATA), "-c", f"config_file={CONFIG}"])  # noqa: S606
+    command = ["postgres", "-D", str(PGDATA), "-c", f"config_file={CONFIG}", *OPTIONS]
+    os.execvp(command[0], command)  # noqa: S606
 
 
 if __name__ == "__main__":

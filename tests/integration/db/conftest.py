@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -31,7 +31,7 @@ from tests import editions
 from tests.browser.conftest import at_a_desk, browser, log_in, watched
 from tests.psql import Psql
 from tests.served import Web, serving
-from tests.stack import PASSWORD, ROOT, TOKEN_FIELD, free_port, make_secrets, wait_until
+from tests.stack import PASSWORD, ROOT, TOKEN_FIELD, VOLATILE, free_port, make_secrets, wait_until
 from tests.unit.web.conftest import person, signed_in
 from timestack import db, queue
 from timestack.app import create_app
@@ -70,7 +70,12 @@ class Server:
     """A container of an edition's database image, run as restricted as compose runs it."""
 
     def __init__(
-        self, secrets: Path, edition: str = "apache", memory: str = "1g", cpu_quota: int = 0
+        self,
+        secrets: Path,
+        edition: str = "apache",
+        memory: str = "1g",
+        cpu_quota: int = 0,
+        options: Sequence[str] = (),
     ):
         self.secrets = secrets
         self.edition = edition
@@ -80,6 +85,7 @@ class Server:
             DockerContainer(editions.IMAGES[edition])
             .with_tmpfs_mount("/tmp")
             .with_tmpfs_mount("/run/postgresql")
+            .with_command([*options])
             .with_kwargs(
                 init=True,
                 read_only=True,
@@ -321,7 +327,7 @@ def servers(secrets: Path) -> Iterator[Callable[[str], Server]]:
         @cache
         def started(edition: str) -> Server:
             # Dozens of databases, each with background workers and open connections, at one time.
-            return running.enter_context(Server(secrets, edition, memory="2g"))
+            return running.enter_context(Server(secrets, edition, memory="2g", options=VOLATILE))
 
         yield started
 

@@ -99,6 +99,11 @@ def test_memory_follows_the_limit_of_the_container(server: Server, secrets: Path
         assert int(small.sql("show max_connections")) < int(server.sql("show max_connections"))
 
 
+def test_options_of_the_container_s_command_are_the_server_s(server: Server) -> None:
+    # The tests' own, tests/stack.VOLATILE.
+    assert server.sql("show fsync") == "off"
+
+
 def test_the_process_has_neither_root_nor_capabilities(server: Server) -> None:
     status = server.run("cat", "/proc/1/status").stdout
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)

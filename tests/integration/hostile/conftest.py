@@ -10,13 +10,14 @@ from threading import Event
 import pytest
 
 from tests.attacker import POST, statuses, trusting
-from tests.stack import Stack
+from tests.stack import VOLATILE, Stack
 
 
 @pytest.fixture(scope="package")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack for this folder alone, so that its exhausted limits disturb no other test."""
-    with Stack(tmp_path_factory.mktemp("hostile"), SEED="no", REGISTRATION="yes") as running:
+    directory = tmp_path_factory.mktemp("hostile")
+    with Stack(directory, VOLATILE, SEED="no", REGISTRATION="yes") as running:
         # Both are made before anything is used up.
         assert running.http.get("/account").status_code == 200
         assert running.viewer.get("/account").status_code == 200
