@@ -176,8 +176,10 @@ def test_a_page_that_nobody_sees_asks_for_nothing(page: Page) -> None:
     run(0.1, "", seconds=60)
     page.goto("/dash/jobs")
     asked: list[str] = []
-    with page.expect_response(UPDATE):
-        pass
+    # What the page asks while it begins is over by its third tick.
+    for _ in range(3):
+        with page.expect_response(UPDATE):
+            pass
     page.evaluate(HIDE)
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_function("() => window.ticks >= 2")
