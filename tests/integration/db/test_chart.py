@@ -36,6 +36,8 @@ VIEW = f"{GRAPH}.layout.xaxis.range.join('/')"
 HALL = "/dash/sensors?type=temperature&location=hall&sensor=air"
 WEEK = f"{HALL}&range=7d"
 SERIES = "**/api/v1/series?*"
+# In the address of a request for the last day, and not in that for what is beside it.
+DAY = "start=2013-12-29"
 
 
 # The place of each drawing, of each chart, by the Plotly that comes.
@@ -109,7 +111,8 @@ def test_a_zoom_is_one_request_for_what_is_in_view_as_wide_as_the_chart(page: Pa
     page.wait_for_url(re.compile(r"range=2013-12-25T[\d:]+Z/2013-12-29T[\d:]+Z"))
     caption(page, "^85 hourly readings, 25 Dec 2013")
     page.wait_for_load_state("networkidle")
-    [address] = asked
+    # Other than the whole history, which is asked for when there is time.
+    [address] = [each for each in asked if "start=2013-01-01" not in each]
     query = parse_qs(urlsplit(address).query)
     assert query["start"] == ["2013-12-25T17:00:00Z"]
     assert query["end"] == ["2013-12-29T05:00:00.001Z"]
@@ -208,14 +211,14 @@ def test_a_failure_is_shown_at_the_chart_and_leaves_it_as_it_was(
     expect(page.get_by_role("radio", name="7 d")).to_be_checked()
     page.wait_for_url(re.compile("range=7d$"))
     assert page.evaluate(VIEW) == view
-    assert len(asked) == 1
+    assert sum(DAY in each for each in asked) == 1
     page.unroute(SERIES)
     fault.get_by_role("button", name="Try again").click()
     caption(page, "^25 hourly readings")
     expect(page.get_by_role("radio", name="1 d")).to_be_checked()
     page.wait_for_url(re.compile("range=1d$"))
     expect(fault).to_be_hidden()
-    assert len(asked) == 2
+    assert sum(DAY in each for each in asked) == 2
 
 
 def test_each_chart_is_drawn_once_when_the_page_comes(page: Page) -> None:

@@ -349,9 +349,9 @@ def test_memory_does_not_grow_with_what_is_sent(reader: Reader, name: str) -> No
     with closing(connection):
         held = [memory(reader.web) for _ in iter(lambda: answer.read(1 << 20), b"")]
     # A row group of Parquet is a quarter of it.
-    begun = held[len(held) // 3]
-    assert len(held) > 3
-    assert max(held) - begun < 10_000_000
+    begun, *later = held[len(held) // 3 :]
+    assert len(later) > 1
+    assert max(later) - begun < 10_000_000
 
 
 def test_a_client_that_takes_nothing_is_let_go(
