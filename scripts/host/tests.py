@@ -17,6 +17,15 @@ from scripts.host.console import Phase, Phases, info, warn
 # Lock file -> what it is made from and the Python it is for.
 LOCKS = {
     "services/web/requirements.txt": ("services/web/requirements.in", "3.13", ()),
+    # What the image has already is left out, and is of the same version here.
+    "services/web/requirements-forecast.txt": (
+        "services/web/requirements-forecast.in",
+        "3.13",
+        (
+            *("-c", "services/web/requirements.txt"),
+            *("--no-emit-package", "numpy", "--no-emit-package", "narwhals"),
+        ),
+    ),
     "services/web/requirements-data.txt": (
         "services/web/requirements-data.in",
         "3.13",

@@ -27,8 +27,10 @@ SHORT = "short"
 LONG = "long"
 # Of the worker that alone may make and drop tables.
 OWNER = "owner"
+# Of the worker that alone has the libraries to train models.
+FORECAST = "forecast"
 MAIL = "mail"
-WORK = (SHORT, LONG, OWNER)
+WORK = (SHORT, LONG, OWNER, FORECAST)
 QUEUES = (*WORK, MAIL)
 
 # A task is asked to stop at the limit of its kind, at most this, and killed so much later.

@@ -60,7 +60,7 @@ def test_the_password_is_shown_nowhere(app: Celery) -> None:
 
 def test_each_queue_takes_only_its_own_messages(app: Celery) -> None:
     keys = {name: (q.exchange.name, q.routing_key) for name, q in app.amqp.queues.items()}
-    assert keys == {name: (name, name) for name in ("short", "long", "owner", "mail")}
+    assert keys == {name: (name, name) for name in ("short", "long", "owner", "forecast", "mail")}
 
 
 def test_celery_has_no_schedule_of_its_own_beside_the_tables(app: Celery) -> None:

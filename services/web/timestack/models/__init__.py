@@ -5,6 +5,7 @@ from timestack.models.base import Base
 from timestack.models.datasets import Dataset
 from timestack.models.files import FileJob, TrackedFile
 from timestack.models.finance import Company, Finance
+from timestack.models.forecasts import Forecast
 from timestack.models.idempotency import IdempotencyKey
 from timestack.models.imports import Import
 from timestack.models.jobs import Job, PausedKind, Probe, ScheduleState
@@ -26,6 +27,7 @@ __all__ = [
     "Dataset",
     "FileJob",
     "Finance",
+    "Forecast",
     "HeldNotification",
     "IdempotencyKey",
     "Import",

@@ -9,14 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+)
 
 from timestack import queue
+from timestack.domains.forecast import asked
 from timestack.domains.prices.listing import Label, Symbol
 from timestack.validation import whole
 
@@ -56,6 +65,44 @@ class PricesFileParams(PricesParams):
     """The upload that holds them."""
 
     upload: UUID
+
+
+def _written(given: Any) -> Any:
+    """Refuse a day that is not written as one: a number is not a date."""
+    try:
+        return given if isinstance(given, date) else date.fromisoformat(given)
+    except (TypeError, ValueError):
+        raise ValueError("write a day as 2012-12-31") from None
+
+
+def _once(features: tuple[str, ...]) -> tuple[str, ...]:
+    """Each feature once, in the order of ``asked.FEATURES``: the same question is one."""
+    return tuple(each for each in asked.FEATURES if each in features)
+
+
+class ForecastParams(Params):
+    """Whose direction is learned, by what, and how the model is judged.
+
+    ``test_start`` is the first day that it does not see; ``gap`` are the days of trading left out
+    between the parts of a fold, ``cost`` is in basis points of what is traded.
+    """
+
+    symbol: Symbol
+    classifier: asked.Classifier
+    test_start: Annotated[date, BeforeValidator(_written)]
+    tuning: StrictBool = False
+    folds: Annotated[
+        int,
+        Field(strict=True, ge=asked.FEWEST_FOLDS, le=asked.MOST_FOLDS),
+        BeforeValidator(whole),
+    ] = 5
+    gap: Annotated[int, Field(strict=True, ge=1, le=60), BeforeValidator(whole)] = 1
+    positions: asked.Positions = "long"
+    cost: Annotated[float, Field(strict=True, ge=0, le=1000, allow_inf_nan=False)] = 10
+    features: Annotated[tuple[asked.Feature, ...], Field(min_length=1), AfterValidator(_once)] = (
+        tuple(asked.FEATURES)
+    )
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**32), BeforeValidator(whole)] = 1
 
 
 # What can be told, and how a summary counts it.
@@ -114,12 +161,13 @@ class DatasetLoadParams(DatasetParams):
 class Kind:
     """The rules of one kind.
 
-    ``queue`` SHORT, LONG or OWNER: long ones have a worker of their own, and so have those that
-    make tables. ``exclusive`` work is never done twice at once: the second waits. After
-    ``time_limit`` it is asked to stop, a minute later its process is killed; then, as after an
-    error, it is tried again, ``max_attempts`` times in all: after ``backoff``, twice that, and so
-    on, each half as long to half as long again by chance. ``unique``: jobs with equal parameters
-    are one while it is UNFINISHED, or within a window of time; None makes each request a job.
+    ``queue`` SHORT, LONG, OWNER or FORECAST: long ones have a worker of their own, and so have
+    those that make tables and those that train models. ``exclusive`` work is never done twice at
+    once: the second waits. After ``time_limit`` it is asked to stop, a minute later its process is
+    killed; then, as after an error, it is tried again, ``max_attempts`` times in all: after
+    ``backoff``, twice that, and so on, each half as long to half as long again by chance.
+    ``unique``: jobs with equal parameters are one while it is UNFINISHED, or within a window of
+    time; None makes each request a job.
     ``told``: people are told of one that fails for good; not of those that somebody waits for, nor
     of those that tell.
     """
@@ -127,7 +175,7 @@ class Kind:
     name: str
     title: str
     params: type[Params] = Params
-    queue: Literal["short", "long", "owner"] = queue.SHORT
+    queue: Literal["short", "long", "owner", "forecast"] = queue.SHORT
     exclusive: bool = True
     time_limit: timedelta = timedelta(minutes=5)
     max_attempts: int = 3
@@ -217,6 +265,17 @@ _KINDS = (
         # A load that was cancelled may take a while to end.
         max_attempts=10,
         backoff=timedelta(seconds=5),
+    ),
+    Kind(
+        "forecast.train",
+        "Train a model on a ticker's prices, and judge it on days that it has not seen",
+        ForecastParams,
+        queue=queue.FORECAST,
+        exclusive=False,
+        time_limit=timedelta(minutes=25),
+        max_attempts=2,
+        unique=UNFINISHED,
+        told=False,
     ),
     Kind("certificates.check", "Look which certificates end within thirty days"),
     Kind("operations.sample", "Note sizes, free space and waiting jobs"),
