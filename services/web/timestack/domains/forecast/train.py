@@ -31,6 +31,8 @@ from timestack.progress import Progress
 __all__ = ["ForecastError", "Trained", "train"]
 
 SEARCH_LIMIT = timedelta(minutes=2)
+# The processors are shared, and sums by several threads end in other digits.
+_one_thread = threadpool_limits.wrap(limits=1)
 # How far the work is when the search is over: what follows takes a few seconds.
 _SEARCHED = 0.85
 
@@ -79,13 +81,11 @@ def train(
     Equal prices and settings give an equal result, bit for bit on one kind of processor, as long
     as ``search_limit`` does not cut the search off: ``verdict.search`` says whether it did.
     """
-    # The processors are shared; and sums by several threads end in other digits.
-    with threadpool_limits(1):
-        progress(0, "making the features")
-        prepared = prepare(daily, asked)
-        learned = learn(prepared, asked, progress, search_limit)
-        progress(0.95, "judging the model on the test part")
-        verdict, course = judged(daily, prepared, learned, asked)
+    progress(0, "making the features")
+    prepared = prepare(daily, asked)
+    learned = learn(prepared, asked, progress, search_limit)
+    progress(0.95, "judging the model on the test part")
+    verdict, course = judged(daily, prepared, learned, asked)
     progress(1, "done")
     parts = prepared.parts
     return Trained(
@@ -114,6 +114,7 @@ def prepare(daily: Daily, asked: ForecastParams) -> Prepared:
     return Prepared(names, rows, rose, parts)
 
 
+@_one_thread
 def learn(
     prepared: Prepared, asked: ForecastParams, progress: Progress, limit: timedelta
 ) -> Learned:
@@ -130,6 +131,7 @@ def learn(
     return Learned(model, found)
 
 
+@_one_thread
 def judged(
     daily: Daily, prepared: Prepared, learned: Learned, asked: ForecastParams
 ) -> tuple[Verdict, Course]:
