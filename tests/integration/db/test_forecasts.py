@@ -184,7 +184,8 @@ def test_what_cannot_be_learned_fails_at_once_and_says_what_to_do(
     assert listed(client) == []
 
 
-SLOW = {"classifier": "forest", "tuning": True, "folds": 8}
+# Some seconds, and with tuning two minutes.
+SLOW = {"classifier": "forest", "folds": 8}
 
 
 def is_under_way(client: FlaskClient, job: str) -> None:
@@ -192,7 +193,7 @@ def is_under_way(client: FlaskClient, job: str) -> None:
 
 
 def test_one_that_runs_is_cancelled_and_leaves_nothing(client: FlaskClient, worker: Worker) -> None:
-    job = begun(client, **SLOW)
+    job = begun(client, **SLOW, tuning=True)
     is_under_way(client, job)
     assert client.post(f"/api/v1/jobs/{job}/cancel").status_code in (200, 202)
     assert ended(client, job)["state"] == "cancelled"

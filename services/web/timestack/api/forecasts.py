@@ -114,7 +114,7 @@ def delete(id: int) -> Answer:
     """Delete a forecast."""
     with db.session() as session:
         session.delete(_found(session, id))
-    return Answer(status=204)
+    return Answer(None)
 
 
 def _found(session: Session, id: int) -> Forecast:
