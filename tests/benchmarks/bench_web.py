@@ -178,7 +178,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=5000, help="rows of each key")
     parser.add_argument("--times", type=int, default=100, help="calls of each measurement")
     parser.add_argument("--requests", type=int, default=200, help="in a round of requests/s")
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=15, help="of requests/s")
     parser.add_argument("--visits", type=int, default=10, help="browsers that open the page")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="web") as name, BenchStack(Path(name)) as stack:

@@ -15,7 +15,7 @@ from tests.stack import ROOT, Stack, docker
 pytestmark = pytest.mark.stack
 
 SERVICES = {
-    *("traefik", "web", "worker", "worker-long", "worker-owner", "beat"),
+    *("traefik", "web", "worker", "worker-long", "worker-owner", "worker-forecast", "beat"),
     *("flower", "redis", "timescaledb", "pgadmin", "provision", "platform"),
 }
 # Those that have a volume.
@@ -232,7 +232,7 @@ def test_each_service_mounts_only_the_secrets_it_needs(stack: Stack) -> None:
 
 
 def test_the_database_and_the_broker_have_no_way_out(stack: Stack) -> None:
-    for service in ("timescaledb", "redis", "web", "pgadmin", "worker-owner"):
+    for service in ("timescaledb", "redis", "web", "pgadmin", "worker-owner", "worker-forecast"):
         networks = stack.inspect(service)["NetworkSettings"]["Networks"]
         assert networks, service
         for network in networks:

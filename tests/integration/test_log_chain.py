@@ -14,7 +14,10 @@ from tests.stack import Stack, wait_until
 
 pytestmark = pytest.mark.stack
 
-OURS = ("traefik", "web", "worker", "worker-long", "worker-owner", "beat", "flower", "platform")
+OURS = (
+    *("traefik", "web", "worker", "worker-long", "worker-owner", "worker-forecast", "beat"),
+    *("flower", "platform"),
+)
 MADE_BY_THE_WEB = re.compile(r"[0-9a-f]{32}")
 FORGED = '{"time": "2026-01-01T00:00:00Z", "level": "forged", "message": "forged"}'
 HOSTILE = {

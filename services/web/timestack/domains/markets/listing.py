@@ -42,9 +42,14 @@ def listed(
     return list(session.scalars(order.apply(statement, part)))
 
 
+def of_symbol(session: Session, symbol: str) -> Ticker | None:
+    """Return the ticker of a symbol, or None."""
+    return session.scalar(select(Ticker).where(Ticker.symbol == symbol))
+
+
 def find(session: Session, reference: str) -> Ticker | None:
     """Return the ticker of a symbol, else of an id in digits, or None."""
-    ticker = session.scalar(select(Ticker).where(Ticker.symbol == reference))
+    ticker = of_symbol(session, reference)
     if ticker is None and reference.isascii() and reference.isdecimal() and len(reference) < 19:
         return session.scalar(select(Ticker).where(Ticker.id == int(reference)))
     return ticker
