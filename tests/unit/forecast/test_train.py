@@ -11,7 +11,8 @@ import pytest
 from tests.unit.forecast.making import ask, day, planted, walk
 from timestack.domains.forecast import asked
 from timestack.domains.forecast.daily import Daily
-from timestack.domains.forecast.train import ForecastError, Trained, train
+from timestack.domains.forecast.errors import ForecastError
+from timestack.domains.forecast.train import Trained, train
 from timestack.domains.jobs.kinds import ForecastParams
 from timestack.progress import unwatched
 

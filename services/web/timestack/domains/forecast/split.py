@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from timestack.domains.forecast.daily import Daily
+from timestack.domains.forecast.errors import ForecastError
 from timestack.domains.jobs.kinds import ForecastParams
 
 # Below this, what a model learns is an accident: a hundred days are five months.
@@ -23,10 +24,6 @@ FEWEST_FOLD = 20
 # A quarter of a year. Of walks without any rule, 3 in 100 seem to show skill on so short a test
 # part, 5 on a month, and 1 on a year.
 FEWEST_TEST = 60
-
-
-class ForecastError(ValueError):
-    """No forecast can be made of these prices and settings; the text says why, and what to do."""
 
 
 class Split(NamedTuple):

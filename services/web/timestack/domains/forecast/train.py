@@ -18,17 +18,16 @@ from threadpoolctl import threadpool_limits
 
 from timestack.domains.forecast import classifiers, judge, search
 from timestack.domains.forecast.daily import Daily
+from timestack.domains.forecast.errors import ForecastError
 from timestack.domains.forecast.features import table
 from timestack.domains.forecast.importance import importance
 from timestack.domains.forecast.interval import intervals
 from timestack.domains.forecast.labels import rises
 from timestack.domains.forecast.sentence import sentence, shown
-from timestack.domains.forecast.split import ForecastError, Split, check_outcomes, split
+from timestack.domains.forecast.split import Split, check_outcomes, split
 from timestack.domains.forecast.verdict import Course, Search, Verdict
 from timestack.domains.jobs.kinds import ForecastParams
 from timestack.progress import Progress
-
-__all__ = ["ForecastError", "Trained", "train"]
 
 SEARCH_LIMIT = timedelta(minutes=2)
 # The processors are shared, and sums by several threads end in other digits.
