@@ -9,11 +9,11 @@ import pytest
 
 from tests.unit.forecast.making import ask, day, walk
 from timestack.domains.forecast.daily import Daily
+from timestack.domains.forecast.errors import ForecastError
 from timestack.domains.forecast.labels import rises
 from timestack.domains.forecast.split import (
     FEWEST_TEST,
     FEWEST_TRAIN,
-    ForecastError,
     check_outcomes,
     fewest_train,
     split,

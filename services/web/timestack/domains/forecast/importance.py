@@ -29,7 +29,7 @@ def importance(
         model,
         rows[chosen],
         rose[chosen],
-        scoring="accuracy",
+        scoring=_hit_rate,
         n_repeats=REPEATS,
         random_state=seed,
         n_jobs=1,
@@ -40,3 +40,8 @@ def importance(
         for name, mean, spread in each
     ]
     return sorted(parts, key=lambda part: -part.mean)
+
+
+def _hit_rate(model: Pipeline, rows: np.ndarray, rose: np.ndarray) -> float:
+    """The same as "accuracy", which takes as long again to look at what it is given."""
+    return float(np.mean(model.predict(rows) == rose))

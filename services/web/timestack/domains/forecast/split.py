@@ -114,7 +114,7 @@ def _refuse_start(daily: Daily, asked: ForecastParams, earliest: int, latest: in
     if start <= begin:
         raise ForecastError(
             f"The test part cannot start on {start}, since the prices of {asked.symbol} begin on "
-            f"{begin} and a model learns from those before it: choose a test start from "
+            f"{begin} and a model needs days before it to learn from: choose a test start from "
             f"{_day(daily, earliest)} on."
         )
     if start > end:
