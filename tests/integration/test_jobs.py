@@ -9,9 +9,9 @@ from tests.stack import Stack, wait_until
 pytestmark = pytest.mark.stack
 
 
-def submit(stack: Stack) -> str:
-    """Ask for a rollup refresh; the path where its progress is read."""
-    answer = stack.http.post("/api/v1/jobs", json={"kind": "rollups.refresh"})
+def submit(stack: Stack, where: str = "/api/v1/jobs", asked: dict | None = None) -> str:
+    """Ask for a job, a rollup refresh without more; the path where its progress is read."""
+    answer = stack.http.post(where, json=asked or {"kind": "rollups.refresh"})
     assert answer.status_code == 202, answer.text
     location = answer.headers["location"]
     return location[location.index("/api/") :]
@@ -22,9 +22,9 @@ def finished(stack: Stack, path: str) -> dict | None:
     return job if job["state"] in ("succeeded", "failed") else None
 
 
-def run(stack: Stack, deadline: float = 60) -> dict:
+def run(stack: Stack, *asked, deadline: float = 60) -> dict:
     """Submit a job and give it back when it has ended."""
-    path = submit(stack)
+    path = submit(stack, *asked)
     return wait_until(lambda: finished(stack, path), "the job ends", deadline)
 
 
@@ -60,6 +60,19 @@ def test_a_job_refreshes_the_rollup_that_the_page_reads(stack: Stack) -> None:
         stack.sql("delete from readings where time = '2014-02-01 10:00+00'")
         run(stack)
     assert stack.sql("select * from readings_1d where bucket = '2014-02-01 00:00+00'") == []
+
+
+def test_a_model_is_trained_by_the_worker_whose_image_can(stack: Stack) -> None:
+    asked = {"symbol": "IBM", "classifier": "bayes", "test_start": "2012-03-01"}
+    job = run(stack, "/api/v1/forecasts", asked, deadline=180)
+    assert job["state"] == "succeeded", job
+    path = f"/api/v1/forecasts/{job['result']['forecast']}"
+    found = stack.http.get(path).json()
+    assert (found["symbol"], found["last_day"]) == ("IBM", "2013-03-01")
+    assert found["train_rows"] + found["test_rows"] == 3206
+    for service in ("web", "worker"):
+        assert stack.exec(service, "python", "-c", "import sklearn").returncode == 1, service
+    assert stack.http.delete(path).status_code == 204
 
 
 def test_nobody_but_the_admin_submits_a_job(stack: Stack) -> None:
