@@ -1,7 +1,7 @@
 """What a model is given of a day: columns of numbers that are known at its close.
 
-All are without a unit, so that a day of 2013 can be compared with one of 2000, at a fiftieth of
-the price: a price is a part of another price, a volume one of the mean volume of the days before.
+All are without a unit, so that a day of 2013 can be compared with one of 2000, when the price was a
+fiftieth: a price is a part of another price, a volume one of the mean volume of the days before.
 So a split or dividend, which multiplies all earlier prices by one number, changes none of them.
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from sklearn.inspection import permutation_importance
@@ -16,20 +16,31 @@ MOST_ROWS = 1000
 
 
 def importance(
-    model: Pipeline, names: Sequence[str], rows: np.ndarray, rose: np.ndarray, seed: int
+    model: Pipeline,
+    names: Sequence[str],
+    rows: np.ndarray,
+    rose: np.ndarray,
+    seed: int,
+    step: Callable[[], None],
 ) -> list[Importance]:
     """Return for each column how much the hit rate falls when it is shuffled, the most first.
 
     ``rows`` float64 (days, columns) and ``rose`` bool are the test part; of many days so many are
     taken at equal distances. Columns that tell the same stand in for each other, so each of them
-    may seem to be of little use.
+    may seem to be of little use. ``step`` is called before each shuffle, and may raise.
     """
     chosen = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).round().astype(int))
+
+    # The same as "accuracy", which takes as long again to look at what it is given.
+    def hit_rate(model: Pipeline, rows: np.ndarray, rose: np.ndarray) -> float:
+        step()
+        return float(np.mean(model.predict(rows) == rose))
+
     found = permutation_importance(
         model,
         rows[chosen],
         rose[chosen],
-        scoring=_hit_rate,
+        scoring=hit_rate,
         n_repeats=REPEATS,
         random_state=seed,
         n_jobs=1,
@@ -40,8 +51,3 @@ def importance(
         for name, mean, spread in each
     ]
     return sorted(parts, key=lambda part: -part.mean)
-
-
-def _hit_rate(model: Pipeline, rows: np.ndarray, rose: np.ndarray) -> float:
-    """The same as "accuracy", which takes as long again to look at what it is given."""
-    return float(np.mean(model.predict(rows) == rose))

@@ -32,8 +32,8 @@ from timestack.progress import Progress
 SEARCH_LIMIT = timedelta(minutes=2)
 # The processors are shared, and sums by several threads end in other digits.
 _one_thread = threadpool_limits.wrap(limits=1)
-# How far the work is when the search is over: what follows takes a few seconds.
-_SEARCHED = 0.85
+# How far the work is when the search is over, and when there is a model.
+_SEARCHED, _TRAINED = 0.85, 0.95
 
 
 class Trained(NamedTuple):
@@ -83,8 +83,7 @@ def train(
     progress(0, "making the features")
     prepared = prepare(daily, asked)
     learned = learn(prepared, asked, progress, search_limit)
-    progress(0.95, "judging the model on the test part")
-    verdict, course = judged(daily, prepared, learned, asked)
+    verdict, course = judged(daily, prepared, learned, asked, progress)
     progress(1, "done")
     parts = prepared.parts
     return Trained(
@@ -132,12 +131,17 @@ def learn(
 
 @_one_thread
 def judged(
-    daily: Daily, prepared: Prepared, learned: Learned, asked: ForecastParams
+    daily: Daily,
+    prepared: Prepared,
+    learned: Learned,
+    asked: ForecastParams,
+    progress: Progress,
 ) -> tuple[Verdict, Course]:
     """Return how a model did on the test part, and its course day by day.
 
     The last position is that for the day after the last price, so it is not in any figure.
     """
+    progress(_TRAINED, "judging the model on the test part")
     parts = prepared.parts
     rose, close = prepared.rose[parts.test], daily.close[parts.first :]
     said = learned.model.predict(prepared.rows[parts.first :])
@@ -166,7 +170,12 @@ def judged(
         skill=shown(excess, edge),
         sentence=sentence(len(rose), excess, edge, hit_rate, up_rate),
         importance=importance(
-            learned.model, prepared.names, prepared.rows[parts.test], rose, asked.seed
+            learned.model,
+            prepared.names,
+            prepared.rows[parts.test],
+            rose,
+            asked.seed,
+            lambda: progress(_TRAINED, "shuffling one feature after the other"),
         ),
         search=learned.search,
     )
