@@ -1,4 +1,4 @@
-"""Stages of the web's image, built as `make up` builds them: most of it is cached."""
+"""The frontend's stages of the web's image, built as `make up` does: mostly from the cache."""
 
 from __future__ import annotations
 
@@ -10,15 +10,24 @@ from scripts.host.compose import host_ca_bundle
 from tests.stack import ROOT
 
 WEB = ROOT / "services" / "web"
+SOURCES = WEB / "frontend"
 
 
 def build(target: str, to: Path) -> None:
     """Put the files of a stage of services/web/Dockerfile into a folder."""
+    _build(target, "--output", f"type=local,dest={to}")
+
+
+def image(target: str, name: str) -> None:
+    """Make an image of a stage."""
+    _build(target, "--tag", name)
+
+
+def _build(target: str, *more: str) -> None:
     done = subprocess.run(
         [
             *("docker", "build", "--progress=plain", "--target", target),
-            *("--secret", f"id=host_ca,src={host_ca_bundle()}"),
-            *("--output", f"type=local,dest={to}", str(WEB)),
+            *("--secret", f"id=host_ca,src={host_ca_bundle()}", *more, str(WEB)),
         ],
         capture_output=True,
         text=True,

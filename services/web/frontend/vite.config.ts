@@ -2,7 +2,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 // Where `npm run dev` listens: what FRONTEND_URL of .env names (timestack/settings.py).
-const PORT = 5173;
+const PORT = Number(process.env.PORT ?? 5173);
 
 export default defineConfig({
   plugins: [react()],

@@ -4,7 +4,7 @@ import { useEffect, useRef } from "react";
 
 import { useAddress } from "./address";
 import { readYears, type Year } from "./answers";
-import { useAsked } from "./asked";
+import { type Asked, useAsked } from "./asked";
 import { Figures } from "./Figures";
 import { Picker } from "./Picker";
 import { Loading, NoCompanies, NoFinances, Trouble } from "./states";
@@ -12,6 +12,10 @@ import { useCompanies } from "./useCompanies";
 
 /** Addresses of this site; `api` has no slash at its end. */
 export type Links = { api: string; login: string; reference: string };
+
+/** Whether something was asked that is not answered. */
+const isBusy = (asked: Asked<unknown>): boolean =>
+  asked.state === "loading" || (asked.state === "there" && asked.busy);
 
 const NUMBER = /^[1-9]\d{0,9}$/;
 
@@ -41,7 +45,7 @@ export function Finance({ links }: { links: Links }) {
     part.current?.focus();
   };
 
-  const busy = finances.state === "loading" || (finances.state === "there" && finances.busy);
+  const busy = isBusy(companies.list) || (id !== null && isBusy(finances));
   return (
     <section ref={part} tabIndex={-1} className="fin" aria-label="Finance" aria-busy={busy}>
       <Picker
@@ -87,7 +91,7 @@ export function Finance({ links }: { links: Links }) {
 
 function OtherYear({ name, asked, shown }: { name: string; asked: string; shown: Year }) {
   return (
-    <p className="ts-notice ts-notice-warn" role="status">
+    <p className="ts-notice ts-notice-info" role="status">
       {`${name} has no finances of ${asked}: this is ${shown.year}, its newest year.`}
     </p>
   );

@@ -9,9 +9,8 @@ const SILENT = "The server does not answer. It may be starting, or the connectio
 // What an answer without a sentence of its own means, such as one of the proxy.
 const SENTENCES: Record<number, string> = {
   0: SILENT,
-  401: "You are logged out.",
+  401: "Log in to come back to what you chose.",
   403: "You may not see this.",
-  404: "It is not there.",
   429: "Too many requests. Wait a moment, then try again.",
   502: SILENT,
   503: SILENT,

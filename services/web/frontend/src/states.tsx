@@ -31,7 +31,7 @@ export function Trouble({ failure, login, onRetry }: TroubleProps) {
   return (
     <div className="ts-state" role="alert">
       <h2 className="h5">{HEADINGS[failure.status] ?? "The server failed to answer"}</h2>
-      <p>{failure.message}</p>
+      <p>{failure.status === 404 ? `${failure.message} Choose another one.` : failure.message}</p>
       <div className="fin-together">
         {failure.status === 401 && (
           <a className="btn btn-primary" href={`${login}?next=${here}`}>

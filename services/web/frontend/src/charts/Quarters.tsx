@@ -56,7 +56,7 @@ export function Quarters({ year }: { year: Year }) {
           <VictoryAxis {...FOOT} tickValues={NUMBERS} tickFormat={quarterName} style={ACROSS} />
           <VictoryBar
             data={bars}
-            barRatio={0.62}
+            barWidth={Math.min(72, width / 8)}
             cornerRadius={{ top: 3 }}
             style={{
               data: {
