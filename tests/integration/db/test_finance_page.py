@@ -18,7 +18,8 @@ from tests.served import WEB, Web, serving
 pytestmark = [pytest.mark.database, pytest.mark.browser]
 
 FILL = """
-insert into companies (name) values ('Acme'), ('Bolt <b>&'), ('Crate'), ('Drum');
+insert into companies (name) values ('Acme'), ('Bolt <b>&'), ('Crate'), ('Drum'),
+  ('Long' || repeat('x', 250));
 insert into finances (company_id, year, q1, q2, q3, q4) values
   (1, 2015, 700000, 820000.50, 650000, 910000), (1, 2016, 720000, 870000, 640000, 990000),
   (1, 2017, 810000, 900000, 730000, 1050000), (1, 2018, 890000, 960000, 810000, 1130000),
@@ -27,7 +28,7 @@ insert into finances (company_id, year, q1, q2, q3, q4) values
   (1, 2023, 1190000, 1310000, 1090000, 1600000), (1, 2024, 1250000, 1390000, null, null),
   (2, 2023, 123456789012345.67, -98765432109876.54, 0, 999999999999999.99),
   (2, 2024, -5000.01, 12000, -3000, 100),
-  (4, 2024, null, null, null, null);
+  (4, 2024, null, null, null, null), (5, 2024, 1, 2, 3, 4);
 """
 PICTURES = ".fin-chart svg[role=img]"
 
@@ -159,6 +160,7 @@ def test_losses_and_huge_amounts_are_exact_and_no_pie_is_drawn_of_a_loss(page: P
         ("?company=3", "Crate has no finances yet"),
         ("?company=4", "Drum, 2024"),
         ("?company=99", "There is no such company"),
+        ("?company=9999999999", "There is no such company"),
     ],
 )
 def test_a_company_with_nothing_to_draw_says_so(
@@ -310,7 +312,11 @@ def test_everybody_can_read_it(
 ) -> None:
     look = {"viewport": {"width": width, "height": 1000}, "color_scheme": scheme}
     with watched(new_context(**look)) as page:
-        for name, query in (("usual", "?company=1&year=2024"), ("loss", "?company=2&year=2023")):
+        for name, query in (
+            ("usual", "?company=1&year=2024"),
+            ("loss", "?company=2&year=2023"),
+            ("long", "?company=5"),
+        ):
             page.goto(f"/finance{query}")
             expect(page.locator(PICTURES).first).to_be_visible()
             assert barriers(page) == []

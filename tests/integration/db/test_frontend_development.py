@@ -81,7 +81,9 @@ def test_what_is_edited_is_seen_without_a_reload_and_what_was_chosen_stays(
         "insert into companies (name) values ('Acme');"
         " insert into finances (company_id, year, q1) values (1, 2023, 5), (1, 2024, 7)"
     )
-    page.goto("/finance?company=1")
+    # What is edited before that, it is not told of.
+    with page.expect_console_message(lambda message: message.text == "[vite] connected."):
+        page.goto("/finance?company=1")
     expect(page.get_by_role("heading", level=2)).to_have_text("Acme, 2024")
     page.get_by_label("Year", exact=True).select_option("2023")
     expect(page.get_by_role("heading", level=2)).to_have_text("Acme, 2023")
@@ -91,7 +93,7 @@ def test_what_is_edited_is_seen_without_a_reload_and_what_was_chosen_stays(
 
     edit(sources / "Figures.tsx", "Quarters reported", "Quarters that are known")
     expect(page.get_by_text("Quarters that are known")).to_be_visible()
-    edit(sources / "finance.css", ".fin-title {", ".fin-title { letter-spacing: 7px;")
+    edit(sources / "finance.css", ".fin :is(h2, p) {", ".fin :is(h2, p) { letter-spacing: 7px;")
     page.wait_for_function(
         "() => getComputedStyle(document.querySelector('.fin-title')).letterSpacing === '7px'"
     )

@@ -2,12 +2,12 @@
 
 import { useCallback, useEffect, useState } from "react";
 
-/** As it is written there; null where it is not. */
+/** As it is written there; null where it is not, or empty. */
 export type Chosen = { company: string | null; year: string | null };
 
 function read(): Chosen {
   const query = new URLSearchParams(window.location.search);
-  return { company: query.get("company"), year: query.get("year") };
+  return { company: query.get("company") || null, year: query.get("year") || null };
 }
 
 /** `choose` adds a place to the browser's history; `settle` corrects the present one. */
