@@ -28,6 +28,8 @@ export default defineConfig({
   test: {
     environment: "jsdom",
     include: ["src/**/*.test.{ts,tsx}"],
+    setupFiles: "src/setup.test-kit.ts",
+    testTimeout: 60_000,
     restoreMocks: true,
     unstubGlobals: true,
   },
