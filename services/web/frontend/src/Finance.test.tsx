@@ -149,6 +149,14 @@ test("a company without finances says what to do", async () => {
   expect(screen.getByText(/PUT \/api\/v1\/companies\/1\/finances/)).toBeTruthy();
 });
 
+test("a company has no other name while its own is not known", async () => {
+  const server = open("?company=1", { [LIST]: "silent" });
+  await waitFor(() => expect(server.asked).toContain(ACME));
+  expect(screen.queryByRole("heading", { level: 2 })).toBeNull();
+  server.speak("/api/v1/companies?sort=name&limit=1000", COMPANIES);
+  await heading("Acme, 2024");
+});
+
 test("without companies it says what to do", async () => {
   open("", { [LIST]: envelope({ items: [], next: null }) });
   await heading("No companies yet");

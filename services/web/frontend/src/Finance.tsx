@@ -75,7 +75,7 @@ export function Finance({ links }: { links: Links }) {
     if (finances.state === "failed") {
       return <Trouble failure={finances.failure} login={links.login} onRetry={refresh} />;
     }
-    if (finances.state === "loading") return <Loading />;
+    if (finances.state === "loading" || companies.isNaming) return <Loading />;
     const name = companies.name ?? `Company ${id}`;
     if (!year) return <NoFinances name={name} id={id ?? ""} reference={links.reference} />;
     return (

@@ -19,8 +19,10 @@ export type Choices = {
   /** Whether there are more than can be offered at once. */
   areMany: boolean;
   areNone: boolean;
-  /** Of the chosen company; undefined until it is known. */
+  /** Of the chosen company, where it has one. */
   name: string | undefined;
+  /** Whether that is not known yet. */
+  isNaming: boolean;
   again: () => void;
 };
 
@@ -38,11 +40,17 @@ export function useCompanies(api: string, chosen: string | null): Choices {
   const isElsewhere = chosen !== null && items !== null && !listed;
   const [one, askOne] = useAsked(isElsewhere ? `${api}/companies/${chosen}` : null, readCompany);
 
-  const other = one.state === "there" ? one.answer : undefined;
+  // The one of before, while others are looked for.
+  const [last, setLast] = useState<Company>();
+  const current =
+    listed ??
+    (one.state === "there" ? one.answer : undefined) ??
+    (last && String(last.id) === chosen ? last : undefined);
+  if (current !== undefined && current !== last) setLast(current);
   const offered = useMemo(() => {
-    if (!items) return [];
-    return other && !items.includes(other) ? [other, ...items] : items;
-  }, [items, other]);
+    const others = items ?? [];
+    return current && !others.includes(current) ? [current, ...others] : others;
+  }, [items, current]);
   return {
     list,
     offered,
@@ -50,7 +58,8 @@ export function useCompanies(api: string, chosen: string | null): Choices {
     seek,
     areMany: wereMany,
     areNone: items?.length === 0 && !sought && !more,
-    name: (listed ?? other)?.name,
+    name: current?.name,
+    isNaming: !current && (items === null || (isElsewhere && one.state === "loading")),
     again: () => {
       askList();
       askOne();
