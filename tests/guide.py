@@ -36,7 +36,9 @@ class Copy:
         }
         for each in COPIED:
             shutil.copytree(
-                ROOT / each, folder / each, ignore=shutil.ignore_patterns("__pycache__")
+                ROOT / each,
+                folder / each,
+                ignore=shutil.ignore_patterns("__pycache__", "node_modules"),
             )
         for each in ("pyproject.toml", ".env.example"):
             shutil.copy(ROOT / each, folder)

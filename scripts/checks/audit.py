@@ -358,17 +358,17 @@ def updates(listed: str, installed: Versions) -> list[Finding]:
 
 
 def nodes(root: Path, contents: list[sbom.Contents]) -> Versions:
-    """Name and version of every npm package of the images and of the lock -> where it is."""
+    """Name and version of every npm package of the images and of the locks -> where it is."""
     found: Versions = defaultdict(set)
     for each in contents:
         for package in each.node:
             found[package.name, package.version].add(each.image)
-    entries = json.loads((root / tests.NPM_LOCK).read_text())["packages"]
-    for place, entry in entries.items():
-        # The lock's own folder is among them, as "".
-        if place:
-            name = entry.get("name", place.rpartition("node_modules/")[2])
-            found[name, entry["version"]].add(tests.NPM_LOCK)
+    for lock in tests.NPM_LOCKS:
+        for place, entry in json.loads((root / lock).read_text())["packages"].items():
+            # The lock's own folder is among them, as "".
+            if place:
+                name = entry.get("name", place.rpartition("node_modules/")[2])
+                found[name, entry["version"]].add(lock)
     return found
 
 

@@ -38,8 +38,8 @@ LOCKS = {
     "tests/requirements.txt": ("tests/requirements.in", "3.11", ()),
     "tests/requirements-scan.txt": ("tests/requirements-scan.in", "3.11", ()),
 }
-# By npm, from the package.json beside it.
-NPM_LOCK = "services/web/package-lock.json"
+# By npm, each from the package.json beside it.
+NPM_LOCKS = ("services/web/package-lock.json", "services/web/frontend/package-lock.json")
 
 # The tests start the platform, whether this folder's own stack does or not.
 PLATFORM = {"COMPOSE_PROFILES": "test"}
@@ -189,7 +189,7 @@ def npm(root: Path, phase: Phase) -> None:
     if shutil.which("npm"):
         phase.result = "npm"
     else:
-        tools.install(root, phase, "npm", f"{NPM_LOCK} is written by npm, which is not here")
+        tools.install(root, phase, "npm", f"npm is not here, and writes {' and '.join(NPM_LOCKS)}")
         phase.result = "npm, installed"
 
 
@@ -214,14 +214,16 @@ def lock(root: Path) -> int:
         if done.returncode:
             return done.returncode
         info(f"wrote {target}")
-    done = subprocess.run(
-        [
-            *("npm", "update", "--package-lock-only", "--ignore-scripts", "--no-audit"),
-            *("--no-fund", "--loglevel=error", "--omit-lockfile-registry-resolved"),
-        ],
-        cwd=(root / NPM_LOCK).parent,
-        check=False,
-    )
-    if not done.returncode:
-        info(f"wrote {NPM_LOCK}")
-    return done.returncode
+    for target in NPM_LOCKS:
+        done = subprocess.run(
+            [
+                *("npm", "update", "--package-lock-only", "--ignore-scripts", "--no-audit"),
+                *("--no-fund", "--loglevel=error", "--omit-lockfile-registry-resolved"),
+            ],
+            cwd=(root / target).parent,
+            check=False,
+        )
+        if done.returncode:
+            return done.returncode
+        info(f"wrote {target}")
+    return 0

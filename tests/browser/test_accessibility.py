@@ -11,7 +11,7 @@ from tests.stack import Stack
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
 STRANGERS = ["/", "/login", "/register", "/recover"]
-ADMINISTRATORS = ["/", "/account", "/account/password", "/docs", "/no-such-page"]
+ADMINISTRATORS = ["/", "/account", "/account/password", "/docs", "/finance", "/no-such-page"]
 WIDTHS = [390, 1440]
 SCHEMES = ["light", "dark"]
 DRAWN = """
@@ -40,6 +40,8 @@ def test_no_page_keeps_anybody_out(
         page.goto(stack.url + path)
         if path == "/docs":
             page.locator(".opblock").first.wait_for()
+        if path == "/finance":
+            page.locator("#finance [aria-busy=false]").wait_for()
         assert found(page) == {}
 
 

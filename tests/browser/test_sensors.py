@@ -130,6 +130,7 @@ def test_the_bar_leads_everywhere_and_back(stack: Stack, page: Page) -> None:
     places = {
         "/",
         *(f"/dash/{dashboard.path}" for dashboard in PAGES),
+        "/finance",
         "/account",
         "/pgadmin/",
         "/flower/",

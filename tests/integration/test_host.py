@@ -46,11 +46,12 @@ OUTSIDE = {"worker", "worker-long"}
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a clone under `umask 077` holds."""
     clone = tmp_path_factory.mktemp("closed") / "clone"
+    made = shutil.ignore_patterns("__pycache__", "node_modules")
     for name in ("services", "traefik", "scripts", "compose"):
-        shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, clone / name, ignore=made)
     for each in clone.rglob("*"):
         # But for what only the build's root reads: downloads then come from the build's cache.
-        if not each.name.startswith(("requirements", "dpkg-slim", "slim")):
+        if not each.name.startswith(("requirements", "package", "dpkg-slim", "slim")):
             each.chmod(each.stat().st_mode & 0o700)
     return clone
 

@@ -25,6 +25,28 @@ def test_the_landing_page_says_what_the_database_holds(stack: Stack) -> None:
     assert re.search(r"prices_daily 12,\d00 1 Mar 2000 1 Mar 2013", text)
 
 
+@pytest.mark.parametrize("which", ["stack", "prefixed_stack"])
+def test_the_finance_page_has_the_image_s_own_files_by_hashed_names(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    stack: Stack = request.getfixturevalue(which)
+    page = stack.http.get("/finance")
+    policy = page.headers["Content-Security-Policy"]
+    assert "script-src 'self'; style-src 'self'; img-src 'self' data:" in policy
+    files = re.findall(
+        r'="([^"]*/static/frontend/assets/finance-[\w-]{8}\.(?:js|css)\?v=\w+)"', page.text
+    )
+    assert len(files) == 2
+    for file in files:
+        for encoding in ("br", "gzip"):
+            asked = stack.http.get(
+                file.removeprefix(stack.prefix), headers={"Accept-Encoding": encoding}
+            )
+            assert asked.status_code == 200
+            assert asked.headers["Content-Encoding"] == encoding
+            assert asked.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
 def test_the_dashboards_are_served_with_no_address_but_our_own(stack: Stack) -> None:
     page = stack.http.get("/dash/", follow_redirects=True)
     assert page.status_code == 200

@@ -48,7 +48,7 @@ def accepted_by_web(name: str, value: str, environ: pytest.MonkeyPatch) -> bool:
         for each in BY_NAME:
             changed.delenv(each, raising=False)
         changed.setenv(name, value)
-        changed.setenv("TIMESTACK_ENV", value if name == "TIMESTACK_ENV" else "test")
+        changed.setenv("TIMESTACK_ENV", value if name == "TIMESTACK_ENV" else "development")
         try:
             Settings(database_sslmode="require", database_password=SecretStr("x"))
         except ValueError:

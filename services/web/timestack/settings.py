@@ -139,6 +139,8 @@ class Settings(BaseSettings):
     platform_password: Secret | None = None
     registration: bool = False
     prices_url: str = ""
+    # Where Vite serves the frontend's files, in development.
+    frontend_url: str = ""
 
     smtp_host: str = ""
     smtp_port: int = 587
@@ -214,6 +216,17 @@ class Settings(BaseSettings):
         if mode.startswith("verify-") and not path.is_file():
             raise ValueError(f"{path} is not a file, but DATABASE_SSLMODE={mode} needs it")
         return path
+
+    @field_validator("frontend_url")
+    @classmethod
+    def _in_development_alone(cls, url: str, info: ValidationInfo) -> str:
+        # A faulty TIMESTACK_ENV is reported by itself.
+        if url and info.data.get("timestack_env", "development") != "development":
+            raise ValueError(
+                "the Finance page would run scripts of that address: with TIMESTACK_ENV=development"
+                " alone; elsewhere leave it empty, and the page has the files of the image"
+            )
+        return url
 
     @field_validator("platform_url")
     @classmethod

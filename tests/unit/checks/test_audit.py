@@ -136,19 +136,22 @@ def test_an_answer_to_fewer_questions_checks_no_module() -> None:
     assert "1 of 2" in answer.silent
 
 
-def test_packages_of_npm_are_those_of_the_images_and_of_the_lock(tmp_path: Path) -> None:
+def test_packages_of_npm_are_those_of_the_images_and_of_the_locks(tmp_path: Path) -> None:
     lock = {
         "": {},
         "node_modules/@a/b": {"version": "2.0.0"},
         "node_modules/c": {"version": "1.0.0"},
     }
-    (tmp_path / tests.NPM_LOCK).parent.mkdir(parents=True)
-    (tmp_path / tests.NPM_LOCK).write_text(json.dumps({"packages": lock}))
+    ours, frontend = tests.NPM_LOCKS
+    other = {"": {}, "node_modules/c": {"version": "1.0.0"}}
+    for file, packages_of in ((ours, lock), (frontend, other)):
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).write_text(json.dumps({"packages": packages_of}))
     web = image()
     web.node = [packages.Node("c", "1.0.0", "MIT", "app/node_modules/c")]
     assert audit.nodes(tmp_path, [web]) == {
-        ("@a/b", "2.0.0"): {tests.NPM_LOCK},
-        ("c", "1.0.0"): {tests.NPM_LOCK, "timestack/web"},
+        ("@a/b", "2.0.0"): {ours},
+        ("c", "1.0.0"): {ours, frontend, "timestack/web"},
     }
 
 

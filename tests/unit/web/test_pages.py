@@ -31,6 +31,7 @@ PAGES = [
     (None, "/timestack/login"),
     ("admin", "/timestack/"),
     ("admin", "/timestack/account"),
+    ("admin", "/timestack/finance"),
     ("admin", "/timestack/no-such-page"),
 ]
 DAY = timedelta(days=1)

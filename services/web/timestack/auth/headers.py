@@ -8,7 +8,7 @@ Ref: https://developer.mozilla.org/en-US/docs/Web/HTTP/Guides/CSP
 
 from __future__ import annotations
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, g, request
 
 STRICT = {
     "default-src": "'none'",
@@ -37,6 +37,20 @@ def policy(**changes: str) -> str:
     return "; ".join(f"{name} {value}" for name, value in directives.items())
 
 
+def _with_vite(origin: str, nonce: str) -> str:
+    """The policy of a page whose files come from Vite's server, in development alone.
+
+    Vite tells of changes over a web socket, and puts styles into elements that carry the nonce.
+    """
+    socket = origin.replace("http", "ws", 1)
+    return policy(
+        script_src=f"'self' {origin}",
+        style_src=f"'self' {origin} 'nonce-{nonce}'",
+        img_src=f"'self' data: {origin}",
+        connect_src=f"'self' {origin} {socket}",
+    )
+
+
 def _protect(response: Response) -> Response:
     if "Content-Security-Policy" not in response.headers:
         dash = current_app.extensions.get("dash")
@@ -46,6 +60,8 @@ def _protect(response: Response) -> Response:
                 # A chart that is saved as a picture is drawn from a blob.
                 img_src="'self' data: blob:",
             )
+        elif nonce := g.get("style_nonce"):
+            value = _with_vite(current_app.config["SETTINGS"].frontend_url, nonce)
         else:
             value = policy()
         response.headers["Content-Security-Policy"] = value

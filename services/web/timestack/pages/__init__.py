@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from timestack.pages import landing, reference
+from timestack.pages import finance, landing, reference
 
 blueprint = Blueprint(
     "pages",
@@ -11,6 +11,7 @@ blueprint = Blueprint(
     static_url_path="/docs/files",
 )
 blueprint.add_url_rule("/", view_func=landing.index)
+blueprint.add_url_rule("/finance", "finance", finance.show)
 blueprint.add_url_rule("/docs", "reference", reference.show)
 
 __all__ = ["blueprint"]

@@ -171,6 +171,12 @@ def _plain(label: str) -> bool:
         return False
 
 
+def _origin(value: str) -> Problem:
+    if re.fullmatch(r"https?://[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?(:[1-9][0-9]{0,4})?", value):
+        return None
+    return f"{value} is not an origin", "write one such as http://localhost:5173, without a path"
+
+
 def _url(value: str) -> Problem:
     if re.fullmatch(
         r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*[A-Za-z0-9_~-])?", value
@@ -290,6 +296,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("NOTIFY_EMAIL", _email, needed=False),
     Setting("SECRETS_PATH", _path),
     Setting("TIMESTACK_ENV", _one_of("development", "production", "test")),
+    Setting("FRONTEND_URL", _origin, needed=False),
     Setting("COMPOSE_PROFILES", _one_of("dev", "test"), needed=False),
     Setting("LOG_LEVEL", _one_of("debug", "info", "warning", "error", "critical")),
     Setting("SEED", _one_of("yes", "no")),
