@@ -291,6 +291,21 @@ def test_the_list_moves_by_itself_and_keeps_what_is_chosen(page: Page) -> None:
     assert page.evaluate("window.loaded") == "once"
 
 
+def test_the_first_forecast_comes_with_the_filter_and_the_choice(page: Page) -> None:
+    job = running(0.9, "judging")
+    page.goto("/dash/forecast")
+    page.get_by_role("progressbar").wait_for()
+    ticker = page.get_by_label("Ticker", exact=True)
+    expect(ticker).to_be_hidden()
+    first = made(1)
+    with db.session() as session:
+        steps.succeed(session, job, {"forecast": first})
+    expect(row(page, first).get_by_role("checkbox")).to_be_visible()
+    expect(page.get_by_text("Choose up to 6 forecasts to compare.")).to_be_visible()
+    ticker.select_option("AAA")
+    page.wait_for_url(re.compile(r"\?ticker=AAA$"))
+
+
 def test_six_at_most_are_chosen_and_lead_to_their_comparison(page: Page) -> None:
     ids = [made(number) for number in range(7)]
     page.goto("/dash/forecast")
@@ -419,7 +434,7 @@ def test_a_forecast_shows_what_it_did_and_what_that_comes_to(page: Page) -> None
     drawn(page, "profit", 2)
     drawn(page, "fall", 2)
     last = page.evaluate(f"{GRAPH % 'fall'}.data.map(each => each.name)")
-    assert re.fullmatch(r"Random forest −\d+\.\d %", last[0].replace("&#37;", "%"))
+    assert re.fullmatch(r"Random forest −\d+\.\d\s%", last[0].replace("&#37;", "%"))
     page.get_by_text("All trades in a table").click()
     table = page.locator("#forecast-trades")
     expect(table.locator("tbody tr")).to_have_count(trades)
@@ -561,7 +576,9 @@ def test_a_viewer_sees_all_and_changes_nothing(page: Page) -> None:
     expect(page.get_by_role("link", name="Again")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(390, "dark"), (1440, "light"), (390, "light"), (1440, "dark")]
+)
 def test_it_keeps_nobody_out(page: Page, width: int, scheme: str, screenshots: Path) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)

@@ -15,11 +15,11 @@ from flask.testing import FlaskClient
 from tests.served import WEB
 from tests.unit.web.conftest import person, signed_in
 from tests.unit.web.test_dash import UPDATE, body
-from timestack.dash.forecast import chart, form, words
+from timestack.dash.forecast import chart, filled, form, words
 from timestack.dash.forecast.address import Address, AskedError, again
 from timestack.domains.forecast import asked
 from timestack.domains.forecast.tickers import Span
-from timestack.domains.forecast.verdict import Course, Interval
+from timestack.domains.forecast.verdict import Course, Interval, Search, Verdict
 from timestack.domains.jobs.kinds import ForecastParams
 from timestack.models.markets import Ticker
 
@@ -29,6 +29,13 @@ FILLED = {
     "symbol": "AAA", "classifier": "forest", "test_start": "2011-01-03", "positions": "long",
     "folds": "5", "gap": "1", "cost": "2.5", "seed": "1", "features-rsi": "on",
 }  # fmt: skip
+
+VERDICT = Verdict(
+    profit=0.03749, held=0.1, drawdown=0.2, held_drawdown=0.3, hit_rate=0.5, up_rate=0.5,
+    confusion=((1, 1), (1, 1)), trades=2, excess=Interval(value=0, low=-1, high=1),
+    edge=Interval(value=0, low=-1, high=1), skill=False, sentence="No skill shown.", importance=[],
+    search=Search(tried=1, of=1, settings={}, scores=[]),
+)  # fmt: skip
 
 
 def post(client: FlaskClient, output: str, **values: Any) -> int:
@@ -131,14 +138,14 @@ def test_the_link_to_other_settings_fills_in_the_form_with_these() -> None:
     query = dict(each.split("=") for each in again(params).removeprefix("?").split("&"))
     given = {name: value.replace("%2C", ",") for name, value in query.items()}
     address = Address.read(given)
-    assert form.parameters(form.boxes(address.filled)) == params.model_dump(mode="json")
+    assert filled.parameters(filled.boxes(address.filled)) == params.model_dump(mode="json")
 
 
 # The form
 
 
 def test_what_is_filled_in_becomes_parameters() -> None:
-    assert form.parameters({**FILLED, "tuning": "on", "gap": ""}) == {
+    assert filled.parameters({**FILLED, "tuning": "on", "gap": ""}) == {
         "symbol": "AAA", "classifier": "forest", "test_start": "2011-01-03", "positions": "long",
         "tuning": True, "features": ["rsi"], "folds": 5, "cost": 2.5, "seed": 1,
     }  # fmt: skip
@@ -162,14 +169,14 @@ def test_what_is_filled_in_becomes_parameters() -> None:
     ],
 )
 def test_each_fault_is_told_by_the_name_of_its_field(changes: dict, fault: str) -> None:
-    with pytest.raises(form.FaultsError) as refused:
-        form.check(form.parameters({**FILLED, **changes}), [SPAN])
+    with pytest.raises(filled.FaultsError) as refused:
+        filled.check(filled.parameters({**FILLED, **changes}), [SPAN])
     assert [each for each in refused.value.faults if each.startswith(fault)], refused.value.faults
 
 
 def test_parameters_without_a_fault_pass() -> None:
     # A weekend is a day to begin at as well.
-    form.check(form.parameters({**FILLED, "test_start": "2011-01-01"}), [SPAN])
+    filled.check(filled.parameters({**FILLED, "test_start": "2011-01-01"}), [SPAN])
 
 
 def test_the_form_keeps_what_was_filled_in_whatever_it_is() -> None:
@@ -231,8 +238,10 @@ def test_a_course_travels_in_few_digits_and_is_kept_as_it_is() -> None:
         profit=[0.0, 0.123456],
         held=[0.0, -0.2],
     )
-    drawn = chart.whole(course, "Random forest", "AAA")
+    drawn = chart.whole(course, VERDICT, "Random forest", "AAA")
     assert (drawn["allDays"], drawn["days"]) == ([1, 3, 1], [4, 1])
     assert drawn["prices"] == [1234.6, 0.012346, 2.0]
     assert drawn["profit"] == [0.0, 0.1235]
     assert course.prices[0] == 1234.5678
+    # What it came to is said by the figures, not by what was rounded.
+    assert drawn["profitSaid"].replace(words.BESIDE, " ") == "+3.7 %"

@@ -117,10 +117,10 @@
     return { data, layout };
   }
 
-  // Lines in percent, each called by one of its values: the last or, of falls, the lowest.
-  function lines(given, told = (values) => values.at(-1)) {
+  // Lines in percent, each with what is said of it.
+  function lines(given) {
     const [bottom, top] = timestack.layout.span(given.flatMap(({ values }) => values));
-    const data = given.map(({ days, values, label, isHeld }, number) => {
+    const data = given.map(({ days, values, label, said, isHeld }, number) => {
       const called = timestack.layout.plain(label);
       const line = isHeld ? HELD.line : { width: 1.75, dash: timestack.layout.dash(number) };
       return {
@@ -129,7 +129,7 @@
         x: dates(times(days)),
         y: values.map((value) => value * 100),
         text: values.map(change),
-        name: `${called} ${timestack.layout.plain(change(told(values)))}`,
+        name: `${called} ${timestack.layout.plain(said)}`,
         hovertemplate: `${called} %{text}<extra></extra>`,
         line,
         meta: isHeld ? HELD.meta : number,
@@ -154,12 +154,17 @@
     });
   }
 
-  const profits = (given, held) => [
-    ...given.map(({ days, profit, label }) => ({ days, values: profit, label })),
-    ...(held ? [{ days: held.days, values: held.held, label: HELD.name, isHeld: true }] : []),
-  ];
-  const falls = (given) => given.map((each) => ({ ...each, values: fallen(each.values) }));
-  const deepest = (values) => values.reduce((one, other) => Math.min(one, other), 0);
+  const held = (days, values, said) => ({ days, values, said, label: HELD.name, isHeld: true });
 
-  timestack.course = { times, trades, after, position, price, lines, profits, falls, deepest };
+  // The profits of forecasts, with buy-and-hold as it is for `other` where that is one of them.
+  const profits = (given, other) => [
+    ...given.map(({ days, profit, label, profitSaid }) => ({ days, values: profit, label, said: profitSaid })),
+    ...(other ? [held(other.days, other.held, other.heldSaid)] : []),
+  ];
+  const falls = (course) => [
+    { days: course.days, values: fallen(course.profit), label: course.label, said: course.fallSaid },
+    held(course.days, fallen(course.held), course.heldFallSaid),
+  ];
+
+  timestack.course = { times, trades, after, position, price, lines, profits, falls };
 })();

@@ -83,10 +83,9 @@
     drawPrice();
     element("price-caption").textContent = counted(found);
     table(found);
-    const { profits, falls, deepest, lines } = timestack.course;
-    const given = profits([course], course);
-    plot("profit", lines(given), "Profit", "%");
-    plot("fall", lines(falls(given), deepest), "Drawdown", "%");
+    const { profits, falls, lines } = timestack.course;
+    plot("profit", lines(profits([course], course)), "Profit", "%");
+    plot("fall", lines(falls(course)), "Drawdown", "%");
   }
 
   function drawSeveral() {

@@ -5,9 +5,9 @@ The page is a function of its address, and what it shows of the database at the 
     page        the page itself: its layout, and the callbacks that keep it up to date
     address     what an address asks for
     view        what is read of the database, as the sections of the list
-    listing     the forecasts, and the jobs that make more, as components
-    form        what a forecast is to be made by, as it was filled in
-    one         one forecast as components, with what it found (findings)
+    listing     the forecasts as components; the jobs that make more (training)
+    form        what a forecast is to be made by, as it was filled in (filled)
+    one         one forecast as components, with what it found (findings) and learned (learned)
     comparison  several of them side by side
     chart       what the browser draws of them
     words       figures and settings, as the reader sees them

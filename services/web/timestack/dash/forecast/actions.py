@@ -13,8 +13,8 @@ from werkzeug.exceptions import BadRequest
 from timestack import db
 from timestack.dash import guard
 from timestack.dash.choice import require_text
-from timestack.dash.forecast import form
 from timestack.dash.forecast.address import AskedError, number
+from timestack.dash.forecast.filled import FaultsError, check, parameters
 from timestack.dash.forecast.view import KIND
 from timestack.dash.lists import Note
 from timestack.domains import jobs
@@ -73,7 +73,7 @@ def _delete(given: Any) -> Note:
 def start(filled: Any, id: Any) -> None:
     """Start a job with what the form was filled in with; ``id`` makes two clicks one job.
 
-    Raises form.FaultsError; BadRequest for what is not a form of ours, and Forbidden.
+    Raises FaultsError; BadRequest for what is not a form of ours, and Forbidden.
     """
     guard.require("editor")
     if not (
@@ -83,9 +83,9 @@ def start(filled: Any, id: Any) -> None:
     ):
         raise BadRequest(f"A form is an object of {MOST_FIELDS} texts at most.")
     id = _uuid(id)
-    params = form.parameters(filled)
+    params = parameters(filled)
     with db.session() as session:
-        form.check(params, tickers.spans(session))
+        check(params, tickers.spans(session))
     try:
         jobs.submit(
             KIND,
@@ -95,9 +95,9 @@ def start(filled: Any, id: Any) -> None:
             request_id=g.get("request_id"),
         )
     except requests.ParamsError as error:
-        raise form.FaultsError(error.faults) from None
+        raise FaultsError(error.faults) from None
     except (requests.ConflictError, requests.TooLargeError) as error:
-        raise form.FaultsError([str(error)]) from None
+        raise FaultsError([str(error)]) from None
 
 
 def _uuid(given: Any) -> UUID:

@@ -16,26 +16,30 @@ from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
 from timestack.dash.forecast import words
-from timestack.domains.forecast.verdict import Course
+from timestack.domains.forecast.verdict import Course, Verdict
 
 EPOCH = date(1970, 1, 1)
 SPANS = {"test": "Test part", "all": "All days"}
 
 
-def line(course: Course, label: str) -> dict[str, Any]:
-    """Return how a forecast's profit went, as the browser draws it."""
+def line(course: Course, verdict: Verdict, label: str) -> dict[str, Any]:
+    """Return how a forecast's profit went, as the browser draws it, and what it came to."""
     return {
         "label": label,
+        "profitSaid": words.change(verdict.profit),
+        "heldSaid": words.change(verdict.held),
         "days": _days(course.days[course.split :]),
         "profit": _parts(course.profit),
         "held": _parts(course.held),
     }
 
 
-def whole(course: Course, label: str, symbol: str) -> dict[str, Any]:
+def whole(course: Course, verdict: Verdict, label: str, symbol: str) -> dict[str, Any]:
     """Return all of a forecast's course."""
     return {
-        **line(course, label),
+        **line(course, verdict, label),
+        "fallSaid": words.percent(-verdict.drawdown),
+        "heldFallSaid": words.percent(-verdict.held_drawdown),
         "symbol": symbol,
         "allDays": _days(course.days),
         "prices": [float(f"{price:.5g}") for price in course.prices],

@@ -26,13 +26,17 @@ def head(found: Sequence[Forecast]) -> html.Div:
 
 def parts(found: Sequence[Forecast]) -> list[Component]:
     """Their profits in one chart, and a table of settings and figures."""
-    lines = [chart.line(Course.model_validate(each.course), _label(each)) for each in found]
+    lines = [
+        chart.line(
+            Course.model_validate(each.course), Verdict.model_validate(each.verdict), _label(each)
+        )
+        for each in found
+    ]
     return [chart.profit(), _table(found), *chart.store({"lines": lines, "held": _same(found)})]
 
 
 def _label(each: Forecast) -> str:
-    asked = words.params(each.settings)
-    return f"{each.id}: {each.ticker.symbol}, {words.classifier(asked)}"
+    return f"{each.id}: {words.name(words.params(each.settings))}"
 
 
 def _same(found: Sequence[Forecast]) -> bool:

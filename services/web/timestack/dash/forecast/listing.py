@@ -1,23 +1,18 @@
-"""The list of forecasts, and the jobs that make more, as components."""
+"""The list of forecasts, as components."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 
 import dash_bootstrap_components as dbc
 from dash import html
 from dash.development.base_component import Component
 
 from timestack.dash.address import href
-from timestack.dash.forecast import address, words
+from timestack.dash.forecast import words
 from timestack.dash.forecast.address import MOST
-from timestack.dash.jobs import parts
-from timestack.dash.jobs.parts import Setting
-from timestack.dash.lists import button, section
 from timestack.domains.forecast.verdict import Verdict
 from timestack.models.forecasts import Forecast
-from timestack.models.jobs import UNFINISHED, Job
 
 HEADS = (
     "Compare",
@@ -66,13 +61,13 @@ def listed(found: Sequence[Forecast], older: str | None, newest: str | None) -> 
 def _row(each: Forecast) -> html.Tr:
     verdict = Verdict.model_validate(each.verdict)
     asked = words.params(each.settings)
-    name = title(each.ticker.symbol, words.classifier(asked))
+    name = words.name(asked)
     link = html.A(
         [each.ticker.symbol, html.Span(f", forecast {each.id}", className="visually-hidden")],
         href=href(id=str(each.id)),
     )
     cells: list[Component | str] = [
-        pick(each.id, f"{name}, forecast {each.id}"),
+        _pick(each.id, f"{name}, forecast {each.id}"),
         link,
         words.classifier(asked),
         html.Span(
@@ -103,12 +98,7 @@ def _row(each: Forecast) -> html.Tr:
     )
 
 
-def title(symbol: str, classifier: str) -> str:
-    """What a forecast is of, and by what."""
-    return f"{symbol}, {classifier}"
-
-
-def pick(id: int, name: str) -> html.Button:
+def _pick(id: int, name: str) -> html.Button:
     """What chooses a forecast to be compared (assets/forecast.js)."""
     return html.Button(
         "",
@@ -141,49 +131,6 @@ def comparing() -> html.Div:
     )
 
 
-def jobs(found: Sequence[Job], setting: Setting, *, editor: bool) -> Component | None:
-    """The jobs that make forecasts, or did not make one; None without any."""
-    if not found:
-        return None
-    return section("Training", [_job(each, setting, editor=editor) for each in found])
-
-
-def _job(job: Job, setting: Setting, *, editor: bool) -> html.Li:
-    asked = words.params(job.params)
-    name = title(asked.symbol, words.classifier(asked))
-    about = (
-        f"test part from {words.day(date.fromisoformat(asked.test_start))},"
-        f" {words.tuning(asked)}, {words.positions(asked).lower()}"
-    )
-    return html.Li(
-        [
-            html.Div(
-                [
-                    html.P(name, className="ts-job-title"),
-                    html.P(about, className="ts-job-sub"),
-                ],
-                className="ts-job-what",
-            ),
-            html.Div([parts.chip(job.state), *parts.state(job, setting)], className="ts-job-how"),
-            html.Div(parts.when(job, setting), className="ts-job-when"),
-            html.Div(_do(job, name) if editor else [], className="ts-job-do"),
-            parts.told(str(job.id), setting),
-        ],
-        id=f"job-{job.id}",
-        className="ts-job",
-    )
-
-
-def _do(job: Job, name: str) -> list[Component]:
-    if job.state in UNFINISHED:
-        if job.cancel_requested_at:
-            return []
-        return [button("Cancel", f" {name}", verb="cancel", job=str(job.id))]
-    label = ["Again…", html.Span(f" {name}", className="visually-hidden")]
-    link = address.again(words.params(job.params))
-    return [html.A(label, href=link, className="btn btn-sm btn-outline-primary")]
-
-
 def nothing(symbol: str | None, *, editor: bool, prices: bool) -> html.Section:
     """There is no forecast, and what to do."""
     if symbol:
@@ -207,7 +154,11 @@ def nothing(symbol: str | None, *, editor: bool, prices: bool) -> html.Section:
                 else ["Whoever may edit can make the first one here."]
             ),
         ]
-    return html.Section([html.H2(heading, className="h4"), html.P(said)], className="ts-state")
+    return html.Section(
+        [html.H2(heading, className="h4"), html.P(said)],
+        className="ts-state",
+        id="forecast-other" if symbol else None,
+    )
 
 
 def filter_card(symbols: Mapping[str, str], chosen: str) -> Component:

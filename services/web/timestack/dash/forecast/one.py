@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from timestack.dash.address import href
 from timestack.dash.datasets import dialog
-from timestack.dash.forecast import address, chart, findings, words
+from timestack.dash.forecast import address, chart, findings, learned, words
 from timestack.dash.lists import exact
 from timestack.domains.forecast.verdict import Course, Verdict
 from timestack.domains.jobs.kinds import ForecastParams
@@ -20,7 +20,7 @@ SHORT = 12
 def head(forecast: Forecast, *, editor: bool) -> html.Div:
     """What it is of, and what can be done with it."""
     asked = words.params(forecast.settings)
-    name = f"{forecast.ticker.symbol}, {words.classifier(asked)}"
+    name = words.name(asked)
     tools: list[Component] = []
     if editor:
         look = "btn btn-sm btn-outline-primary"
@@ -68,7 +68,7 @@ def _about(forecast: Forecast) -> str:
 def delete(forecast: Forecast) -> html.Dialog:
     """The dialog that its button opens."""
     asked = words.params(forecast.settings)
-    name = f"{forecast.ticker.symbol}, {words.classifier(asked)}"
+    name = words.name(asked)
     gone = (
         "What it found will be gone, for everybody. With the same settings, prices and versions it"
         " can be made again."
@@ -101,15 +101,15 @@ def parts(forecast: Forecast) -> list[Component]:
                     [findings.intervals(verdict), findings.confusion(verdict)],
                     className="ts-charts",
                 ),
-                findings.importance(verdict),
+                learned.importance(verdict),
             ],
             className="ts-pair",
         ),
         html.Div(
-            [findings.search(verdict, asked), _made(forecast, asked)],
+            [learned.search(verdict, asked), _made(forecast, asked)],
             className="ts-pair",
         ),
-        *chart.store(chart.whole(course, words.classifier(asked), symbol)),
+        *chart.store(chart.whole(course, verdict, words.classifier(asked), symbol)),
     ]
 
 

@@ -19,6 +19,7 @@ from timestack.dash import guard, states
 from timestack.dash.address import href
 from timestack.dash.forecast import actions, chart, comparison, form, listing, one, view
 from timestack.dash.forecast.address import Address, AskedError
+from timestack.dash.forecast.filled import FaultsError, boxes
 from timestack.dash.lists import Note
 from timestack.dash.live import CALM, LIVELY, Live, Seen
 from timestack.dash.page import head
@@ -56,15 +57,13 @@ class ForecastPage:
 
     def _list(self, session: Session, address: Address) -> Component:
         seen = view.read(session, address, Note(), editor=_may_edit())
-        symbols = tickers.forecast(session)
         link = html.A(
             "New forecast",
             href=href(start="1", symbol=address.ticker),
             className="btn btn-primary",
         )
-        offered = {ALL: "All tickers"} | {each: each for each in symbols}
-        if address.ticker and address.ticker not in offered:
-            offered[address.ticker] = address.ticker
+        symbols = {*tickers.forecast(session), *seen.symbols, *filter(None, [address.ticker])}
+        offered = {ALL: "All tickers"} | {each: each for each in sorted(symbols)}
         return self._frame(
             address,
             head(self, *([link] if _may_edit() else [])),
@@ -72,32 +71,27 @@ class ForecastPage:
             html.Div(
                 [
                     listing.filter_card(offered, address.ticker or ALL),
-                    listing.comparing() if len(symbols) else None,
+                    listing.comparing(),
                 ],
                 className="ts-card ts-forecast-filter",
-                hidden=not (symbols or address.ticker),
             ),
             *LIVE.elements(seen.sections, "all"),
             seen=seen,
         )
 
-    def _found(self, session: Session, ids: Sequence[int]) -> list[Component]:
+    def _found(self, session: Session, ids: Sequence[int]) -> list[Component | None]:
         """One forecast, or those that there are of several; raises GoneError without any."""
         found = store.get(session, *ids)
         if not found:
             raise view.GoneError(*ids)
         missing = [id for id in ids if id not in {each.id for each in found}]
-        said = [
-            html.P(
-                f"{view.GoneError(*missing)}", className="ts-notice ts-notice-warn", role="alert"
-            )
-        ]
+        gone = _gone(view.GoneError(*missing)) if missing else None
         if len(found) > 1:
-            return [comparison.head(found), *(said if missing else []), *comparison.parts(found)]
+            return [comparison.head(found), gone, *comparison.parts(found)]
         [forecast] = found
         return [
             one.head(forecast, editor=_may_edit()),
-            *(said if missing else []),
+            gone,
             *one.parts(forecast),
             *([one.delete(forecast)] if _may_edit() else []),
         ]
@@ -107,7 +101,7 @@ class ForecastPage:
             spans = tickers.spans(session)
         if not spans:
             return [listing.nothing(None, editor=True, prices=False)]
-        inside = form.form(spans, form.boxes(address.filled))
+        inside = form.form(spans, boxes(address.filled))
         return [
             html.Div(
                 [
@@ -173,8 +167,7 @@ def _look(asked: Mapping[str, Any], note: Note) -> tuple[Seen, int]:
         with db.session() as session:
             seen = view.read(session, address, note, editor=_may_edit())
     except view.GoneError as error:
-        gone = html.P(str(error), className="ts-notice", role="status")
-        return {"told": gone}, CALM
+        return {"told": _gone(error)}, CALM
     return seen.sections, _pace(seen)
 
 
@@ -182,11 +175,15 @@ def _start(asked: Any) -> Any:
     given = asked if isinstance(asked, dict) else {}
     try:
         actions.start(given.get("filled"), given.get("id"))
-    except form.FaultsError as error:
+    except FaultsError as error:
         with db.session() as session:
             return form.form(tickers.spans(session), given["filled"], error.faults)
     set_props("url", {"search": ""})
     return no_update
+
+
+def _gone(error: view.GoneError) -> html.P:
+    return html.P(str(error), className="ts-notice ts-notice-warn", role="alert")
 
 
 def _may_edit() -> bool:

@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 from sqlalchemy.orm import Session
 
 from timestack.dash.address import href
-from timestack.dash.forecast import listing
+from timestack.dash.forecast import listing, training
 from timestack.dash.forecast.address import Address
 from timestack.dash.jobs.parts import Setting
 from timestack.dash.lists import Note, told
@@ -29,10 +29,14 @@ RECENT, MOST_RECENT = timedelta(days=1), 5
 
 @dataclass(frozen=True)
 class View:
-    """The sections by name, and whether one of them is about to change by itself."""
+    """The sections by name, and whether one of them is about to change by itself.
+
+    ``symbols`` are those of the tickers that forecasts are being made of.
+    """
 
     sections: dict[str, Component | None]
     moving: bool
+    symbols: frozenset[str]
 
 
 class GoneError(ValueError):
@@ -53,7 +57,7 @@ def read(session: Session, address: Address, note: Note, *, editor: bool) -> Vie
     sections: dict[str, Component | None] = {}
     shown = [] if address.last else _jobs(session)
     setting = Setting(jobs.now(session), jobs.reasons(session, shown), note, admin=False)
-    sections["jobs"] = listing.jobs(shown, setting, editor=editor)
+    sections["jobs"] = training.listed(shown, setting, editor=editor)
     if found:
         sections["all"] = listing.listed(found[:PAGE_SIZE], *_links(found, address))
     elif not shown or address.ticker:
@@ -61,7 +65,8 @@ def read(session: Session, address: Address, note: Note, *, editor: bool) -> Vie
         sections["all"] = listing.nothing(address.ticker, editor=editor, prices=prices)
     if note.text and note.about not in {str(job.id) for job in shown}:
         sections["told"] = told(note.about, note)
-    return View(sections, any(job.state in UNFINISHED for job in shown))
+    at_work = [job for job in shown if job.state in UNFINISHED]
+    return View(sections, bool(at_work), frozenset(job.params["symbol"] for job in at_work))
 
 
 def _after(session: Session, last: int | None):

@@ -77,6 +77,11 @@ def classifier(params: ForecastParams) -> str:
     return asked.CLASSIFIERS.get(params.classifier, params.classifier)
 
 
+def name(params: ForecastParams) -> str:
+    """Return what is forecast, and by what."""
+    return f"{params.symbol}, {classifier(params)}"
+
+
 def positions(params: ForecastParams) -> str:
     """Return what positions it takes."""
     return asked.POSITIONS.get(params.positions, params.positions)
