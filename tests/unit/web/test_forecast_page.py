@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from tests.served import WEB
 from tests.unit.web.conftest import person, signed_in
 from tests.unit.web.test_dash import UPDATE, body
-from timestack.dash.forecast import chart, filled, form, words
+from timestack.dash.forecast import chart, filled, form, listing, words
 from timestack.dash.forecast.address import Address, AskedError, again
 from timestack.domains.forecast import asked
 from timestack.domains.forecast.tickers import Span
@@ -187,6 +187,11 @@ def test_the_form_keeps_what_was_filled_in_whatever_it_is() -> None:
     assert (parts["start-symbol"].value, parts["start-seed"].invalid) == ("GONE", False)
     assert [parts[f"start-features-{each}"].value for each in asked.FEATURES].count(True) == 1
     assert "All of it." in str(made)
+
+
+def test_without_prices_it_says_where_they_come_from() -> None:
+    for editor in (True, False):
+        assert "href='markets'" in str(listing.nothing(None, editor=editor, prices=False))
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ from timestack import db
 from timestack.dash import guard
 from timestack.dash.choice import require_text
 from timestack.dash.forecast.address import AskedError, number
-from timestack.dash.forecast.filled import FaultsError, check, parameters
-from timestack.dash.forecast.view import KIND
+from timestack.dash.forecast.filled import KIND, FaultsError, check, parameters
 from timestack.dash.lists import Note
 from timestack.domains import jobs
 from timestack.domains.forecast import tickers

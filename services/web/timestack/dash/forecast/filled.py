@@ -19,6 +19,7 @@ from timestack.domains.jobs import words as texts
 from timestack.domains.jobs.kinds import ForecastParams
 from timestack.validation import message
 
+KIND = "forecast.train"
 TEXTS = ("symbol", "classifier", "test_start", "positions")
 NUMBERS = ("folds", "gap", "cost", "seed")
 # The beginning of a feature's box.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dash_bootstrap_components as dbc
@@ -12,113 +13,54 @@ from dash.development.base_component import Component
 
 from timestack.dash.address import href
 from timestack.dash.forecast import words
-from timestack.dash.forecast.filled import FEATURE
+from timestack.dash.forecast.filled import FEATURE, KIND, NUMBERS
 from timestack.domains.forecast import asked
 from timestack.domains.forecast.tickers import Span
+from timestack.domains.jobs import forms, kinds
 from timestack.domains.jobs.kinds import ForecastParams
 
-# The name of a field, its label and what it means.
-NUMBERS = {
-    "folds": (
-        "Folds",
-        f"of the cross-validation of the train part, {asked.FEWEST_FOLDS} to {asked.MOST_FOLDS}",
-        {"min": asked.FEWEST_FOLDS, "max": asked.MOST_FOLDS, "step": "1"},
-    ),
-    "gap": (
-        "Gap",
-        "trading days left out between the parts of a fold, 1 to 60",
-        {"min": 1, "max": 60, "step": "1"},
-    ),
-    "cost": (
-        "Cost of a trade",
-        "in basis points of what is traded: 10 are 0.1 %",
-        {"min": 0, "max": 1000, "step": "any"},
-    ),
-    "seed": (
-        "Seed",
-        "of all that is random: the same one gives the same forecast",
-        {"min": 0, "max": 2**32 - 1, "step": "1"},
-    ),
+# The name of a number, its label and what it means.
+LABELS = {
+    "folds": ("Folds", "Of the cross-validation before the test part"),
+    "gap": ("Gap", "Days of trading left out between the parts of a fold"),
+    "cost": ("Cost of a trade", "Basis points of what is traded: 10 are 0.1 %"),
+    "seed": ("Seed", "Of all that is random: the same one gives the same forecast"),
 }
 TUNING = "The best of several settings, by cross-validation. It takes some minutes."
+SCHEMA = forms.fields(kinds.find(KIND))
 
 
 def form(spans: Sequence[Span], filled: Mapping[str, str], faults: Sequence[str] = ()) -> html.Form:
-    """Return the form; each fault is shown at its field, those of no field above it."""
+    """Return the form; each fault is shown at its field, those of no field above it.
+
+    ``spans`` are those of the tickers to choose from, one at least.
+    """
     at = dict(fault.split(": ", 1) if ": " in fault else ("", fault) for fault in faults)
     known = {each.ticker.symbol: each for each in spans}
     span = known.get(filled.get("symbol", ""), spans[0])
-    tickers = {
-        each.ticker.symbol: " · ".join(filter(None, (each.ticker.symbol, each.ticker.name.strip())))
-        for each in spans
-    }
-    if (wanted := filled.get("symbol", "")) and wanted not in tickers:
-        tickers = {wanted: wanted, **tickers}
-    values = {**_defaults(span), **filled}
-    ends = {
-        each.ticker.symbol: [
-            f"{each.first}", f"{each.last}", f"{each.test_start}",
-            f"Prices from {words.days(each.first, each.last)}.",
-        ]
-        for each in spans
-    }  # fmt: skip
+    fields = _Fields({**_defaults(span), **filled}, at)
     others = [text for name, text in at.items() if name not in ForecastParams.model_fields]
     return html.Form(
         [
             *(html.P(_sentence(text), className="ts-job-note", role="alert") for text in others),
             _group(
                 "What is learned",
-                _field("symbol", "Ticker", "", _select("symbol", tickers, values, at), at),
-                _field(
-                    "test_start",
-                    "First day of the test part",
-                    html.Span(ends[span.ticker.symbol][3], id="forecast-ends"),
-                    _input(
-                        "test_start",
-                        values,
-                        at,
-                        type="date",
-                        min=f"{span.first}",
-                        max=f"{span.last}",
-                        required=True,
-                    ),
-                    at,
-                ),
+                fields.select("symbol", "Ticker", _tickers(spans, filled.get("symbol"))),
+                fields.day(span),
             ),
             _group(
                 "By what",
-                _field(
-                    "classifier",
-                    "Classifier",
-                    "",
-                    _select("classifier", asked.CLASSIFIERS, values, at),
-                    at,
-                ),
-                html.Div(
-                    [
-                        dbc.Checkbox(
-                            id="start-tuning",
-                            name="tuning",
-                            label="Tune its settings",
-                            value=bool(values.get("tuning")),
-                        ),
-                        html.P(TUNING, className="form-text"),
-                    ],
-                    className="ts-field",
-                ),
-                _features(values, at.get("features")),
-                *(_number(name, values, at) for name in ("folds", "gap")),
+                fields.select("classifier", "Classifier", asked.CLASSIFIERS),
+                fields.tuning(),
+                fields.features(),
+                fields.number("folds"),
+                fields.number("gap"),
             ),
             _group(
                 "How it trades",
-                _field(
-                    "positions",
-                    "Positions",
-                    "",
-                    _select("positions", asked.POSITIONS, values, at),
-                    at,
-                ),
-                *(_number(name, values, at) for name in ("cost", "seed")),
+                fields.select("positions", "Positions", asked.POSITIONS),
+                fields.number("cost"),
+                fields.number("seed"),
             ),
             html.Div(
                 [
@@ -128,8 +70,9 @@ def form(spans: Sequence[Span], filled: Mapping[str, str], faults: Sequence[str]
                 className="ts-job-do",
             ),
         ],
-        className="ts-forecast-form",
-        **{"data-start": "forecast.train", "data-ends": json.dumps(ends)},
+        className="ts-card ts-forecast-form",
+        # For assets/jobs.js, and for assets/forecast.js.
+        **{"data-start": KIND, "data-ends": _ends(spans)},
     )
 
 
@@ -144,76 +87,118 @@ def _defaults(span: Span) -> dict[str, str]:
     }
 
 
+def _tickers(spans: Sequence[Span], wanted: str | None) -> dict[str, str]:
+    """Each symbol with what it is called; ``wanted`` as well, which may be gone."""
+    gone = {wanted: wanted} if wanted else {}
+    return gone | {
+        each.ticker.symbol: " · ".join(filter(None, (each.ticker.symbol, each.ticker.name.strip())))
+        for each in spans
+    }
+
+
+def _ends(spans: Sequence[Span]) -> str:
+    """The first and last day of each ticker, its usual one to begin at, and these in words."""
+    return json.dumps(
+        {
+            each.ticker.symbol: [
+                *map(str, (each.first, each.last, each.test_start)),
+                _prices(each),
+            ]
+            for each in spans
+        }
+    )
+
+
+def _prices(span: Span) -> str:
+    return f"Prices from {words.days(span.first, span.last)}."
+
+
 def _group(legend: str, *fields: Component) -> html.Fieldset:
     return html.Fieldset([html.Legend(legend, className="ts-eyebrow"), html.Div(fields)])
 
 
-def _field(
-    name: str, label: str, hint: Any, control: Component, faults: Mapping[str, str]
-) -> html.Div:
-    fault = faults.get(name)
-    return html.Div(
-        [
-            html.Label(label, htmlFor=f"start-{name}", className="form-label"),
-            control,
-            html.P(_sentence(fault), className="ts-field-errors", role="alert") if fault else None,
-            html.P(hint, className="form-text") if hint else None,
-        ],
-        className="ts-field",
-        id=f"start-{name}-field",
-    )
+@dataclass(frozen=True)
+class _Fields:
+    """The fields with what they are filled in with, and what is wrong with some."""
 
+    values: Mapping[str, str]
+    faults: Mapping[str, str]
 
-def _select(
-    name: str, offered: Mapping[str, str], values: Mapping[str, str], faults: Mapping[str, str]
-) -> dbc.Select:
-    options = [{"value": value, "label": label} for value, label in offered.items()]
-    shown = values[name] if values[name] in offered else next(iter(offered))
-    return dbc.Select(
-        id=f"start-{name}", name=name, options=options, value=shown, invalid=name in faults
-    )
+    def select(self, name: str, label: str, offered: Mapping[str, str]) -> html.Div:
+        options = [{"value": value, "label": text} for value, text in offered.items()]
+        given = self.values[name]
+        shown = given if given in offered else next(iter(offered))
+        control = dbc.Select(
+            id=f"start-{name}",
+            name=name,
+            options=options,
+            value=shown,
+            invalid=name in self.faults,
+        )
+        return self._field(name, label, control)
 
+    def day(self, span: Span) -> html.Div:
+        control = self._input("test_start", type="date", min=f"{span.first}", max=f"{span.last}")
+        hint = html.Span(_prices(span), id="forecast-ends")
+        return self._field("test_start", "First day of the test part", control, hint)
 
-def _input(
-    name: str, values: Mapping[str, str], faults: Mapping[str, str], **props: Any
-) -> dbc.Input:
-    return dbc.Input(
-        id=f"start-{name}",
-        name=name,
-        value=values.get(name, ""),
-        invalid=name in faults,
-        autocomplete="off",
-        **props,
-    )
+    def number(self, name: str) -> html.Div:
+        label, hint = LABELS[name]
+        field = SCHEMA[name]
+        bounds = {"min": field["minimum"], "max": field.get("maximum")}
+        if bounds["max"] is not None:
+            hint = f"{hint}, {bounds['min']:g} to {bounds['max']:g}"
+        step = "1" if field["type"] == "integer" else "any"
+        control = self._input(name, type="number", step=step, **bounds)
+        return self._field(name, label, control, f"{hint}.")
 
+    def tuning(self) -> html.Div:
+        hint = html.P(TUNING, className="form-text")
+        return html.Div([self._box("tuning", "Tune its settings"), hint], className="ts-field")
 
-def _number(name: str, values: Mapping[str, str], faults: Mapping[str, str]) -> html.Div:
-    label, hint, bounds = NUMBERS[name]
-    field = _input(name, values, faults, type="number", required=True, **bounds)
-    return _field(name, label, f"{hint[:1].upper()}{hint[1:]}.", field, faults)
+    def features(self) -> html.Fieldset:
+        boxes = [self._box(f"{FEATURE}{name}", label) for name, label in asked.FEATURES.items()]
+        return html.Fieldset(
+            [
+                html.Legend("Features", className="form-label"),
+                html.Div(boxes, className="ts-boxes"),
+                self._fault("features"),
+            ],
+            className="ts-field ts-whole",
+            id="start-features-field",
+        )
 
+    def _field(self, name: str, label: str, control: Component, hint: Any = None) -> html.Div:
+        return html.Div(
+            [
+                html.Label(label, htmlFor=f"start-{name}", className="form-label"),
+                control,
+                self._fault(name),
+                html.P(hint, className="form-text") if hint else None,
+            ],
+            className="ts-field",
+            id=f"start-{name}-field",
+        )
 
-def _features(values: Mapping[str, str], fault: str | None) -> html.Fieldset:
-    return html.Fieldset(
-        [
-            html.Legend("Features", className="form-label"),
-            html.Div(
-                [
-                    dbc.Checkbox(
-                        id=f"start-{FEATURE}{name}",
-                        name=f"{FEATURE}{name}",
-                        label=label,
-                        value=bool(values.get(f"{FEATURE}{name}")),
-                    )
-                    for name, label in asked.FEATURES.items()
-                ],
-                className="ts-boxes",
-            ),
-            html.P(_sentence(fault), className="ts-field-errors", role="alert") if fault else None,
-        ],
-        className="ts-field ts-whole",
-        id="start-features-field",
-    )
+    def _fault(self, name: str) -> html.P | None:
+        if name not in self.faults:
+            return None
+        return html.P(_sentence(self.faults[name]), className="ts-field-errors", role="alert")
+
+    def _input(self, name: str, **props: Any) -> dbc.Input:
+        return dbc.Input(
+            id=f"start-{name}",
+            name=name,
+            value=self.values.get(name, ""),
+            invalid=name in self.faults,
+            required=True,
+            autocomplete="off",
+            **props,
+        )
+
+    def _box(self, name: str, label: str) -> dbc.Checkbox:
+        is_ticked = bool(self.values.get(name))
+        return dbc.Checkbox(id=f"start-{name}", name=name, label=label, value=is_ticked)
 
 
 def _sentence(text: str) -> str:

@@ -157,7 +157,7 @@ def nothing(symbol: str | None, *, editor: bool, prices: bool) -> html.Section:
     return html.Section(
         [html.H2(heading, className="h4"), html.P(said)],
         className="ts-state",
-        id="forecast-other" if symbol else None,
+        id="forecast-other" if symbol else "forecast-none",
     )
 
 

@@ -47,7 +47,7 @@ class ForecastPage:
             address = Address.read(asked)
             if address.start:
                 guard.require("editor")
-                return self._frame(address, *self._form(address))
+                return self._frame(address, *_start_page(address))
             with db.session() as session:
                 if address.ids:
                     return self._frame(address, *self._found(session, address.ids))
@@ -94,29 +94,6 @@ class ForecastPage:
             gone,
             *one.parts(forecast),
             *([one.delete(forecast)] if _may_edit() else []),
-        ]
-
-    def _form(self, address: Address) -> list[Component]:
-        with db.session() as session:
-            spans = tickers.spans(session)
-        if not spans:
-            return [listing.nothing(None, editor=True, prices=False)]
-        inside = form.form(spans, boxes(address.filled))
-        return [
-            html.Div(
-                [
-                    html.Div(
-                        [
-                            html.H1("New forecast", className="h3 mb-0"),
-                            html.P(FORM, className="ts-page-about"),
-                        ]
-                    ),
-                    html.A("All forecasts", href=href()),
-                ],
-                className="ts-page-head",
-            ),
-            html.Div(inside, id="forecast-form", className="ts-card"),
-            dcc.Store(id="forecast-start-asked"),
         ]
 
     def _frame(
@@ -171,13 +148,40 @@ def _look(asked: Mapping[str, Any], note: Note) -> tuple[Seen, int]:
     return seen.sections, _pace(seen)
 
 
+def _start_page(address: Address) -> list[Component]:
+    return [
+        html.Div(
+            [
+                html.Div(
+                    [
+                        html.H1("New forecast", className="h3 mb-0"),
+                        html.P(FORM, className="ts-page-about"),
+                    ]
+                ),
+                html.A("All forecasts", href=href()),
+            ],
+            className="ts-page-head",
+        ),
+        html.Div(_form(boxes(address.filled)), id="forecast-form"),
+        dcc.Store(id="forecast-start-asked"),
+    ]
+
+
+def _form(filled: Mapping[str, str], faults: Sequence[str] = ()) -> Component:
+    """The form, or what to do where there is no ticker to choose."""
+    with db.session() as session:
+        spans = tickers.spans(session)
+    if not spans:
+        return listing.nothing(None, editor=True, prices=False)
+    return form.form(spans, filled, faults)
+
+
 def _start(asked: Any) -> Any:
     given = asked if isinstance(asked, dict) else {}
     try:
         actions.start(given.get("filled"), given.get("id"))
     except FaultsError as error:
-        with db.session() as session:
-            return form.form(tickers.spans(session), given["filled"], error.faults)
+        return _form(given["filled"], error.faults)
     set_props("url", {"search": ""})
     return no_update
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from timestack.dash.address import href
 from timestack.dash.forecast import listing, training
 from timestack.dash.forecast.address import Address
+from timestack.dash.forecast.filled import KIND
 from timestack.dash.jobs.parts import Setting
 from timestack.dash.lists import Note, told
 from timestack.domains.forecast import store, tickers
@@ -19,7 +20,6 @@ from timestack.domains.keyset import Part
 from timestack.models.forecasts import Forecast
 from timestack.models.jobs import UNFINISHED, Job
 
-KIND = "forecast.train"
 # In the order of the page.
 SECTIONS = ("told", "jobs", "all")
 PAGE_SIZE = 25
