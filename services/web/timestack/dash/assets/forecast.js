@@ -32,6 +32,8 @@
     if (changes["xaxis.autorange"]) view = viewOf("all");
     else if (ends.every(Boolean)) view = ends.map((end) => Date.parse(`${String(end).slice(0, 10)}T00:00Z`));
     else return;
+    // Neither of the buttons says what is shown now.
+    dash.set_props("forecast-span", { value: null });
     drawPrice();
   }
 
@@ -110,12 +112,18 @@
     if (!link) return;
     link.hidden = picked.size < 2;
     link.href = `?${new URLSearchParams({ id: [...picked].join(",") })}`.replaceAll("%2C", ",");
+    element("clear").hidden = picked.size === 0;
     const said = picked.size === 1 ? "One is chosen: choose another." : `${picked.size} are chosen.`;
     const none = `Choose up to ${most} forecasts to compare.`;
     element("picked").textContent = picked.size ? `${said}${picked.size === most ? " That is the most." : ""}` : none;
   }
 
   document.addEventListener("click", (event) => {
+    if (event.target.id === "forecast-clear") {
+      picked.clear();
+      mark();
+      return;
+    }
     const box = event.target.closest?.("[data-pick]");
     if (!box || box.getAttribute("aria-disabled") === "true") return;
     const id = box.dataset.pick;
@@ -156,6 +164,12 @@
       turn += 1;
       view = viewOf(span);
       drawPrice();
+    },
+
+    // The list has come, as by the button Back.
+    forecastPicked() {
+      mark();
+      return dash.no_update;
     },
 
     // The list as it is now; what was chosen is chosen still.

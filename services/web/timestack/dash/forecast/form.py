@@ -23,7 +23,7 @@ from timestack.domains.jobs.kinds import ForecastParams
 LABELS = {
     "folds": ("Folds", "Of the cross-validation before the test part"),
     "gap": ("Gap", "Days of trading left out between the parts of a fold"),
-    "cost": ("Cost of a trade", "Basis points of what is traded: 10 are 0.1 %"),
+    "cost": ("Cost of a trade", "Of what is traded, in basis points (10 are 0.1 %)"),
     "seed": ("Seed", "Of all that is random: the same one gives the same forecast"),
 }
 TUNING = "The best of several settings, by cross-validation. It takes some minutes."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import dash_bootstrap_components as dbc
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from timestack.dash.address import href
@@ -126,6 +126,14 @@ def comparing() -> html.Div:
                 className="btn btn-sm btn-primary",
                 hidden=True,
             ),
+            html.Button(
+                "Clear",
+                id="forecast-clear",
+                type="button",
+                className="btn btn-sm btn-outline-primary",
+                hidden=True,
+            ),
+            dcc.Store(id="forecast-marked"),
         ],
         className="ts-compare",
     )

@@ -116,6 +116,11 @@ class ForecastPage:
         LIVE.act(dash, actions.do)
         chart.register(dash)
         dash.clientside_callback(
+            ClientsideFunction("timestack", "forecastPicked"),
+            Output("forecast-marked", "data"),
+            Input("forecast-what", "data"),
+        )
+        dash.clientside_callback(
             ClientsideFunction("timestack", "filter"),
             Input("forecast-ticker", "value"),
             prevent_initial_call=True,
