@@ -484,6 +484,10 @@ def test_its_figures_are_in_tables_that_say_what_they_are(page: Page) -> None:
     how = page.get_by_role("region", name="How it was made")
     for text in ("Seed1", "0123456789ab", "scikit-learn 1.8.0", "2,830 to learn from", "7.2 s"):
         expect(how).to_contain_text(text)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    how.get_by_role("button", name="Copy all of it").click()
+    expect(how.get_by_role("button")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "0123456789abcdef" * 4
 
 
 def test_thirteen_years_travel_light(page: Page) -> None:

@@ -9,7 +9,7 @@
   // Room above the price for the label of the test part, as a part of the height.
   const LABEL = 0.08;
   const HOVER_DAY = "%a %-d %b %Y";
-  const HELD = { meta: "held", name: "buy and hold", line: { width: 1.5, dash: "dot" } };
+  const HELD = { meta: "held", name: "buy and hold", line: { width: 1.5, dash: "6px,2px,1px,2px,1px,2px" } };
   const AFTER = { 1: "long", 0: "out", "-1": "short" };
 
   const one = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dash import html
 from dash.development.base_component import Component
@@ -32,17 +33,17 @@ def parts(found: Sequence[Forecast]) -> list[Component]:
         )
         for each in found
     ]
-    return [chart.profit(), _table(found), *chart.store({"lines": lines, "held": _same(found)})]
+    return [chart.profit(), _table(found), *chart.store({"lines": lines, "held": _same(lines)})]
 
 
 def _label(each: Forecast) -> str:
     return f"{each.id}: {words.name(words.params(each.settings))}"
 
 
-def _same(found: Sequence[Forecast]) -> bool:
-    """Whether buy-and-hold is one and the same for all of them."""
-    return (
-        len({(each.ticker_id, each.test_day, each.last_day, each.data_hash) for each in found}) == 1
+def _same(lines: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether buy-and-hold is one and the same for all of them: of the same days, at one cost."""
+    return all(
+        (each["days"], each["held"]) == (lines[0]["days"], lines[0]["held"]) for each in lines
     )
 
 

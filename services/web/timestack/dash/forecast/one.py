@@ -98,15 +98,17 @@ def parts(forecast: Forecast) -> list[Component]:
         html.Div(
             [
                 html.Div(
-                    [findings.intervals(verdict), findings.confusion(verdict)],
+                    [
+                        findings.intervals(verdict),
+                        findings.confusion(verdict),
+                        learned.search(verdict, asked),
+                    ],
                     className="ts-charts",
                 ),
-                learned.importance(verdict),
+                html.Div(
+                    [learned.importance(verdict), _made(forecast, asked)], className="ts-charts"
+                ),
             ],
-            className="ts-pair",
-        ),
-        html.Div(
-            [learned.search(verdict, asked), _made(forecast, asked)],
             className="ts-pair",
         ),
         *chart.store(chart.whole(course, verdict, words.classifier(asked), symbol)),
@@ -124,7 +126,7 @@ def _made(forecast: Forecast, asked: ForecastParams) -> html.Section:
         "Data hash": [
             html.Code(forecast.data_hash[:SHORT], title=forecast.data_hash),
             " ",
-            html.Span(forecast.data_hash, id="forecast-hash", className="visually-hidden"),
+            html.Span(forecast.data_hash, id="forecast-hash", hidden=True),
             html.Button(
                 "Copy all of it",
                 type="button",
