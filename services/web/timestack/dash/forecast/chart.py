@@ -77,10 +77,15 @@ def price(symbol: str) -> html.Section:
         [spans],
         "ts-graph-tall",
         html.Details(
-            [html.Summary("All trades in a table"), html.Div(id="forecast-trades")],
+            [html.Summary("All trades in a table"), _trades()],
             className="ts-trades",
         ),
     )
+
+
+def _trades() -> html.Div:
+    """Where the browser writes what the marks say; it scrolls by itself."""
+    return html.Div(id="forecast-trades", tabIndex=0, role="region", **{"aria-label": "Trades"})
 
 
 def profit() -> html.Section:

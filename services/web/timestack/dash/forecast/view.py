@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dash.development.base_component import Component
 from sqlalchemy.orm import Session
@@ -16,7 +16,7 @@ from timestack.dash.jobs.parts import Setting
 from timestack.dash.lists import Note, told
 from timestack.domains.forecast import store, tickers
 from timestack.domains.jobs import listing as jobs
-from timestack.domains.keyset import Part
+from timestack.domains.keyset import Key, Part
 from timestack.models.forecasts import Forecast
 from timestack.models.jobs import UNFINISHED, Job
 
@@ -55,8 +55,9 @@ def read(session: Session, address: Address, note: Note, *, editor: bool) -> Vie
     part = Part(PAGE_SIZE + 1, _after(session, address.last))
     found = store.listed(session, part, symbol=address.ticker)
     sections: dict[str, Component | None] = {}
-    shown = [] if address.last else _jobs(session)
-    setting = Setting(jobs.now(session), jobs.reasons(session, shown), note, admin=False)
+    now = jobs.now(session)
+    shown = [] if address.last else _jobs(session, now)
+    setting = Setting(now, jobs.reasons(session, shown), note, admin=False)
     sections["jobs"] = training.listed(shown, setting, editor=editor)
     if found:
         sections["all"] = listing.listed(found[:PAGE_SIZE], *_links(found, address))
@@ -69,7 +70,7 @@ def read(session: Session, address: Address, note: Note, *, editor: bool) -> Vie
     return View(sections, bool(at_work), frozenset(job.params["symbol"] for job in at_work))
 
 
-def _after(session: Session, last: int | None):
+def _after(session: Session, last: int | None) -> Key | None:
     if last is None:
         return None
     forecast = session.get(Forecast, last)
@@ -85,7 +86,7 @@ def _links(found: list[Forecast], address: Address) -> tuple[str | None, str | N
     return older, href(ticker=address.ticker) if address.before else None
 
 
-def _jobs(session: Session) -> list[Job]:
+def _jobs(session: Session, now: datetime) -> list[Job]:
     """Those that are at it, those that wait, and those that lately made none."""
     running = jobs.latest(session, jobs.Filter(KIND, "running"), limit=PAGE_SIZE)
     queued = jobs.line(session, KIND, limit=PAGE_SIZE)
@@ -94,7 +95,6 @@ def _jobs(session: Session) -> list[Job]:
         for state in ("failed", "cancelled")
         for job in jobs.latest(session, jobs.Filter(KIND, state), limit=MOST_RECENT)
     ]
-    since = jobs.now(session) - RECENT
-    recent = [job for job in ended if job.finished_at and job.finished_at > since]
+    recent = [job for job in ended if job.finished_at and job.finished_at > now - RECENT]
     recent.sort(key=lambda job: job.finished_at, reverse=True)
     return [*reversed(running), *queued, *recent[:MOST_RECENT]]
