@@ -10,6 +10,7 @@ from flask import Flask, g
 from timestack.dash import (
     alerts,
     datasets,
+    forecast,
     guard,
     jobs,
     markets,
@@ -24,6 +25,7 @@ from timestack.dash.shell import Shell
 PAGES = [
     sensors.PAGE,
     markets.PAGE,
+    forecast.PAGE,
     datasets.PAGE,
     alerts.PAGE,
     results.PAGE,

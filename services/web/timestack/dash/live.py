@@ -54,12 +54,15 @@ class Live:
             dcc.Interval(id=f"{self.name}-clock", interval=pace, disabled=still),
         ]
 
-    def follow(self, dash: Dash, look: Callable[[Any, Note], tuple[Seen, int]]) -> None:
+    def follow(
+        self, dash: Dash, look: Callable[[Any, Note], tuple[Seen, int]], draw: str = "draw"
+    ) -> None:
         """Keep the sections as ``look`` finds them for an address and a note, with the next pace.
 
-        It may raise ValueError for an address that cannot be.
+        The browser's function ``draw`` draws them. ``look`` may raise ValueError for an address
+        that cannot be.
         """
-        self.clock(dash, "draw")
+        self.clock(dash, draw)
 
         @dash.callback(
             Output(f"{self.name}-seen", "data"),

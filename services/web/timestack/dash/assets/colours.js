@@ -58,23 +58,28 @@
     bar: { marker: { color: `${color}88`, line: { width: 0 } } },
   });
 
-  // A figure in the colours of the look as it is now; `meta` of a trace numbers its line.
+  // A figure in the colours of the look as it is now; `meta` of a trace numbers its line, or says that
+  // it is what the others are compared with.
   timestack.painted = ({ data, layout }) => {
     const chosen = colours();
     const special = kinds(chosen);
     const own = ({ type, meta = 0 }) => {
       if (special[type]) return special[type];
-      const colour = chosen.colorway[meta % chosen.colorway.length];
+      const isHeld = meta === "held";
+      const colour = isHeld ? chosen.modebar.color : chosen.colorway[meta % chosen.colorway.length];
       return { line: { color: colour }, marker: { color: colour }, fillcolor: faint(colour) };
     };
-    // What stands out, such as the time of an alert, and the thresholds in it.
-    const alarm = token("bad");
-    const marks = { line: { color: alarm }, fillcolor: faint(alarm), label: { font: { color: alarm } } };
+    // What stands out, such as the time of an alert, and the thresholds in it; where one part ends and
+    // another begins is no alarm.
+    const marks = ({ name }) => {
+      const colour = token(name === "split" ? "text" : "bad");
+      return { line: { color: colour }, fillcolor: faint(colour), label: { font: { color: colour } } };
+    };
     return {
       data: data.map((each) => merge(each, own(each))),
       layout: {
         ...layout,
-        shapes: layout.shapes?.map((each) => merge(each, marks)),
+        shapes: layout.shapes?.map((each) => merge(each, marks(each))),
         template: { layout: merge(layout.template?.layout ?? {}, chosen) },
       },
     };

@@ -41,7 +41,8 @@
     const id = (form.dataset.job ??= crypto.randomUUID());
     const filled = Object.fromEntries(new FormData(form));
     turn += 1;
-    dash.set_props("jobs-start-asked", { data: { kind, filled, id, turn } });
+    const { page } = form.closest("[data-page]").dataset;
+    dash.set_props(`${page}-start-asked`, { data: { kind, filled, id, turn } });
   });
 
   document.addEventListener("visibilitychange", () => {
@@ -54,7 +55,7 @@
   // the drop-down that was changed, or to the beginning of what a link led to.
   new MutationObserver(() => {
     if (document.activeElement !== document.body) return;
-    const fault = document.querySelector("#jobs-start .is-invalid");
+    const fault = document.querySelector("[data-start] .is-invalid");
     const wanted = fault ?? document.getElementById(next);
     next = null;
     wanted?.focus({ preventScroll: wanted.id === "main" });
@@ -66,12 +67,14 @@
       return document.hidden ? dash.no_update : Date.now();
     },
 
-    // Another kind or state was chosen: that is another address, and a step that Back undoes.
-    filter(kind, state) {
+    // Another one was chosen of a drop-down, "jobs-kind" or the like: that is another address, and a
+    // step that Back undoes.
+    filter(...values) {
       const now = new URLSearchParams(window.location.search);
-      const wanted = Object.entries({ kind, state }).filter(([, value]) => value !== "all");
-      const query = new URLSearchParams(wanted);
-      if (["kind", "state"].every((name) => now.get(name) === query.get(name))) return;
+      const names = dash.callback_context.inputs_list.map(({ id }) => id.slice(id.indexOf("-") + 1));
+      const wanted = names.map((name, index) => [name, values[index]]);
+      const query = new URLSearchParams(wanted.filter(([, value]) => value !== "all"));
+      if (names.every((name) => now.get(name) === query.get(name))) return;
       go(`?${query}`, document.activeElement?.id);
     },
   });
