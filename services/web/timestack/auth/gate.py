@@ -87,7 +87,6 @@ TABLES = {
     "datasets.show": None,
     "datasets.show_figures": None,
     "export": None,
-    "forecasts": "forecasts",
     "influx": None,
     "prices": "prices_daily",
     "readings": None,
