@@ -30,7 +30,7 @@ from timestack.dash.timechart import zone
 
 # The parts of plotly.js that pages draw with, in the static folder of the image; and all of it, in
 # the wheel.
-PLOTLY, ALL_OF_PLOTLY = "plotly-finance.min.js", "package_data/plotly.min.js"
+PLOTLY, ALL_OF_PLOTLY = "plotly-parts.min.js", "package_data/plotly.min.js"
 # What Dash loads for every application and ours does not use: polyfills of what each browser has
 # that can show our style sheets, and a table.
 UNUSED = ("/deps/polyfill@", "/dash_table/")
