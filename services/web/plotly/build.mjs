@@ -27,9 +27,8 @@ const { metafile } = await build({
   logLevel: "warning",
 });
 
-const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs));
-const parts = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0);
-const packages = new Set(parts.flatMap(([path]) => PACKAGE.exec(path)?.slice(0, 1) ?? []));
+const files = Object.keys(metafile.inputs).filter((path) => !path.endsWith(".css"));
+const packages = new Set(files.flatMap((path) => PACKAGE.exec(path)?.slice(0, 1) ?? []));
 for (const folder of packages) {
   const to = join(OUT, folder.slice(folder.indexOf("node_modules/")));
   mkdirSync(to, { recursive: true });

@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from timestack.pages import landing, reference
+from timestack.pages import landing, reference, report
 
 blueprint = Blueprint(
     "pages",
@@ -12,5 +12,6 @@ blueprint = Blueprint(
 )
 blueprint.add_url_rule("/", view_func=landing.index)
 blueprint.add_url_rule("/docs", "reference", reference.show)
+blueprint.add_url_rule("/report", "report", report.show)
 
 __all__ = ["blueprint"]
