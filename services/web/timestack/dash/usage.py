@@ -13,8 +13,8 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 from flask import current_app, g
-from werkzeug.exceptions import Forbidden
 
+from timestack.dash import states
 from timestack.dash.address import Parameters, href
 from timestack.dash.page import head
 from timestack.domains import usage
@@ -40,12 +40,12 @@ class UsagePage:
     role = "viewer"
 
     def layout(self, asked: Mapping[str, str], width: int) -> Component:
-        """Return the page for an address; raises Forbidden for the account of others."""
+        """Return the page for an address."""
         address = Address.read(asked)
         try:
             view = usage.look(address.account, g.user.account, address.month, admin=g.admin)
         except usage.RefusedError as error:
-            raise Forbidden(str(error)) from None
+            return states.refused(str(error), "Show yours")
         shown = Address(
             str(view.month) if view.month else None,
             # In the address where it was chosen, or could have been.

@@ -4,6 +4,7 @@
   const MINUTE_MS = 60_000;
   const DEADLINE_MS = 30_000;
   const SILENT = "The server does not answer. It may be starting, or the connection broke.";
+  const FAILED = "Something went wrong on our side. It has been logged.";
   const LOGGED_OUT = "You are logged out. Reload the page to log in.";
 
   const place = (name, part) => document.getElementById(`${name}-${part}`);
@@ -65,7 +66,8 @@
       const answer = await fetch(url, { headers: { Accept: "application/json" }, signal });
       const body = await answer.json().catch(() => null);
       if (answer.ok && body) return show(body);
-      return answer.status === 401 ? LOGGED_OUT : (body?.detail ?? SILENT);
+      if (answer.status === 401) return LOGGED_OUT;
+      return body?.detail ?? (answer.status === 500 ? FAILED : SILENT);
     } catch {
       return SILENT;
     }
