@@ -12,6 +12,15 @@ from timestack.models.usage import AMOUNTS
 # The plotly.js of a clone has a style sheet of maps in it, an element, which the policy keeps out
 # of the report. That Plotly writes a style into an element of the page is said in other words.
 CLONE = r"^Applying inline style violates (?!.*style attributes)"
+# The figures are there, and as wide as their places, whatever the window was before.
+DRAWN = """
+() => ['projects', 'storage', 'volumes'].every(
+  name => document.getElementById(`${name}-plot`)?._fullLayout)
+"""
+FITS = """
+() => [...document.querySelectorAll('.ts-figure-plot')].every(
+  place => Math.abs(place._fullLayout.width - place.clientWidth) < 2)
+"""
 SCRIPT = "</script><script>alert(1)</script>"
 # Whatever people call their projects.
 NAMES = (

@@ -11,7 +11,7 @@ from tests.stack import Stack
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
 STRANGERS = ["/", "/login", "/register", "/recover"]
-ADMINISTRATORS = ["/", "/account", "/account/password", "/docs", "/no-such-page"]
+ADMINISTRATORS = ["/", "/account", "/account/password", "/docs", "/report", "/no-such-page"]
 WIDTHS = [390, 1440]
 SCHEMES = ["light", "dark"]
 DRAWN = """

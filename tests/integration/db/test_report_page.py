@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from tests.browser.conftest import barriers, watched
 from tests.integration.db.conftest import Database
 from tests.served import Web
-from tests.usage import CLONE, NAMES, SCRIPT, fill, row, some
+from tests.usage import CLONE, DRAWN, FITS, NAMES, SCRIPT, fill, row, some
 from timestack.domains import users
 from timestack.words import SIMULATED
 
@@ -25,10 +25,6 @@ pytestmark = [pytest.mark.database, pytest.mark.browser]
 PATH = "/report"
 ENDPOINT = re.compile(r"/api/v1/usage/figures/projects\?month=2026-10")
 MINUTE = 60_000
-DRAWN = """
-() => ['projects', 'storage', 'volumes'].every(
-  name => document.getElementById(`${name}-plot`)?._fullLayout)
-"""
 REFUSED = rf"{CLONE}|^Failed to load resource: the server responded with a status of"
 BREAKS = "line\u2028end\u2029"
 # Lets the page believe that its tab is hidden.
@@ -78,6 +74,7 @@ def test_the_figures_are_drawn_under_the_strict_policy_and_keep_nobody_out(
         page.wait_for_function(DRAWN)
         for width in (390, 1440):
             page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_function(FITS)
             page.screenshot(path=screenshots / f"report-{scheme}-{width}.png", full_page=True)
             assert barriers(page) == []
 

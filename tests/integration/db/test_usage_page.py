@@ -12,21 +12,12 @@ from sqlalchemy.orm import Session
 
 from tests.browser.conftest import barriers, watched
 from tests.integration.db.conftest import Database
-from tests.usage import CLONE, NAMES, SCRIPT, fill, row, some
+from tests.usage import CLONE, DRAWN, FITS, NAMES, SCRIPT, fill, row, some
 from timestack.domains import users
 
 pytestmark = [pytest.mark.database, pytest.mark.browser]
 
 PATH = "/dash/usage"
-DRAWN = """
-() => ['projects', 'storage', 'volumes'].every(
-  name => document.getElementById(`${name}-plot`)?._fullLayout)
-"""
-# As wide as their places, whatever the window was before.
-FITS = """
-() => [...document.querySelectorAll('.ts-figure-plot')].every(
-  place => Math.abs(place._fullLayout.width - place.clientWidth) < 2)
-"""
 WIDTHS = (390, 1440)
 BERTS = "Bert’s own"
 
