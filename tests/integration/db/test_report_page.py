@@ -238,7 +238,7 @@ def test_on_paper_it_is_white_whole_and_without_anything_to_press(
             place, drawing = plot.bounding_box(), plot.locator(".main-svg").first.bounding_box()
             assert drawing["x"] + drawing["width"] <= 680
             assert drawing["height"] <= place["height"] + 1
-        page.emulate_media(media="screen")
+        page.emulate_media(media="null")
         expect(first).to_have_css("fill", dark)
         kept = page.pdf(path=screenshots / "report.pdf", prefer_css_page_size=True)
         assert len(re.findall(rb"/Type\s*/Page\b", kept)) <= 3

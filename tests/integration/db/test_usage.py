@@ -221,7 +221,7 @@ def test_the_newest_month_is_shown_by_default_and_its_neighbours_are_those_with_
     [
         ("2026-13", "“2026-13” is not a month such as 2026-10."),
         ("Feb ", "“Feb ” is not a month such as 2026-10."),
-        ("2999-01", "There is no usage in January 2999."),
+        ("2199-01", "There is no usage in January 2199."),
         ("2025-10", "There is no usage in October 2025."),
     ],
 )
@@ -231,6 +231,15 @@ def test_a_month_that_is_not_there_is_a_sentence_with_those_that_are(
     view = usage.look(None, "anna", month, admin=False)
     assert view.fault == f"{sentence} There is usage from August 2026 to October 2026."
     assert (view.month, dict(view.figures), len(view.months)) == (None, {}, 3)
+
+
+def test_a_day_that_is_a_mistake_offers_no_month(provisioned: Database) -> None:
+    provisioned.sql(
+        "insert into usage (account, project, day) values ('anna', 'a', '9999-12-31'),"
+        " ('anna', 'a', '0001-01-01')"
+    )
+    view = usage.look(None, "anna", None, admin=False)
+    assert [str(each) for each in view.months] == ["2026-08", "2026-09", OCTOBER]
 
 
 def test_only_an_administrator_may_choose_an_account() -> None:

@@ -5,6 +5,7 @@ Administrators may ask for the figures of another account.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from flask import g
@@ -23,14 +24,16 @@ resource = Resource(
 
 
 def _month(given: str) -> str:
-    return str(usage.Month.parse(given))
+    if not re.fullmatch(usage.PATTERN, given):
+        raise ValueError("should be a month such as 2026-10")
+    return given
 
 
 Month = Annotated[
     str,
     Field(
         description="Such as 2026-10; by default the newest with usage.",
-        json_schema_extra={"pattern": r"^[0-9]{4}-(0[1-9]|1[0-2])$"},
+        json_schema_extra={"pattern": usage.PATTERN},
     ),
     BeforeValidator(_month),
 ]

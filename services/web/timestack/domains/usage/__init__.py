@@ -18,7 +18,7 @@ from timestack.domains.usage.asked import (
     look,
 )
 from timestack.domains.usage.figures import NAMES, Figure, Row
-from timestack.domains.usage.months import Month
+from timestack.domains.usage.months import PATTERN, Month
 from timestack.domains.usage.rows import (
     BY_DAY,
     BY_PROJECT,
@@ -34,6 +34,7 @@ __all__ = [
     "BY_DAY",
     "BY_PROJECT",
     "NAMES",
+    "PATTERN",
     "Figure",
     "Month",
     "Project",

@@ -11,9 +11,12 @@ from typing import Self
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-WRITTEN = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
-
-MONTHS = text("select distinct date_trunc('month', day)::date as month from usage order by month")
+# Of the years 1900 to 2199: what a file brought of others is a mistake.
+PATTERN = "^((?:19|20|21)[0-9]{2})-(0[1-9]|1[0-2])$"
+MONTHS = text("""
+select distinct date_trunc('month', day)::date as month from usage
+ where day >= '1900-01-01' and day < '2200-01-01' order by month
+""")
 
 
 @dataclass(frozen=True, order=True)
@@ -26,9 +29,8 @@ class Month:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``2026-10``; raises ValueError with a sentence for anything else."""
-        found = WRITTEN.fullmatch(text)
-        # The year before and the one after are dates as well.
-        if not found or not 1 < int(found[1]) < 9999:
+        found = re.fullmatch(PATTERN, text)
+        if not found:
             raise ValueError(f"“{text[:40]}” is not a month such as 2026-10.")
         return cls(int(found[1]), int(found[2]))
 
