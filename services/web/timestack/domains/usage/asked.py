@@ -24,6 +24,7 @@ select account from users where account is not null
 union
 select jsonb_object_keys(result -> 'accounts') from jobs
  where kind = 'usage.ingest' and state = 'succeeded'
+   and jsonb_typeof(result -> 'accounts') = 'object'
 """)
 ANY = text("select exists (select from usage)")
 
