@@ -65,8 +65,8 @@ def at_a_desk(browser: Browser, **options: Any) -> BrowserContext:
 
 
 @contextlib.contextmanager
-def watched(context: BrowserContext) -> Iterator[Page]:
-    """A page whose console must report no error and which must lose no request.
+def watched(context: BrowserContext, known: str = "(?!)") -> Iterator[Page]:
+    """A page whose console must report no error, but what is known, and which must lose no request.
 
     A violated content security policy is an error in the console.
     """
@@ -74,7 +74,7 @@ def watched(context: BrowserContext) -> Iterator[Page]:
     faults: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        if message.type == "error":
+        if message.type == "error" and not re.search(known, message.text):
             faults.append(message.text)
 
     page.on("console", note)

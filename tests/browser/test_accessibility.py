@@ -11,7 +11,9 @@ from tests.stack import Stack
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
 STRANGERS = ["/", "/login", "/register", "/recover"]
-ADMINISTRATORS = ["/", "/account", "/account/password", "/docs", "/finance", "/no-such-page"]
+ADMINISTRATORS = [
+    *("/", "/account", "/account/password", "/docs", "/finance", "/report", "/no-such-page"),
+]
 WIDTHS = [390, 1440]
 SCHEMES = ["light", "dark"]
 DRAWN = """

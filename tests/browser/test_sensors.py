@@ -100,10 +100,10 @@ def test_a_chart_is_drawn_by_the_part_of_plotly_that_it_needs(stack: Stack, page
     page.goto(f"{stack.url}/dash/sensors")
     drawn(page, "detail-chart")
     names = {url.rpartition("/")[2].partition("?")[0] for url in asked}
-    assert "plotly-finance.min.js" in names
+    assert "plotly-parts.min.js" in names
     assert "plotly.min.js" not in names
     # All of it is compiled beside the main thread.
-    (file,) = {url for url in asked if "plotly-finance" in url}
+    (file,) = {url for url in asked if "plotly-parts" in url}
     assert stack.http.get(file).text.startswith("//# allFunctionsCalledOnLoad\n")
     kinds = page.evaluate("Object.keys(Plotly.PlotSchema.get().traces)")
     assert {"scatter", "bar", "candlestick"} <= set(kinds)

@@ -77,7 +77,7 @@ def test_a_session_that_ended_elsewhere_is_shown_and_the_log_in_leads_back_to_th
     [
         ("**/dash_renderer*.js*", "This page did not load completely"),
         ("**/dash_core_components*.js*", "This page did not load completely"),
-        ("**/plotly-finance*.js*", "This page did not load completely"),
+        ("**/plotly-parts*.js*", "This page did not load completely"),
         ("**/assets/timestack.js*", "This page did not load completely"),
         ("**/assets/timestack.css*", "This page did not load completely"),
         ("**/timestack.css*", "This page did not load completely"),

@@ -321,21 +321,22 @@ class Settings(BaseSettings):
     @property
     def seeds_from_platform(self) -> bool:
         """Whether the first usage and companies come from the simulated platform."""
-        return self.seed and self._platform_is_simulated
+        return self.seed and self.platform_is_simulated
 
     @property
     def prices_source(self) -> str:
         """Where daily prices are, with ``{symbol}`` in it; empty for nowhere."""
         simulated = f"{self.platform_url}/prices/{{symbol}}.csv"
-        return self.prices_url or (simulated if self._platform_is_simulated else "")
+        return self.prices_url or (simulated if self.platform_is_simulated else "")
 
     @property
     def watches_manifest(self) -> bool:
         """Whether there is a platform to ask for its manifest."""
-        return self.platform_ingest or self._platform_is_simulated
+        return self.platform_ingest or self.platform_is_simulated
 
     @property
-    def _platform_is_simulated(self) -> bool:
+    def platform_is_simulated(self) -> bool:
+        """Whether the platform is the one that the stack simulates."""
         simulated = self.platform_url == type(self).model_fields["platform_url"].default
         return self.platform_profile != "no" and simulated and not self.production
 

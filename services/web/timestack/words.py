@@ -19,6 +19,17 @@ OUR_FAULT = Words(
     " below.",
 )
 EMPTY = Words("No data yet", "The database answers, but holds nothing to show here.")
+NO_ACCOUNT = Words(
+    "You have no account of the media platform",
+    "Usage belongs to accounts. Yours comes with a log-in by the platform, or from an"
+    " administrator: make user … ARGS='--account NAME' on the host.",
+)
+NO_USAGE = Words(
+    "No usage yet",
+    "Usage comes from the media platform, a row for each project and day: each night with"
+    " PLATFORM_INGEST=yes, or at once by make ingest on the host.",
+)
+SIMULATED = "Simulated: these projects and their numbers are made by this stack’s own platform."
 
 
 def sentence(error: Exception) -> str:

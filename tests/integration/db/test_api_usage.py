@@ -105,9 +105,59 @@ def test_projects_are_listed_with_their_first_and_last_day(client: FlaskClient) 
         ("?limit=0", "limit"),
         ("/projects?cursor=x", "cursor"),
         ("/projects?start=2024-01-01", "start"),
+        ("/figures/projects?month=2024-13", "month"),
+        ("/figures/projects?month=Feb%202024", "month"),
+        ("/figures/projects?day=1", "day"),
     ],
 )
 def test_a_parameter_that_cannot_be_is_named(
     client: FlaskClient, query: str, parameter: str
 ) -> None:
     assert [each["parameter"] for each in bad(client, query)["errors"]] == [parameter]
+
+
+# Figures
+
+
+def test_a_figure_is_of_the_account_that_asks_and_its_parts_add_up(client: FlaskClient) -> None:
+    found = client.get(f"{USAGE}/figures/projects?month=2024-01").get_json()
+    assert found["rows"] == [{"cells": ["news", "0.0167", "100.0%"], "key": 1, "note": ""}]
+    assert found["total"]["cells"] == ["All projects", "0.0167", "100.0%"]
+    assert found["plot"]["data"][0]["values"] == [0.0167]
+    for name in ("storage", "volumes"):
+        answer = client.get(f"{USAGE}/figures/{name}")
+        assert (answer.status_code, answer.get_json()["name"]) == (200, name)
+
+
+def test_only_an_administrator_may_ask_for_the_figures_of_another_account(
+    sign_in: Callable[..., FlaskClient],
+) -> None:
+    path = f"{USAGE}/figures/projects?account=anna"
+    for role, account in (("viewer", "bert"), ("editor", "bert"), ("viewer", None)):
+        answer = sign_in(role, account=account).get(path)
+        assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
+        assert "news" not in answer.text
+        assert answer.get_json()["detail"].endswith("Only administrators may choose another one.")
+    assert sign_in("admin", account="bert").get(path).get_json()["rows"][0]["cells"][0] == "news"
+    assert sign_in("viewer", account="anna").get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("projects?month=2023-12", "There is no usage in December 2023. There is usage of January"),
+        ("sunburst", "There is no figure “sunburst”: there are projects, storage, volumes."),
+    ],
+)
+def test_a_figure_that_is_not_there_is_a_problem_with_a_sentence(
+    client: FlaskClient, query: str, sentence: str
+) -> None:
+    answer = client.get(f"{USAGE}/figures/{query}")
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+    assert answer.get_json()["detail"].startswith(sentence)
+
+
+def test_who_has_no_account_has_no_figure(sign_in: Callable[..., FlaskClient]) -> None:
+    answer = sign_in("viewer").get(f"{USAGE}/figures/projects")
+    assert answer.status_code == 404
+    assert answer.get_json()["detail"].startswith("You have no account")

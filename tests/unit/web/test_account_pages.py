@@ -166,12 +166,13 @@ def test_whatever_is_sent_carries_a_token(app: Flask, template: str, name: str) 
 def test_no_template_holds_a_style_or_a_script() -> None:
     templates = [path for path in PACKAGE.rglob("templates/**/*.html")]
     assert len(templates) > 10
+    # JSON in a script element is run by nobody, and what may be in it is escaped by tojson.
+    script = r"<script(?![^>]*\s(?:src=|type=\"application/json\"))"
+    inline = rf"<style|\sstyle=|{script}|\son[a-z]+=|javascript:"
     faults = [
         f"{path.relative_to(PACKAGE)}: {found}"
         for path in templates
-        for found in re.findall(
-            r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son[a-z]+=|javascript:", path.read_text()
-        )
+        for found in re.findall(inline, path.read_text())
     ]
     assert faults == []
 

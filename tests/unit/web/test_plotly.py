@@ -1,4 +1,4 @@
-"""The part of plotly.js that the image has is of the version that Dash draws with."""
+"""The parts of plotly.js that the image has: of the version that Dash draws with, by the lock."""
 
 from __future__ import annotations
 
@@ -15,16 +15,25 @@ from tests.unit.web.conftest import signed_in
 from timestack.dash import shell
 
 WEB = Path(__file__).resolve().parents[3] / "services" / "web"
-PACKAGE = "node_modules/plotly.js-finance-dist-min"
+DRAWN = re.compile(r"""\btype: "(scatter|bar|candlestick)\"""")
 
 
-def test_the_lock_has_the_version_of_the_wheel_and_no_address() -> None:
-    lock = json.loads((WEB / "package-lock.json").read_text())
-    locked = lock["packages"][PACKAGE]
-    assert locked["integrity"].startswith("sha512-")
-    # Patches are not published as parts each time.
-    assert locked["version"].split(".")[:2] == get_plotlyjs_version().split(".")[:2]
-    assert not any("resolved" in each for each in lock["packages"].values())
+def test_the_lock_has_the_version_of_the_wheel_a_hash_of_each_package_and_no_address() -> None:
+    packages = json.loads((WEB / "package-lock.json").read_text())["packages"]
+    assert packages["node_modules/plotly.js"]["version"] == get_plotlyjs_version()
+    locked = {name: each for name, each in packages.items() if name}
+    assert "node_modules/esbuild" in locked
+    assert {each["integrity"].partition("-")[0] for each in locked.values()} == {"sha512"}
+    assert not any("resolved" in each for each in locked.values())
+
+
+def test_what_pages_draw_with_is_among_the_parts() -> None:
+    parts = (WEB / "plotly" / "parts.js").read_text()
+    registered = set(re.findall(r'require\("plotly\.js/lib/(\w+)"\)', parts)) | {"scatter"}
+    scripts = [each.read_text() for each in (WEB / "timestack" / "dash" / "assets").glob("*.js")]
+    drawn = {kind for script in scripts for kind in DRAWN.findall(script)}
+    assert drawn
+    assert drawn | {"pie", "treemap"} <= registered
 
 
 def test_nothing_waits_for_it_and_where_it_is_not_there_all_of_it_comes(

@@ -17,6 +17,7 @@ from timestack.dash import (
     operations,
     results,
     sensors,
+    usage,
 )
 from timestack.dash.page import Page
 from timestack.dash.shell import Shell
@@ -27,6 +28,7 @@ PAGES = [
     markets.PAGE,
     forecast.PAGE,
     datasets.PAGE,
+    usage.PAGE,
     alerts.PAGE,
     results.PAGE,
     jobs.PAGE,
@@ -38,13 +40,14 @@ def init_app(app: Flask) -> None:
     """Mount the dashboards; ``app.extensions["dash"]`` is the Dash application.
 
     ``app.config["URL_PREFIX"]`` is what the browser sees before ``/dash/``; the routes themselves
-    are without it. Templates ask ``dashboards()`` for those that the user may open, and
-    ``prices_host`` for the source of prices.
+    are without it. Templates ask ``dashboards()`` for those that the user may open,
+    ``prices_host`` for the source of prices, and ``plotly_address()`` for what draws charts.
     """
     shell = Shell(app, PAGES)
     guard.init_app(app, shell)
     app.extensions["dash"] = shell
     app.jinja_env.globals["dashboards"] = _open
+    app.jinja_env.globals["plotly_address"] = shell.plotly_address
     app.jinja_env.globals["prices_host"] = urlsplit(app.config["SETTINGS"].prices_source).netloc
 
 

@@ -30,7 +30,7 @@ from timestack.dash.timechart import zone
 
 # The parts of plotly.js that pages draw with, in the static folder of the image; and all of it, in
 # the wheel.
-PLOTLY, ALL_OF_PLOTLY = "plotly-finance.min.js", "package_data/plotly.min.js"
+PLOTLY, ALL_OF_PLOTLY = "plotly-parts.min.js", "package_data/plotly.min.js"
 # What Dash loads for every application and ours does not use: polyfills of what each browser has
 # that can show our style sheets, and a table.
 UNUSED = ("/deps/polyfill@", "/dash_table/")
@@ -95,12 +95,12 @@ class Shell(Dash):
         tags = [
             tag for tag in parts["scripts"].splitlines() if not any(name in tag for name in UNUSED)
         ]
-        drawing = self._plotly()
+        drawing = self.plotly_address()
         return render_template(
             "dash.html",
             title=page.title if page else "No such page",
             about=page.about if page else "",
-            # Its dialogs are in templates/dialogs/<path>.html.
+            # Its dialogs are in templates/dialogs/<path>.html, what else it loads in files/.
             path=page.path if page else "",
             editor=guard.may(g.user, "editor"),
             csrf_cookie=self.server.config["SECURITY_CSRF_COOKIE_NAME"],
@@ -111,8 +111,8 @@ class Shell(Dash):
             files=[drawing, *(SOURCE.search(tag)[1] for tag in tags)],
         )
 
-    def _plotly(self) -> str:
-        """The address of plotly.js; in a clone, whose static folder has none, of all of it."""
+    def plotly_address(self) -> str:
+        """Return the address of plotly.js, of all of it where the static folder has no part."""
         if (Path(self.server.static_folder) / PLOTLY).is_file():
             return url_for("static", filename=PLOTLY)
         changed = (Path(plotly.__file__).parent / ALL_OF_PLOTLY).stat().st_mtime

@@ -48,6 +48,11 @@ def unknown(noun: str, sentence: str) -> html.Section:
     return _alert(f"Unknown {noun}", sentence, f"Show the {noun}s there are", "?")
 
 
+def refused(sentence: str, label: str) -> html.Section:
+    """The address names what is not for this reader; the link leads to the page without it."""
+    return _alert("This is not yours to see", sentence, label, "?")
+
+
 def no_such_page(path: str, title: str, href: str) -> html.Section:
     """No page has this address; ``href`` leads to the one with a title."""
     return _alert(

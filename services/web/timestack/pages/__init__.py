@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from timestack.pages import finance, landing, reference
+from timestack.pages import finance, landing, reference, report
 
 blueprint = Blueprint(
     "pages",
@@ -13,5 +13,6 @@ blueprint = Blueprint(
 blueprint.add_url_rule("/", view_func=landing.index)
 blueprint.add_url_rule("/finance", "finance", finance.show)
 blueprint.add_url_rule("/docs", "reference", reference.show)
+blueprint.add_url_rule("/report", "report", report.show)
 
 __all__ = ["blueprint"]

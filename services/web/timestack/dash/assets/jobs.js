@@ -61,6 +61,9 @@
     wanted?.focus({ preventScroll: wanted.id === "main" });
   }).observe(document, { childList: true, subtree: true });
 
+  // Show another address of the page, and then give the focus to what has an id.
+  (window.timestack ??= {}).go = go;
+
   Object.assign((dash.timestack ??= {}), {
     // The clock ticked: look again, unless nobody sees it.
     look() {

@@ -1,4 +1,4 @@
-"""Use of a media platform by the account that the transaction acts for (see ``timestack.db``).
+"""The days of the account that the transaction acts for (see ``timestack.db``).
 
 No function here takes an account: the database decides whose rows there are. Without one there
 are none.
