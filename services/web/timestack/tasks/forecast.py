@@ -1,4 +1,7 @@
-"""Models that are trained, by the one worker whose image has scikit-learn."""
+"""Models that are trained, by the one worker whose image has scikit-learn.
+
+``celery -A timestack.tasks.forecast worker`` knows this family alone: it takes less memory by that.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from timestack.domains.jobs.steps import PermanentError
 from timestack.domains.markets import listing
 from timestack.models.forecasts import Forecast
 from timestack.progress import Progress
+from timestack.tasks import app
 from timestack.tasks.job import job
+
+__all__ = ["app", "train"]
 
 
 @job("forecast.train")
