@@ -27,8 +27,9 @@ from timestack.series import encode
 from timestack.series.query import query
 from timestack.settings import WEB_SECRETS, Settings
 
-# Connections at a time, as browsers and scripts have them.
+# Connections at a time, and the encodings that are taken, as of browsers.
 CLIENTS = 4
+BROWSERS = {"Accept-Encoding": "gzip, deflate, br, zstd"}
 SHOWN = ("min", "mean", "max")
 
 
@@ -99,12 +100,12 @@ class Bench:
 
         def client(connection: HTTPConnection) -> None:
             for _ in range(count // CLIENTS):
-                self.get(connection, self.key())
+                self.get(connection, self.key(), **BROWSERS)
 
         with ThreadPoolExecutor(CLIENTS) as clients, ExitStack() as opened:
             connections = [opened.enter_context(closing(connect())) for _ in range(CLIENTS)]
             for each in connections:
-                self.get(each, self.key())
+                self.get(each, self.key(), **BROWSERS)
             begin = time.perf_counter()
             for done in [clients.submit(client, each) for each in connections]:
                 done.result()
