@@ -26,7 +26,7 @@ LABELS = {
     "cost": ("Cost of a trade", "Of what is traded, in basis points (10 are 0.1 %)"),
     "seed": ("Seed", "Of all that is random: the same one gives the same forecast"),
 }
-TUNING = "The best of several settings, by cross-validation. It takes some minutes."
+TUNING = "The best of several settings, by cross-validation. It takes two minutes at most."
 SCHEMA = forms.fields(kinds.find(KIND))
 
 
