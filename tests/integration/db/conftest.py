@@ -400,6 +400,17 @@ def jobs_variables(
 
 
 @pytest.fixture(scope="module")
+def app(jobs_variables: dict[str, str]) -> Iterator[Flask]:
+    """The web's application in this process, on the module's database and broker."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in jobs_variables.items():
+            patch.setenv(name, value)
+        made = create_app()
+    yield made
+    made.extensions["engine"].dispose()
+
+
+@pytest.fixture(scope="module")
 def served(jobs_variables: dict[str, str], tmp_path_factory) -> Iterator[Web]:
     """The web on the module's database as its container runs it."""
     with serving(tmp_path_factory.mktemp("web") / "log", jobs_variables) as running:

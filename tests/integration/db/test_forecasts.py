@@ -20,7 +20,6 @@ from werkzeug.test import TestResponse
 from tests.integration.db.conftest import Database
 from tests.stack import BUSY, ROOT, wait_until
 from tests.unit.web.conftest import person, signed_in
-from timestack.app import create_app
 from timestack.domains import jobs
 from timestack.domains.jobs import dispatch
 
@@ -54,16 +53,6 @@ def prices(provisioned: Database) -> Database:
         f" insert into prices_daily values {', '.join(rows)}"
     )
     return provisioned
-
-
-@pytest.fixture(scope="module")
-def app(jobs_variables: dict[str, str]) -> Iterator[Flask]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in jobs_variables.items():
-            patch.setenv(name, value)
-        made = create_app()
-    yield made
-    made.extensions["engine"].dispose()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -14,7 +14,6 @@ from flask.testing import FlaskClient
 from tests.integration.db.conftest import Database, fail
 from tests.unit.web.conftest import person, signed_in
 from timestack import db, queue
-from timestack.app import create_app
 from timestack.domains import jobs, users
 from timestack.domains.jobs import control, requests, schedules
 
@@ -24,16 +23,6 @@ JOBS = "/api/v1/jobs"
 KIND = "rollups.refresh"
 PROBE = "jobs.probe"
 NOBODY = "00000000-0000-0000-0000-000000000000"
-
-
-@pytest.fixture(scope="module")
-def app(jobs_variables: dict[str, str]) -> Iterator[Flask]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in jobs_variables.items():
-            patch.setenv(name, value)
-        made = create_app()
-    yield made
-    made.extensions["engine"].dispose()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from tests.unit.web.conftest import person, signed_in
 from tests.unit.web.test_dash import UPDATE, body
 from timestack.dash.forecast import chart, filled, form, listing, words
 from timestack.dash.forecast.address import Address, AskedError, again
+from timestack.dash.started import FormError
 from timestack.domains.forecast import asked
 from timestack.domains.forecast.tickers import Span
 from timestack.domains.forecast.verdict import Course, Interval, Search, Verdict
@@ -169,7 +170,7 @@ def test_what_is_filled_in_becomes_parameters() -> None:
     ],
 )
 def test_each_fault_is_told_by_the_name_of_its_field(changes: dict, fault: str) -> None:
-    with pytest.raises(filled.FaultsError) as refused:
+    with pytest.raises(FormError) as refused:
         filled.check(filled.parameters({**FILLED, **changes}), [SPAN])
     assert [each for each in refused.value.faults if each.startswith(fault)], refused.value.faults
 

@@ -113,12 +113,17 @@ def create(body: ForecastParams) -> Answer:
 def delete(id: int) -> Answer:
     """Delete a forecast."""
     with db.session() as session:
-        session.delete(_found(session, id))
+        if not (id < 2**63 and store.delete(session, id)):
+            raise _unknown(id)
     return Answer(None)
 
 
 def _found(session: Session, id: int) -> Forecast:
     found = store.get(session, id) if id < 2**63 else []
     if not found:
-        raise NotFound(f"There is no forecast {id}.")
+        raise _unknown(id)
     return found[0]
+
+
+def _unknown(id: int) -> NotFound:
+    return NotFound(f"There is no forecast {id}.")

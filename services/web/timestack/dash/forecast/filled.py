@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from timestack.dash.forecast import words
+from timestack.dash.started import FormError
 from timestack.domains.forecast import asked
 from timestack.domains.forecast.tickers import Span
 from timestack.domains.jobs import words as texts
@@ -24,14 +25,6 @@ TEXTS = ("symbol", "classifier", "test_start", "positions")
 NUMBERS = ("folds", "gap", "cost", "seed")
 # The beginning of a feature's box.
 FEATURE = "features-"
-
-
-class FaultsError(ValueError):
-    """What was filled in is wrong; ``faults`` has ``name: what is wrong`` for each fault."""
-
-    def __init__(self, faults: Sequence[str]):
-        self.faults = list(faults)
-        super().__init__("; ".join(faults))
 
 
 def parameters(filled: Mapping[str, str]) -> dict[str, Any]:
@@ -47,7 +40,7 @@ def parameters(filled: Mapping[str, str]) -> dict[str, Any]:
 
 
 def check(params: Mapping[str, Any], spans: Sequence[Span]) -> None:
-    """Raise FaultsError unless a worker could make a forecast of these parameters."""
+    """Raise FormError unless a worker could make a forecast of these parameters."""
     faults = {}
     try:
         ForecastParams.model_validate(params)
@@ -67,7 +60,7 @@ def check(params: Mapping[str, Any], spans: Sequence[Span]) -> None:
                 f" {words.days(span.first, span.last)}: the model learns from those before it"
             )
     if faults:
-        raise FaultsError([f"{name}: {text}" for name, text in faults.items()])
+        raise FormError([f"{name}: {text}" for name, text in faults.items()])
 
 
 def boxes(given: Mapping[str, str]) -> dict[str, str]:

@@ -19,10 +19,11 @@ from timestack.dash import guard, states
 from timestack.dash.address import href
 from timestack.dash.forecast import actions, chart, comparison, form, listing, one, view
 from timestack.dash.forecast.address import Address, AskedError
-from timestack.dash.forecast.filled import FaultsError, boxes
+from timestack.dash.forecast.filled import boxes
 from timestack.dash.lists import Note
 from timestack.dash.live import CALM, LIVELY, Live, Seen
 from timestack.dash.page import head
+from timestack.dash.started import FormError
 from timestack.domains.forecast import store, tickers
 
 # Of a drop-down; a value that is empty would show as nothing.
@@ -185,7 +186,7 @@ def _start(asked: Any) -> Any:
     given = asked if isinstance(asked, dict) else {}
     try:
         actions.start(given.get("filled"), given.get("id"))
-    except FaultsError as error:
+    except FormError as error:
         return _form(given["filled"], error.faults)
     set_props("url", {"search": ""})
     return no_update

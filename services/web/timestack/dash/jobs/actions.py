@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from flask import g
 from werkzeug.exceptions import BadRequest
 
 from timestack import db
-from timestack.dash import guard
+from timestack.dash import guard, started
 from timestack.dash.choice import require_text
 from timestack.dash.lists import Note
-from timestack.domains import jobs
-from timestack.domains.jobs import control, forms, kinds, requests
+from timestack.domains.jobs import control, forms, kinds
 from timestack.models.jobs import Job
 
 # Verb -> the role it needs, as auth/gate.py has it for the same endpoints of the API.
 ROLES = {"cancel": "editor", "retry": "editor", "pause": "admin", "resume": "admin"}
 OF_JOBS = {"cancel": control.cancel, "retry": control.retry}
-MOST_FIELDS = 50
-
-
-class FormError(ValueError):
-    """The parameters are wrong; ``faults`` has ``name: what is wrong`` for each fault."""
-
-    def __init__(self, faults: list[str]):
-        self.faults = faults
-        super().__init__("; ".join(faults))
 
 
 def do(asked: Any) -> Note:
@@ -45,7 +33,7 @@ def do(asked: Any) -> Note:
     try:
         with db.session() as session:
             if verb in OF_JOBS:
-                OF_JOBS[verb](session, _id(about))
+                OF_JOBS[verb](session, started.job_id(about))
             elif verb == "pause":
                 control.pause(session, about, by=g.user.email)
             else:
@@ -62,29 +50,5 @@ def start(kind: str, filled: Any, id: Any) -> Job:
     Raises FormError; BadRequest for what is not a form of ours, and Forbidden.
     """
     guard.require("admin")
-    if not (
-        isinstance(filled, Mapping)
-        and len(filled) <= MOST_FIELDS
-        and all(isinstance(each, str) for each in filled.values())
-    ):
-        raise BadRequest(f"A form is an object of {MOST_FIELDS} texts at most.")
-    try:
-        return jobs.submit(
-            kind,
-            forms.parameters(kinds.find(kind), filled),
-            id=_id(id),
-            submitted_by=g.user.email,
-            request_id=g.get("request_id"),
-        )
-    except requests.ParamsError as error:
-        raise FormError(error.faults) from None
-    except (requests.ConflictError, requests.TooLargeError, kinds.UnknownKindError) as error:
-        raise FormError([str(error)]) from None
-
-
-def _id(given: Any) -> UUID:
-    require_text(given)
-    try:
-        return UUID(given)
-    except ValueError:
-        raise BadRequest("A job is named by its id.") from None
+    params = forms.parameters(kinds.find(kind), started.texts(filled))
+    return started.submit(kind, params, id)

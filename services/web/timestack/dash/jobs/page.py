@@ -22,6 +22,7 @@ from timestack.dash.jobs.address import Address
 from timestack.dash.lists import Note
 from timestack.dash.live import CALM, LIVELY, Live, Seen
 from timestack.dash.page import head
+from timestack.dash.started import FormError
 from timestack.domains.jobs import kinds, listing
 from timestack.domains.jobs.control import NotFoundError
 from timestack.models.jobs import STATES
@@ -132,7 +133,7 @@ def _start(asked: Any) -> Any:
         raise BadRequest("A form starts a job of a kind that is known.")
     try:
         job = actions.start(kind, asked.get("filled"), asked.get("id"))
-    except actions.FormError as error:
+    except FormError as error:
         return form.form(kinds.find(kind), asked["filled"], error.faults)
     set_props("url", {"search": href(job=str(job.id))})
     return no_update

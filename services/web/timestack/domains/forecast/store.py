@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
@@ -30,3 +31,8 @@ def get(session: Session, *ids: int) -> list[Forecast]:
     wanted = select(Forecast).where(Forecast.id.in_(ids)).options(undefer(Forecast.course))
     found = {each.id: each for each in session.scalars(wanted)}
     return [found[id] for id in dict.fromkeys(ids) if id in found]
+
+
+def delete(session: Session, id: int) -> bool:
+    """Delete a forecast; False where there is none of that id."""
+    return session.execute(sa.delete(Forecast).where(Forecast.id == id)).rowcount > 0
