@@ -36,13 +36,13 @@ def texts(filled: Any) -> Mapping[str, str]:
     return filled
 
 
-def submit(kind: str, params: Mapping[str, Any], id: Any) -> Job:
+def submit(kind: str, params: Mapping[str, Any], id: UUID) -> Job:
     """Return the job that the user starts; ``id`` makes two clicks one. Raises FormError."""
     try:
         return jobs.submit(
             kind,
             params,
-            id=job_id(id),
+            id=id,
             submitted_by=g.user.email,
             request_id=g.get("request_id"),
         )

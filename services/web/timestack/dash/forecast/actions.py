@@ -67,7 +67,7 @@ def start(filled: Any, id: Any) -> None:
     Raises FormError; BadRequest for what is not a form of ours, and Forbidden.
     """
     guard.require("editor")
-    params = parameters(started.texts(filled))
+    params, id = parameters(started.texts(filled)), started.job_id(id)
     with db.session() as session:
         check(params, tickers.spans(session))
     started.submit(KIND, params, id)

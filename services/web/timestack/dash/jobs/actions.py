@@ -51,4 +51,4 @@ def start(kind: str, filled: Any, id: Any) -> Job:
     """
     guard.require("admin")
     params = forms.parameters(kinds.find(kind), started.texts(filled))
-    return started.submit(kind, params, id)
+    return started.submit(kind, params, started.job_id(id))
