@@ -12,8 +12,10 @@ import os
 
 import pytest
 
+from scripts.host.compose import image
+
 IMAGES = {
-    "apache": "timestack/timescaledb",
+    "apache": image("timescaledb"),
     "timescale": os.environ.get("TIMESCALEDB_IMAGE", ""),
 }
 FOLDER = "tests/integration/db/"

@@ -21,6 +21,9 @@ CA_BUNDLES = (
 )
 
 
+# Which of our images: those of a deploy have the commit as their tag.
+TAG = os.environ.get("TIMESTACK_TAG") or "latest"
+
 # Services that do their work and end; any other one that has ended is a fault.
 ONE_SHOTS = {"provision"}
 
@@ -106,6 +109,7 @@ class Compose:
             # The engine's own: a builder in a container sees none of the images that we build on.
             "BUILDX_BUILDER": "default",
             **self.digests,
+            "TIMESTACK_TAG": TAG,
             "COMPOSE_PROJECT_NAME": self.project,
         }
 
@@ -200,7 +204,17 @@ class Compose:
 
     def has_data(self) -> bool:
         """True when the database's volume exists: its roles have their passwords already."""
-        return f"{self.project}_timescaledb-data" in docker("volume", "ls", "-q").split()
+        return self.volume in docker("volume", "ls", "-q").split()
+
+    @property
+    def volume(self) -> str:
+        """The volume that holds the database's files."""
+        return self.values.get("DB_VOLUME") or f"{self.project}_timescaledb-data"
+
+
+def image(name: str) -> str:
+    """One of the images that are built here, such as `web`, under the tag that is in use."""
+    return f"timestack/{name}:{TAG}"
 
 
 def _at_most_present(processors: str) -> str:

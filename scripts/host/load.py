@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scripts.host import database, stack
-from scripts.host.compose import Compose, one_off
+from scripts.host.compose import Compose, image, one_off
 from scripts.host.console import warn
 from scripts.host.faults import Fault, Refused
 from scripts.host.mounts import mounted
@@ -87,12 +87,12 @@ def usage() -> int:
     """Print the loader's options; no stack need run."""
     columns = f"COLUMNS={shutil.get_terminal_size().columns}"
     command = one_off(
-        *("timestack/web", "python", "-m", "scripts.provision.load", "--help"),
+        *(image("web"), "python", "-m", "scripts.provision.load", "--help"),
         options=("--pull", "never", "-e", columns),
     )
     code = subprocess.run(command, check=False).returncode
     if code:
-        raise _refusal("timestack/web", "is not built yet", "make up")
+        raise _refusal(image("web"), "is not built yet", "make up")
     return 0
 
 

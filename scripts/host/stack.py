@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.host import certificates, credentials, engine, environment, images, preflight
-from scripts.host.compose import ONE_SHOTS, Compose, Service, docker, one_off
+from scripts.host.compose import ONE_SHOTS, Compose, Service, docker, image, one_off
 from scripts.host.console import Phase, Phases, columns, confirm, info, warn
 from scripts.host.faults import Fault, Refused
 from scripts.host.mounts import bind
@@ -86,7 +86,7 @@ def preflight_faults(root: Path, *, bootstrap: bool, serve: bool = True) -> list
         return [*faults, *refused.faults]
     compose = Compose(root, values)
     running = bool(found.engine and found.compose)
-    built = running and bool(images.image_id("timestack/web"))
+    built = running and bool(images.image_id(image("web")))
     faults += preflight.growth(values, root)
     faults += preflight.disk(engine_folder(), DISK_LATER if built else DISK_FIRST)
     own = compose.published_ports() if running else set()
@@ -212,7 +212,7 @@ def check_schema(compose: Compose, phase: Phase) -> None:
     mount = bind(schema(compose.root), "/app/schema")
     check = ("python", "-m", "scripts.provision.check")
     done = subprocess.run(
-        one_off("timestack/web", *check, options=mount),
+        one_off(image("web"), *check, options=mount),
         capture_output=True,
         text=True,
         check=False,

@@ -28,10 +28,11 @@ from typing import NamedTuple
 import docker
 from docker.models.containers import Container
 
+from scripts.host.compose import image
 from tests.integration.db.conftest import Broker, Database, Server
 from tests.stack import ROOT, make_secrets
 
-IMAGE = os.environ.get("WEB_IMAGE", "timestack/web")
+IMAGE = os.environ.get("WEB_IMAGE", image("web"))
 THREADS = 4
 # Jobs that are submitted one by one while the worker is idle.
 SINGLES = 200

@@ -27,6 +27,7 @@ import numpy as np
 from docker.models.containers import Container
 from docker.models.networks import Network
 
+from scripts.host.compose import image
 from tests.stack import ROOT, make_secrets, wait_until
 
 KEYS = 400
@@ -109,7 +110,7 @@ class Bench:
         common = {"network": network.name, "detach": True, "init": True, "remove": True}
         self.api = client.api
         self.database: Container = client.containers.run(
-            "timestack/timescaledb",
+            image("timescaledb"),
             **common,
             name=f"{network.name}-db",
             hostname="timescaledb",
@@ -123,7 +124,7 @@ class Bench:
             volumes=_secrets(secrets, "db_owner_password", "db_tls.pem", "db_tls.key"),
         )
         self.loader: Container = client.containers.run(
-            "timestack/web",
+            image("web"),
             ["sleep", "infinity"],
             **common,
             name=f"{network.name}-loader",
@@ -139,7 +140,7 @@ class Bench:
             },
         )
         self.psql: Container = client.containers.run(
-            "timestack/timescaledb",
+            image("timescaledb"),
             **common,
             name=f"{network.name}-psql",
             entrypoint=["sleep", "infinity"],

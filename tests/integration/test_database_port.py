@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 
 from scripts.host import doctor
+from scripts.host.compose import image
 from tests.stack import ROOT, Stack, free_port, make_secrets, wait_until
 
 pytestmark = pytest.mark.stack
@@ -178,7 +179,7 @@ def test_the_guide_s_lines_for_psql_open_a_session(readings: Stack) -> None:
         [
             *("docker", "run", "--rm", "-i", "--network", "host", "--user", str(os.getuid())),
             *("-v", f"{readings.secrets}:/here/.secrets:ro", "-w", "/here"),
-            *("-e", "PATH=/usr/lib/postgresql/17/bin:/usr/bin:/bin", "timestack/pgadmin"),
+            *("-e", "PATH=/usr/lib/postgresql/17/bin:/usr/bin:/bin", image("pgadmin")),
             *("sh", "-c", documented(readings, "sh")),
         ],
         input="\\pset format unaligned\nselect value from readings;",

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from scripts.host import certificates, environment, images, stack
-from scripts.host.compose import Compose
+from scripts.host.compose import Compose, image
 from scripts.host.console import Phase
 from tests.stack import ROOT, docker, free_port, wait_until
 
@@ -177,7 +177,7 @@ def proxy(secrets: Path) -> Iterator[tuple[str, int]]:
         *("run", "-d", "--name", name, "--restart=unless-stopped", "--init", "--read-only"),
         *("--label", "com.docker.compose.project=", "--tmpfs", "/tmp:mode=1777"),
         *("-v", f"{secrets}:/run/secrets:ro", "-p", f"127.0.0.1:{port}:8443"),
-        *("-e", "TIMESTACK_DOMAIN=localhost", "-e", f"HTTPS_PORT={port}", "timestack/traefik"),
+        *("-e", "TIMESTACK_DOMAIN=localhost", "-e", f"HTTPS_PORT={port}", image("traefik")),
     )
     try:
         yield name, port

@@ -9,6 +9,7 @@ import subprocess
 import httpx
 import pytest
 
+from scripts.host.compose import image
 from tests.pgadmin import PgAdmin
 from tests.stack import ADMIN_EMAIL, Stack, wait_until
 
@@ -166,7 +167,7 @@ def test_the_proxy_itself_needs_both_name_and_secret(
     done = subprocess.run(
         [
             *("docker", "run", "--rm", "-i", "--network", network),
-            *("timestack/web", "python", "-c", ASK, "pgadmin", "/pgadmin/browser/"),
+            *(image("web"), "python", "-c", ASK, "pgadmin", "/pgadmin/browser/"),
         ],
         input=json.dumps(headers),
         capture_output=True,
@@ -195,7 +196,7 @@ def test_the_first_user_follows_admin_email_and_no_other_person_s_does(stack: St
         [
             *("docker", "run", "--rm", "-i", "--network", "none", *mounts),
             *("--tmpfs", "/tmp:mode=1777", "--env", "ADMIN_EMAIL=Old@example.org"),
-            *("timestack/pgadmin", "python", "-"),
+            *(image("pgadmin"), "python", "-"),
         ],
         input=STARTS,
         capture_output=True,

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from scripts.host.compose import image
 from tests.stack import Stack, docker
 
 pytestmark = pytest.mark.stack
@@ -30,9 +31,7 @@ MISSING = {"", "NA"}
 
 @pytest.fixture(scope="module")
 def source() -> list[dict[str, str]]:
-    text = docker(
-        "run", "--rm", "--network", "none", "timestack/web", "cat", "/app/data/weather.csv"
-    )
+    text = docker("run", "--rm", "--network", "none", image("web"), "cat", "/app/data/weather.csv")
     return list(csv.DictReader(io.StringIO(text)))
 
 

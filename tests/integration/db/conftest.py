@@ -24,6 +24,7 @@ from sqlalchemy import Engine, delete
 from sqlalchemy.orm import Session
 from testcontainers.core.container import DockerContainer
 
+from scripts.host.compose import image
 from scripts.provision import __main__ as cli
 from scripts.provision import apply as applying
 from scripts.provision import lock, migrate, roles
@@ -235,7 +236,7 @@ class Broker:
         self.port = free_port()
         self._password = (secrets / "redis_password").read_text().strip()
         self.container = (
-            DockerContainer(os.environ.get("REDIS_IMAGE", "timestack/redis"))
+            DockerContainer(os.environ.get("REDIS_IMAGE", image("redis")))
             .with_volume_mapping(str(secrets / "redis_password"), "/run/secrets/redis_password")
             .with_tmpfs_mount("/run/redis", "uid=100,gid=101,mode=0700")
         )

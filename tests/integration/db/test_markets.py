@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
+from scripts.host.compose import image
 from scripts.provision import seed
 from scripts.provision.seeds import prices
 from tests.integration.db.conftest import SCHEMA_FILE, Database
@@ -26,7 +27,7 @@ pytestmark = [pytest.mark.database, pytest.mark.editions("apache", "timescale")]
 def file(tmp_path_factory) -> Path:
     """The data set as it lies in the web image."""
     done = subprocess.run(
-        ["docker", "run", "--rm", "--network", "none", "timestack/web", "cat",
+        ["docker", "run", "--rm", "--network", "none", image("web"), "cat",
          "/app/data/stocks.csv.gz"],
         capture_output=True, check=True,
     )  # fmt: skip

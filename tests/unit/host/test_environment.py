@@ -461,3 +461,13 @@ def test_compose_reads_the_same_values(tmp_path):
     clean = {name: value for name, value in os.environ.items() if name not in values}
     output = subprocess.run(command, env=clean, capture_output=True, text=True, check=True).stdout
     assert json.loads(output)["services"]["x"]["environment"] == {key: values[key] for key in keys}
+
+
+def test_a_change_writes_its_keys_alone(tmp_path):
+    path = written(tmp_path, "# mine\nHTTP_PORT=9080\n\nDB_VOLUME=\nSEED=no\n")
+    path.chmod(0o640)
+    environment.change(tmp_path, DB_VOLUME="timestack_two", LOG_LEVEL="debug")
+    assert path.read_text() == (
+        "# mine\nHTTP_PORT=9080\n\nDB_VOLUME=timestack_two\nSEED=no\nLOG_LEVEL=debug\n"
+    )
+    assert path.stat().st_mode & 0o777 == 0o640

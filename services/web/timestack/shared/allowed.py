@@ -256,6 +256,12 @@ def _project_name(value: str) -> Problem:
     )
 
 
+def _volume(value: str) -> Problem:
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{1,127}", value):
+        return None
+    return f"{value} is not a volume's name", "write letters, digits, . - and _ (docker volume ls)"
+
+
 def _image(value: str) -> Problem:
     if IMAGE.fullmatch(value):
         return None
@@ -301,6 +307,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("LOG_LEVEL", _one_of("debug", "info", "warning", "error", "critical")),
     Setting("SEED", _one_of("yes", "no")),
     Setting("COMPOSE_PROJECT_NAME", _project_name),
+    Setting("DB_VOLUME", _volume, needed=False),
     Setting("BASE_IMAGE", _image),
     Setting("TIMESCALEDB_BASE", _image, needed=False),
     Setting("TRAEFIK_BASE", _image, needed=False),
