@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from threading import Lock
 
-from zxcvbn import zxcvbn
-
 MINIMUM = 12
 # Flask-Security's own limit for the forms.
 MAXIMUM = 128
@@ -30,6 +28,9 @@ def fault(password: str, email: str) -> str | None:
     """
     if not MINIMUM <= len(password) <= MAXIMUM:
         return f"Choose {MINIMUM} to {MAXIMUM} characters."
+    # Its lists of words take 12 MB, which most processes that know this module never need.
+    from zxcvbn import zxcvbn  # noqa: PLC0415
+
     with _turn:
         found = zxcvbn(password[:JUDGED], user_inputs=_about(email))
     if found["score"] >= LEAST_SCORE:

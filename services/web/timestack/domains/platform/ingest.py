@@ -47,7 +47,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 Ask = Callable[..., bytes]
 Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$")]
 # No control characters, which pages and logs would show; PostgreSQL takes no NUL.
-Project = Annotated[str, StringConstraints(pattern=r"^\P{C}{1,200}$")]
+Project = Annotated[str, StringConstraints(pattern=r"^\P{C}+$", max_length=200)]
 # More in one day is a mistake in the unit: thirty years of media, and an exabyte.
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Megabytes = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]

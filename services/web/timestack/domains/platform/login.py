@@ -68,7 +68,7 @@ class _Account(BaseModel):
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$")]
     # No control characters: it is shown on pages and written to logs.
-    name: Annotated[str, StringConstraints(pattern=r"^\P{C}{1,200}$")]
+    name: Annotated[str, StringConstraints(pattern=r"^\P{C}+$", max_length=200)]
     email: Annotated[str, StringConstraints(max_length=320)]
 
 

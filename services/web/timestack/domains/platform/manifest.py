@@ -70,7 +70,7 @@ class _Pointer(_Answer):
 class _Title(_Answer):
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$")]
     # No control characters, which pages and logs would show.
-    title: Annotated[str, StringConstraints(pattern=r"^\P{C}{1,200}$")]
+    title: Annotated[str, StringConstraints(pattern=r"^\P{C}+$", max_length=200)]
     kind: Name
     language: Name
     seconds: Annotated[int, Field(ge=0, le=10**7)]
