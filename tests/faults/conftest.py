@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.ledger import HEADER, Ledger, Row
+from tests.faults.rows import Rows
 from tests.stack import ROOT, Stack, docker
 
 FOLDER = ROOT / "build" / "faults"
@@ -52,18 +53,30 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def ledger(stack: Stack, request: pytest.FixtureRequest) -> Ledger:
     """The ledger of this test's fault."""
     name = request.node.name.removeprefix("test_")
-    # Another run on the same stack is another fault.
-    mark = f"{re.sub('[^a-z0-9]+', '-', name)[:40]}-{time.time_ns() % 10**9}"
-    return Ledger(stack, FOLDER / f"{name}.jsonl", mark)
+    return Ledger(stack, FOLDER / f"{name}.jsonl", mark_of(name))
+
+
+@pytest.fixture
+def rows(stack: Stack, request: pytest.FixtureRequest) -> Rows:
+    """The readings that are written during this test's fault."""
+    name = request.node.name.removeprefix("test_")
+    return Rows(stack, FOLDER / f"{name}.rows", mark_of(name))
+
+
+def mark_of(name: str) -> str:
+    """A name in letters, digits and hyphens: another run on the same stack is another fault."""
+    return f"{re.sub('[^a-z0-9]+', '-', name)[:40]}-{time.time_ns() % 10**9}"
 
 
 @pytest.fixture
 def prove(ledger: Ledger, record_property: Callable[[str, object], None]):
-    """Proves at the end of a fault that nothing is lost, doubled or stuck; a row of the table."""
+    """Proves at the end of a fault that nothing is lost, doubled or stuck; rows of the table."""
 
-    def proven(fault: str) -> Row:
-        row = ledger.prove(fault, time.monotonic())
-        record_property("fault", str(row))
+    def proven(fault: str, *more: Rows) -> Row:
+        over = time.monotonic()
+        row = ledger.prove(fault, over)
+        for each in (row, *(readings.prove(fault, over) for readings in more)):
+            record_property("fault", str(each))
         return row
 
     return proven

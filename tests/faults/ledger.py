@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
@@ -69,6 +69,29 @@ HEADER = (
 )
 
 
+@contextmanager
+def repeated(action: Callable[[], None], every: float) -> Iterator[None]:
+    """Do it again and again beside the block, until that ends; raises what it raised."""
+    over, failed = Event(), []
+
+    def client() -> None:
+        try:
+            while not over.wait(every):
+                action()
+        except BaseException as error:  # noqa: BLE001 (raised where it is seen)
+            failed.append(error)
+
+    thread = Thread(target=client)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    if failed:
+        raise failed[0]
+
+
 class Ledger:
     """The jobs of one fault."""
 
@@ -112,24 +135,8 @@ class Ledger:
     @contextmanager
     def flow(self, seconds: float = 0.1, every: float = 0.25, **more) -> Iterator[None]:
         """Have jobs accepted again and again until the block ends."""
-        over, failed = Event(), []
-
-        def client() -> None:
-            try:
-                while not over.wait(every):
-                    self.submit_one(seconds, **more)
-            except BaseException as error:  # noqa: BLE001 (raised where it is seen)
-                failed.append(error)
-
-        thread = Thread(target=client)
-        thread.start()
-        try:
+        with repeated(lambda: self.submit_one(seconds, **more), every):
             yield
-        finally:
-            over.set()
-            thread.join()
-        if failed:
-            raise failed[0]
 
     def states(self) -> Counter[str]:
         """How many jobs of this fault are in each state."""
