@@ -1,7 +1,7 @@
 # Verbs only: each is one line that calls Compose or a script. `make` alone prints this list.
 override HOST := @python3 -m scripts.host
 .DEFAULT_GOAL := help
-.PHONY: help up down restart ps logs doctor rotate user token psql plan apply drift refresh files load alerts jobs ingest secrets clean notify-test test test-quick lint sbom audit lock faults fuzz bench-load bench-query bench-jobs bench-ingest bench-alerts bench-upload bench-web
+.PHONY: help up down restart ps logs doctor rotate user token psql plan apply drift refresh files load alerts jobs ingest secrets clean notify-test backup backups restore drill recover test test-quick lint sbom audit lock faults fuzz bench-load bench-query bench-jobs bench-ingest bench-alerts bench-upload bench-web deploy rollback bench-deploy move upgrade update install
 
 # What is typed as NAME=value reaches the scripts by the environment, letter for letter: neither
 # make nor a shell reads it, whatever characters the name of a file has.
@@ -11,6 +11,10 @@ $(foreach each,$(.VARIABLES),$(if $(filter command line,$(origin $(each))),\
 ## Stack
 up: ## bring everything up: engine, images, secrets, database, services
 	$(HOST) up
+deploy: ## the commit that is checked out in the place of what runs, unnoticed; see docs/operations.md
+	$(HOST) deploy
+rollback: ## back to the version before
+	$(HOST) rollback
 down: ## stop it; data, settings and secrets stay
 	$(HOST) down
 restart: ## restart a service: make restart S=web
@@ -31,8 +35,24 @@ rotate: ## a new secret in the running stack: make rotate SECRET=db_app_password
 	$(HOST) rotate
 notify-test: ## a test message by each way that notifications take
 	$(HOST) notify-test
-clean: ## delete containers and their data, after asking
+update: ## all images on the newest packages of the distribution, and back when they fail
+	$(HOST) update
+install: ## start at boot, and by timers the monthly drill and the weekly update: sudo make install
+	$(HOST) install
+clean: ## delete containers and their data but the backups, after asking
 	$(HOST) clean
+
+## Backups
+backup: ## take a backup now: make backup TYPE=full; without, what changed since the last full one
+	$(HOST) backup
+backups: ## list them, and the times that can be restored to; ARGS=--json
+	$(HOST) backups
+restore: ## the database as it was: make restore TO='2026-11-25 10:00:00+00', or the newest
+	$(HOST) restore
+drill: ## restore the newest backup beside the stack, and compare every table
+	$(HOST) drill
+recover: ## a bare host: make recover FROM=/mnt/backups KEY=backup_key SETTINGS=settings.env
+	$(HOST) recover
 
 ## Database
 psql: ## a session, or SQL from standard input: make psql < query.sql
@@ -49,6 +69,10 @@ files: ## tracked files and their queue: make files ARGS='list jobs --state wait
 	$(HOST) files
 load: ## a file into a table: make load FILE=readings.csv.gz TABLE=readings ARGS='--tz UTC'
 	$(HOST) load
+move: ## to another version or edition: make move TO=forky; then CONFIRM=yes or BACK=yes
+	$(HOST) move
+upgrade: ## newer packages of the same versions, after a backup
+	$(HOST) upgrade
 
 ## Alerts and jobs
 alerts: ## what the rules of alerts.yaml find now; exit code 2 when one fires; ARGS=check
@@ -89,6 +113,8 @@ bench-upload: ## a file through the Datasets page against make load of it, and t
 	$(HOST) bench upload
 bench-web: ## charts: the series endpoint against its SQL, charts per second, and in a browser
 	$(HOST) bench web
+bench-deploy: ## deploys under 200 requests/s: requests that failed, and how long they took
+	$(HOST) bench deploy
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -23,7 +23,16 @@ from tests.stack import VOLATILE, Stack, free_port
 hypothesis.settings.register_profile("timestack", deadline=None)
 hypothesis.settings.load_profile("timestack")
 # Files of tests/integration that bring up stacks of their own, and do not need the shared ones.
-OWN_STACK = {"test_canary.py", "test_host.py", "test_up.py"}
+OWN_STACK = {
+    "test_acme.py",
+    "test_canary.py",
+    "test_deploy.py",
+    "test_host.py",
+    "test_restore.py",
+    "test_units.py",
+    "test_up.py",
+    "test_update.py",
+}
 # Faults are caused in its stack.
 INTEGRATION = PurePath("tests/integration")
 # Files of few tests that take long.
@@ -105,7 +114,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
 def prefixed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A second stack beside the first, with what is off by default.
 
-    A URL prefix, an empty database that is published, log-in by the platform.
+    A URL prefix, an empty database that is published, log-in by the platform, metrics.
     """
     directory = tmp_path_factory.mktemp("prefixed")
     changes = {
@@ -113,6 +122,7 @@ def prefixed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "SEED": "no",
         "AUTH_BACKEND": "platform",
         "DB_PORT": str(free_port()),
+        "COMPOSE_PROFILES": "test,metrics",
     }
     with Stack(directory, VOLATILE, **changes) as running:
         yield running

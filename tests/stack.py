@@ -21,9 +21,12 @@ from typing import TypeVar
 import httpx
 from testcontainers.compose import DockerCompose
 
-from scripts.host.compose import files
+from scripts.host.compose import LATEST, TAG, files
 from tests.psql import Psql
 
+# The stacks here have settings of their own, and the images that this folder's own stack has.
+if TAG != LATEST:
+    os.environ.setdefault("TIMESTACK_TAG", TAG)
 ROOT = Path(__file__).resolve().parents[1]
 ADMIN_EMAIL = "admin@example.org"
 # The tests' choice instead of a first password.

@@ -14,7 +14,26 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.host import database, doctor, jobs, lint, load, rotate, stack, tests, tokens
+from scripts.host import (
+    backups,
+    database,
+    deploy,
+    doctor,
+    drill,
+    jobs,
+    lint,
+    load,
+    move,
+    recover,
+    restore,
+    rotate,
+    stack,
+    tests,
+    tokens,
+    units,
+    update,
+    upgrade,
+)
 from scripts.host.console import info, show, warn
 from scripts.host.faults import Fault, Refused
 
@@ -22,7 +41,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def up(arguments: list[str]) -> int:
-    stack.up(ROOT)
+    deploy.up(ROOT)
+    return 0
+
+
+def deploy_version(arguments: list[str]) -> int:
+    deploy.deploy(ROOT, words("ARGS"))
+    return 0
+
+
+def rollback(arguments: list[str]) -> int:
+    deploy.rollback(ROOT)
     return 0
 
 
@@ -60,8 +89,31 @@ def notify_test(arguments: list[str]) -> int:
     return compose.run("exec", "-T", "worker", "python", "-m", "timestack.tasks.trial")
 
 
+def restore_database(arguments: list[str]) -> int:
+    """Restore to TO, or with CONFIRM=yes delete what a restore has kept."""
+    if given("CONFIRM") == "yes":
+        return restore.drop_old(ROOT)
+    return restore.restore(ROOT, given("TO"))
+
+
+def recover_stack(arguments: list[str]) -> int:
+    """Bring the stack up from a repository and two files."""
+    return recover.recover(ROOT, given("FROM"), given("KEY"), given("SETTINGS"), given("TO"))
+
+
 def provision(arguments: list[str]) -> int:
     return database.provision(ROOT, [*arguments, *words("ARGS")])
+
+
+def move_to(arguments: list[str]) -> int:
+    """TO=, with ALSO= and OLDER=yes; or after it BACK=yes, or CONFIRM=yes."""
+    if given("CONFIRM") == "yes":
+        return move.finish(ROOT)
+    if given("BACK") == "yes":
+        return move.back(ROOT)
+    also = [name for name in given("ALSO").split(",") if name]
+    move.move(ROOT, given("TO"), also, older=given("OLDER") == "yes")
+    return 0
 
 
 def user(arguments: list[str]) -> int:
@@ -99,6 +151,8 @@ def words(name: str) -> list[str]:
 
 VERBS: dict[str, Callable[[list[str]], int]] = {
     "up": up,
+    "deploy": deploy_version,
+    "rollback": rollback,
     "down": down,
     "clean": lambda arguments: stack.clean(ROOT),
     "restart": restart,
@@ -108,8 +162,17 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "rotate": rotate_secret,
     "notify-test": notify_test,
     "doctor": lambda arguments: doctor.examine(ROOT),
+    "backup": lambda arguments: backups.backup(ROOT, given("TYPE")),
+    "backups": lambda arguments: backups.backups(ROOT, words("ARGS")),
+    "restore": restore_database,
+    "drill": lambda arguments: drill.drill(ROOT),
+    "recover": recover_stack,
     "psql": lambda arguments: database.psql(ROOT, words("ARGS")),
+    "update": lambda arguments: update.update(ROOT, words("ARGS")),
+    "install": lambda arguments: units.install(ROOT, words("ARGS")),
     "provision": provision,
+    "move": move_to,
+    "upgrade": lambda arguments: upgrade.upgrade(ROOT, words("ARGS")),
     "user": user,
     "token": token,
     "files": lambda arguments: database.files(ROOT, words("ARGS")),
@@ -131,11 +194,21 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
 # What is true after Ctrl-C, by verb; the other verbs have done what they did.
 INTERRUPTED = {
     "up": "run `make up` again, it goes on where this one ended",
+    "deploy": "some version serves, the old or the new one; run `make deploy` again, it goes on",
+    "rollback": "run `make rollback` again, it goes on",
     "down": "run `make down` again to stop the rest",
     "clean": "run `make clean` again to delete the rest",
+    "update": "run `make up`: it starts whatever images there are now, and `make update` goes on",
+    "install": "run it again, it writes what is missing",
     "rotate": "run `make up`: it sets the passwords in the database to those of the secret files",
+    "restore": "run the same again: it goes on, or begins again; `make ps` shows what runs now",
+    "drill": "the copy is removed",
+    "recover": "run the same again: it goes on, or begins again",
+    "move": "run `make up`, and `make move` again: it begins again",
+    "upgrade": "run `make upgrade` again",
     "provision": "what was not finished is undone or goes on when the command is run again",
     "load": "nothing was loaded",
+    "backup": "the backup goes on, or what there is of it is used by the next one: make backups",
     "jobs": "a job that was started goes on: make jobs",
     "ingest": "the job goes on: make jobs",
 }

@@ -10,6 +10,8 @@ from pathlib import Path
 
 APT = Path("/etc/apt")
 OS_RELEASE = Path("/etc/os-release")
+# Off where the mirror is a snapshot of the archive: its lists are older than they say they may be.
+CHECKS_DATES = "Acquire::Check-Valid-Until"
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,17 @@ def candidate(package: str) -> str | None:
     ).stdout
     found = re.search(r"Candidate: (?:\d+:)?(\S+)", text)
     return found.group(1) if found and found.group(1) != "(none)" else None
+
+
+def checks_dates() -> bool:
+    """Whether this host's apt refuses lists of packages that are past their date."""
+    try:
+        done = subprocess.run(
+            ["apt-config", "dump", CHECKS_DATES], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return True
+    return '"false"' not in done.stdout
 
 
 def environment() -> dict[str, str]:

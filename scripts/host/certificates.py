@@ -135,7 +135,8 @@ def check(directory: Path) -> list[Fault]:
 def ensure(directory: Path, *, domain: str) -> list[str]:
     """Make what is missing and renew what no longer serves; names of the certificates made.
 
-    ``domain`` is a host name or an IPv4 address. Raises Refused with all faults of ``check``.
+    ``domain`` is a host name, in capitals or not, or an IPv4 address. Raises Refused with all
+    faults of ``check``.
     """
     faults = check(directory)
     if faults:
@@ -175,6 +176,22 @@ def expiries(directory: Path) -> dict[str, datetime]:
     if found["tls.pem"]:
         ends["tls.pem"] = _valid_until(directory, "tls", found["tls.pem"])
     return ends
+
+
+def describe(certificate: str, authority: Path) -> tuple[str, datetime]:
+    """Who issued a certificate (PEM), empty for this authority; and when it ends, in UTC.
+
+    Raises OpenSSLError where it is not a certificate.
+    """
+    show = ("x509", "-noout", "-issuer", "-enddate", "-nameopt", "sname,utf8,sep_multiline")
+    output = openssl(*show, stdin=certificate)
+    ends = _time(output.partition("notAfter=")[2].strip())
+    try:
+        openssl("verify", "-no_check_time", "-CAfile", str(authority), stdin=certificate)
+    except OpenSSLError:
+        parts = dict(re.findall(r"^ +(CN|O)=(.+)$", output, re.M))
+        return parts.get("O") or parts.get("CN") or "an unnamed authority", ends
+    return "", ends
 
 
 def _leaves(domain: str) -> dict[str, tuple[str, ...]]:
@@ -308,16 +325,20 @@ def _parse(text: str) -> _Certificate | None:
         names = re.findall(r"(DNS|IP Address):([^,\s]+)", output)
         return _Certificate(
             public_key=key[0],
-            ends=datetime.fromtimestamp(ssl.cert_time_to_seconds(ends[1]), UTC),
+            ends=_time(ends[1]),
             names=frozenset(_normal(f"{kind.split()[0]}:{name}") for kind, name in names),
         )
     except OpenSSLError:
         return None
 
 
+def _time(text: str) -> datetime:
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC)
+
+
 def _normal(entry: str) -> str:
     kind, _, name = entry.partition(":")
-    return f"IP:{ipaddress.ip_address(name)}" if kind == "IP" else f"DNS:{name.lower()}"
+    return f"IP:{ipaddress.ip_address(name)}" if kind == "IP" else f"DNS:{name}"
 
 
 def _public_key(path: Path) -> str | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from timestack.shared.allowed import size
 
@@ -21,8 +22,30 @@ CA_BUNDLES = (
 )
 
 
-# Which of our images: those of a deploy have the commit as their tag.
-TAG = os.environ.get("TIMESTACK_TAG") or "latest"
+ROOT = Path(__file__).resolve().parents[2]
+LATEST = "latest"
+
+
+def _tag() -> str:
+    """Which of our images: those of a deploy have the commit as their tag, which `.env` names.
+
+    What is wrong with that file is for those to say who read all of it.
+    """
+    lines = []
+    with contextlib.suppress(OSError):
+        lines = (ROOT / ".env").read_text(errors="replace").splitlines()
+    written = [line for line in lines if line.startswith("TIMESTACK_TAG=")]
+    found = os.environ.get("TIMESTACK_TAG") or "".join(written[:1]).partition("=")[2].strip()
+    return found or LATEST
+
+
+TAG = _tag()
+
+# The webs of prod.yaml.
+SLOTS = ("web", "web-2", "web-3")
+
+# Services whose image is mostly the same in the next version: a deploy leaves their containers.
+RARE = ("timescaledb", "redis", "traefik", "pgadmin", "platform")
 
 # Services that do their work and end; any other one that has ended is a fault.
 ONE_SHOTS = {"provision"}
@@ -37,6 +60,7 @@ class Service:
     health: str
     exit_code: int
     container: str = ""
+    restarts: int = 0
 
     @property
     def good(self) -> bool:
@@ -58,24 +82,37 @@ class Service:
 def files(values: Mapping[str, str]) -> tuple[str, ...]:
     """The files under compose/ that these settings ask for, the later ones on top."""
     asked = {
+        "prod.yaml": int(values.get("WEB_INSTANCES") or 1) > 1,
         "platform.yaml": values.get("AUTH_BACKEND") == "platform",
         "dbport.yaml": bool(values.get("DB_PORT")),
+        "s3.yaml": bool(values.get("BACKUP_S3_BUCKET")),
     }
     return ("compose.yaml", *(name for name, yes in asked.items() if yes))
 
 
 # Settings that ask for every one of them.
-EVERY_FILE = {"AUTH_BACKEND": "platform", "DB_PORT": "5432"}
+EVERY_FILE = {
+    "AUTH_BACKEND": "platform",
+    "DB_PORT": "5432",
+    "BACKUP_S3_BUCKET": "any",
+    "WEB_INSTANCES": "2",
+}
 
 
 class Compose:
-    """Compose on this project's files with this project's settings."""
+    """Compose on this project's files with this project's settings.
 
-    def __init__(self, root: Path, values: Mapping[str, str]) -> None:
+    Without `keep` every image has the same tag, as where they are built (`kept`).
+    """
+
+    def __init__(self, root: Path, values: Mapping[str, str], *, keep: bool = True) -> None:
         self.root = root
+        self._keep = keep
         self.values = dict(values)
         if values.get("TIMESTACK_ENV") == "production":
-            self.values["COMPOSE_PROFILES"] = ""
+            # Never the simulated platform.
+            asked = values.get("COMPOSE_PROFILES", "").split(",")
+            self.values["COMPOSE_PROFILES"] = "metrics" if "metrics" in asked else ""
         self.project = values["COMPOSE_PROJECT_NAME"]
 
     @property
@@ -109,7 +146,8 @@ class Compose:
             # The engine's own: a builder in a container sees none of the images that we build on.
             "BUILDX_BUILDER": "default",
             **self.digests,
-            "TIMESTACK_TAG": TAG,
+            **self.kept,
+            "TIMESTACK_TAG": self.tag,
             "COMPOSE_PROJECT_NAME": self.project,
         }
 
@@ -129,6 +167,60 @@ class Compose:
                     total.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
             found[f"SECRETS_OF_{name.upper().replace('-', '_')}"] = total.hexdigest()[:16]
         return found
+
+    @property
+    def tag(self) -> str:
+        """The tag of the images that containers are made of."""
+        return self.values.get("TIMESTACK_TAG") or TAG
+
+    @property
+    def has_slots(self) -> bool:
+        """Whether there is more than one web, so that they are replaced one by one."""
+        return int(self.values.get("WEB_INSTANCES") or 1) > 1
+
+    @cached_property
+    def kept(self) -> dict[str, str]:
+        """TAG_OF_TRAEFIK and so on: a container's own tag, where its image is the one of ours.
+
+        Compose would replace a container for the name alone. Only with WEB_INSTANCES=2.
+        """
+        if not self._keep or not self.has_slots:
+            return {}
+        found = {}
+        for each in self.containers():
+            name = each["Config"]["Labels"]["com.docker.compose.service"]
+            if name in RARE and each["Image"] == image_id(image(name, self.tag)):
+                found[f"TAG_OF_{name.upper()}"] = each["Config"]["Image"].rpartition(":")[2]
+        return found
+
+    def changed(self) -> set[str]:
+        """Services whose container is missing, or is not what files, settings and images make."""
+        config = self.config()
+        services, hashes = config["services"], self._hashes(config)
+        left = set(services)
+        for each in self.containers():
+            labels = each["Config"]["Labels"]
+            name = labels["com.docker.compose.service"]
+            same = labels.get("com.docker.compose.config-hash") == hashes.get(name, "")
+            if same and each["Image"] == image_id(services[name]["image"]):
+                left.discard(name)
+        return left
+
+    def _hashes(self, config: dict) -> dict[str, str]:
+        """What `up --no-deps` writes on containers: each one's hash, but for what it depends on."""
+        alone = {name: {**each, "depends_on": {}} for name, each in config["services"].items()}
+        done = subprocess.run(
+            [
+                *("docker", "compose", "--project-directory", str(self.root), "-p", self.project),
+                *("-f", "-", "config", "--hash", "*"),
+            ],
+            env=self.environment,
+            input=json.dumps({**config, "services": alone}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return dict(line.split() for line in done.stdout.splitlines())
 
     def secret(self, name: str) -> Path:
         """The file on the host that holds a secret."""
@@ -190,7 +282,10 @@ class Compose:
             state = each["State"]
             name = each["Config"]["Labels"]["com.docker.compose.service"]
             health = state.get("Health", {}).get("Status", "")
-            found[name] = Service(name, state["Status"], health, state["ExitCode"], each["Id"])
+            found[name] = Service(
+                *(name, state["Status"], health, state["ExitCode"], each["Id"]),
+                restarts=each["RestartCount"],
+            )
         return found
 
     def published_ports(self) -> set[int]:
@@ -202,9 +297,25 @@ class Compose:
             for binding in bindings or ()
         }
 
+    def secrets_in_use(self) -> set[str]:
+        """The names of the secrets that the containers were given; of a stack that is down, all."""
+        if not self.has_data():
+            return set()
+        mounts = [each for container in self.containers() for each in container["Mounts"]]
+        places = [PurePosixPath(each["Destination"]) for each in mounts]
+        found = {place.name for place in places if place.parent == PurePosixPath("/run/secrets")}
+        return found or {name for mounted in self.secrets_of().values() for name in mounted}
+
     def has_data(self) -> bool:
         """True when the database's volume exists: its roles have their passwords already."""
         return self.volume in docker("volume", "ls", "-q").split()
+
+    def volumes(self) -> list[str]:
+        """Every volume of this project, those beside the database's own that a restore left too."""
+        label = f"label=com.docker.compose.project={self.project}"
+        filters = (label, f"name=^{self.project}_timescaledb-data")
+        found = (docker("volume", "ls", "-q", "--filter", each).split() for each in filters)
+        return sorted(set(itertools.chain(*found)))
 
     @property
     def volume(self) -> str:
@@ -212,9 +323,14 @@ class Compose:
         return self.values.get("DB_VOLUME") or f"{self.project}_timescaledb-data"
 
 
-def image(name: str) -> str:
-    """One of the images that are built here, such as `web`, under the tag that is in use."""
-    return f"timestack/{name}:{TAG}"
+def image(name: str, tag: str = TAG) -> str:
+    """One of the images that are built here, such as `web`; by default, that which is in use."""
+    return f"timestack/{name}:{tag}"
+
+
+def image_id(name: str) -> str:
+    """The engine's id of a local image, empty when there is none of that name."""
+    return docker("image", "inspect", "--format", "{{.Id}}", name).strip()
 
 
 def _at_most_present(processors: str) -> str:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 
 from scripts.host.environment import barred, replace, shown
 from scripts.host.faults import Fault, Refused
-from timestack.shared.allowed import webhook
+from timestack.shared.allowed import store_key, webhook
 from timestack.shared.roles import BY_SECRET
 
 RANDOM = (
     *BY_SECRET,
     "redis_password",
+    # What backups are encrypted with: without it nothing can be restored.
+    "backup_key",
     # The key that signs sessions, and the one before its last rotation.
     "secret_key",
     "secret_key_previous",
@@ -27,6 +30,8 @@ RANDOM = (
     # Proofs that a request comes from the proxy.
     "pgadmin_proxy_secret",
     "flower_proxy_secret",
+    # Proof that an alarm comes from Alertmanager.
+    "alarms_secret",
     # The simulated platform's; to be replaced by a real one's token.
     "platform_password",
     # To be replaced by the mail server's password.
@@ -37,16 +42,20 @@ RANDOM = (
 OWN = {
     # Where notifications go, beside NOTIFY_EMAIL.
     "notify_webhook": webhook,
+    # What the store of BACKUP_S3_BUCKET gave.
+    "backup_s3_key": store_key,
+    "backup_s3_key_secret": store_key,
 }
 
 BYTES = 32
 
 
-def check(directory: Path, *, in_use: bool) -> list[Fault]:
+def check(directory: Path, *, in_use: Collection[str]) -> list[Fault]:
     """Faults of the secrets that exist; changes nothing.
 
-    ``in_use`` says that the database exists already, with these passwords in it: a missing file
-    is then a loss, and otherwise just a first run that was interrupted.
+    ``in_use`` names those that the stack's services have already: a missing file of these is a
+    loss. Any other one is made by ``ensure``: after a first run that was interrupted, or since it
+    is new in this version.
     """
     where = shown(directory)
     try:
@@ -69,7 +78,7 @@ def check(directory: Path, *, in_use: bool) -> list[Fault]:
         what = f"open to other users of this host (mode {mode & 0o777:04o})"
         faults.append(Fault(where, what, f"close it: chmod 700 {where}"))
     for name in RANDOM:
-        faults += _faults_of(directory / name, in_use=in_use)
+        faults += _faults_of(directory / name, in_use=name in in_use)
     for name in OWN:
         faults += _faults_of_own(directory / name)
     return faults

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from scripts.host import certificates, engine, environment, images, stack
-from scripts.host.compose import Compose, docker, image, one_off
+from scripts.host import acme, certificates, engine, environment, images, stack
+from scripts.host.compose import SLOTS, Compose, docker, image, image_id, one_off
 from scripts.host.console import columns, info
 from scripts.host.faults import Fault, Refused
+from timestack.shared.allowed import size
 from timestack.shared.roles import ROLES
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "x"}
@@ -23,7 +24,19 @@ MEGABYTE = 1_000_000
 UNITS = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 # Our own limits, for all images and for the idle stack.
 IMAGES_TARGET, MEMORY_TARGET = 2500 * MEGABYTE, 1200 * MEGABYTE
-OURS = ("traefik", "timescaledb", "redis", "pgadmin", "web", "platform", "base", "python")
+# What the profile metrics may take beside that.
+METRICS_TARGET = 250 * MEGABYTE
+OURS = (
+    "traefik",
+    "timescaledb",
+    "redis",
+    "pgadmin",
+    "web",
+    "metrics",
+    "platform",
+    "base",
+    "python",
+)
 
 
 @dataclass
@@ -59,7 +72,31 @@ def examine(root: Path) -> int:
 def _stack(root: Path, compose: Compose) -> list[Finding]:
     unreachable = environment.unreachable(compose.values)
     named = [Finding("warn", "name", unreachable)] if unreachable else []
-    return [*named, *_secrets(root, compose), *_images(compose), *_services(compose)]
+    return [
+        *named,
+        *_secrets(root, compose),
+        *_public(compose),
+        *_images(compose),
+        *_services(compose),
+    ]
+
+
+def _public(compose: Compose) -> list[Finding]:
+    """The certificate of a public authority, where one is asked for."""
+    if not acme.wanted(compose.values):
+        return []
+    findings = [Finding("warn", "ACME_CHALLENGE", text) for text in acme.warnings(compose.values)]
+    found = acme.served(compose.values, compose.secret("ca.pem"))
+    if found is None:
+        findings.append(Finding("warn", "public certificate", "the proxy does not answer"))
+    elif not found.issuer:
+        findings.append(Finding("warn", "public certificate", f"{found}\n-> {acme.AGAIN}"))
+    else:
+        # It is renewed thirty days before its end.
+        fine = found.ends - datetime.now(UTC) > SOON - timedelta(days=7)
+        todo = "" if fine else "\n-> it was not renewed: make logs S=traefik"
+        findings.append(Finding("ok" if fine else "warn", "public certificate", f"{found}{todo}"))
+    return findings
 
 
 def _host(root: Path) -> list[Finding]:
@@ -92,7 +129,7 @@ def _secrets(root: Path, compose: Compose) -> list[Finding]:
 
 
 def _images(compose: Compose) -> list[Finding]:
-    names = [image(name) for name in OURS if images.image_id(image(name))]
+    names = [image(name) for name in OURS if image_id(image(name))]
     if not names:
         return [Finding("warn", "images", "none built yet: make up builds them")]
     rows = []
@@ -124,14 +161,18 @@ def _services(compose: Compose) -> list[Finding]:
     if not states:
         return [Finding("warn", "services", "none: make up starts them")]
     findings = []
+    serving = sum(name in SLOTS and each.good for name, each in states.items())
     for name in compose.config().get("services", {}):
         each = states.get(name)
+        if each is None and name in SLOTS and serving >= int(compose.values["WEB_INSTANCES"]):
+            # The next deploy starts there.
+            continue
         if each is None or not each.good:
             detail = f"{each or 'is not there'}\n-> make logs S={name}; make up"
             findings.append(Finding("fail", name, detail))
     if not findings:
         findings.append(Finding("ok", "services", f"{len(states)} as they should be"))
-    findings += _memory(compose)
+    findings += [*_memory(compose), _logs(compose)]
     if "timescaledb" in states and states["timescaledb"].good:
         findings += _database(compose)
         findings.append(database_port(compose.values["DB_PORT"]))
@@ -154,9 +195,35 @@ def _memory(compose: Compose) -> list[Finding]:
             size = float(used.group(1)) * UNITS[used.group(2)]
             total += size
             rows.append((name, f"{size / MEGABYTE:,.0f} MB"))
-    grade = "ok" if total <= MEMORY_TARGET else "warn"
+    more = METRICS_TARGET if "metrics" in compose.values["COMPOSE_PROFILES"] else 0
+    grade = "ok" if total <= MEMORY_TARGET + more else "warn"
     summary = f"{total / MEGABYTE:,.0f} MB resident together"
     return [Finding(grade, "memory", f"{summary}\n{columns(sorted(rows), right={1})}")]
+
+
+def _logs(compose: Compose) -> Finding:
+    """Whether each container's log is bounded, and how much they take, where this user may see."""
+    containers = compose.containers()
+    unbounded = []
+    most = 0
+    files: list[Path] = []
+    for each in containers:
+        how = each["HostConfig"]["LogConfig"]
+        options = how["Config"] or {}
+        if how["Type"] != "json-file" or not {"max-size", "max-file"} <= options.keys():
+            unbounded.append(each["Name"].removeprefix("/"))
+            continue
+        most += size(options["max-size"]) * int(options["max-file"])
+        # Beside it are those before: NAME.1 and so on.
+        log = Path(each["LogPath"])
+        with contextlib.suppress(OSError):
+            files += [file for file in log.parent.iterdir() if file.name.startswith(log.name)]
+    if unbounded:
+        todo = "make up replaces them with containers whose logs are rotated"
+        return Finding("fail", "logs", f"unbounded: {', '.join(unbounded)}\n-> {todo}")
+    taken = sum(file.stat().st_size for file in files)
+    now = f"{taken / MEGABYTE:,.0f} MB now" if files else "how much now, root can see"
+    return Finding("ok", "logs", f"{now}, {most / MEGABYTE:,.0f} MB at most, rotated by the engine")
 
 
 QUESTION = """

@@ -35,6 +35,10 @@ IDENTITY = frozenset(
         "SECRETS_PATH",
         "DB_PORT",
         "DB_VOLUME",
+        "BACKUP_PATH",
+        "BACKUP_S3_BUCKET",
+        "WEB_INSTANCES",
+        "TIMESTACK_TAG",
     }
 )
 

@@ -174,8 +174,10 @@ def growth(environment: Mapping[str, str], root: Path) -> list[Fault]:
 def _connections(environment: Mapping[str, str], root: Path) -> list[Fault]:
     """A fault when the services may open more connections than PostgreSQL takes."""
     workers, threads = (int(environment[key]) for key in ("WEB_WORKERS", "WEB_THREADS"))
-    # A process of the web pools ten at most (timestack.db), one of them for its health check.
-    each = min(threads + 1, 10)
+    # A process of the web pools ten at most (timestack.db), one of them for its health check; while
+    # a deploy replaces one of two webs, there are three.
+    webs = 3 if environment["WEB_INSTANCES"] == "2" else 1
+    each = min(threads + 1, 10) * webs
     jobs = int(environment["WORKER_CONCURRENCY"])
     others = OTHER_CONNECTIONS + 2 * jobs
     memory = environment["DB_MEMORY"]
@@ -187,10 +189,11 @@ def _connections(environment: Mapping[str, str], root: Path) -> list[Fault]:
         for gigabytes in range(1, 9)
         if max_connections(root, f"{gigabytes}g") >= workers * each + others
     ]
+    where = " in three webs" if webs > 1 else ""
     what = (
-        f"WEB_WORKERS={workers} with WEB_THREADS={threads} may open {workers * each} connections to"
-        f" the database, and the other services {others} with WORKER_CONCURRENCY={jobs}; with"
-        f" DB_MEMORY={memory} it takes {most}"
+        f"WEB_WORKERS={workers} with WEB_THREADS={threads}{where} may open {workers * each}"
+        f" connections to the database, and the other services {others} with"
+        f" WORKER_CONCURRENCY={jobs}; with DB_MEMORY={memory} it takes {most}"
     )
     if others + each <= most:
         todo = f"lower WEB_WORKERS to {(most - others) // each}"
@@ -204,8 +207,8 @@ def _connections(environment: Mapping[str, str], root: Path) -> list[Fault]:
 
 def max_connections(root: Path, memory: str) -> int:
     """What PostgreSQL takes with a DB_MEMORY; its entrypoint works that out at every start."""
-    entrypoint = runpy.run_path(str(root / "services" / "timescaledb" / "entrypoint.py"))
-    return int(entrypoint["tuning"](size(memory), 1)["max_connections"])
+    found = runpy.run_path(str(root / "services" / "timescaledb" / "tuning.py"))
+    return int(found["tuning"](size(memory), 1)["max_connections"])
 
 
 def _processes(environment: Mapping[str, str]) -> list[Fault]:
@@ -220,15 +223,17 @@ def _processes(environment: Mapping[str, str]) -> list[Fault]:
     return [Fault("WEB_WORKERS, WEB_MEMORY", what, todo)]
 
 
-def migrations(folder: Path, revision: str) -> list[Fault]:
-    """A fault when the database is at a migration that ``folder`` has no file of.
+def migrations(folder: Path, revisions: set[str]) -> list[Fault]:
+    """A fault when the database is at a migration that the code in ``folder`` cannot work with.
 
-    An empty ``revision`` is a database without migrations, or one that cannot be asked.
+    ``revisions`` are the one that it is at and the oldest whose code it serves; none for a database
+    without migrations, or one that cannot be asked.
     """
     known = {found[1] for file in folder.glob("*.py") if (found := _revision_of(file))}
-    if not revision or revision in known:
+    if not revisions or revisions & known:
         return []
-    what = f"is at migration {revision}, which this code does not know: a newer version made it"
+    newest = max(revisions)
+    what = f"is at migration {newest}, which this code does not know: a newer version made it"
     todo = "run that version, or restore a backup from before it"
     return [Fault("database", what, todo)]
 

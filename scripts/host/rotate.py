@@ -12,7 +12,7 @@ import secrets
 import subprocess
 from pathlib import Path
 
-from scripts.host import credentials, database, stack
+from scripts.host import credentials, database, deploy, stack
 from scripts.host.compose import Compose
 from scripts.host.console import Phases, info
 from scripts.host.environment import NAMES, defaults, replace, shown
@@ -20,8 +20,8 @@ from scripts.host.faults import Fault, Refused
 from timestack.shared.roles import BY_SECRET
 
 # The previous session key is written when the current one is rotated; only the mail server can
-# change its password.
-KEPT = ("secret_key_previous", "smtp_password")
+# change its password; what backups are encrypted with already stays as it is.
+KEPT = ("secret_key_previous", "smtp_password", "backup_key")
 ROTATED = tuple(name for name in credentials.RANDOM if name not in KEPT)
 
 
@@ -32,7 +32,8 @@ def rotate(root: Path, name: str) -> None:
         raise Refused([Fault(f"SECRET={name}", "is not a secret that can be rotated", todo)])
     with stack.only_one(root):
         compose = database.running(root, NAMES)
-        stack.refuse(credentials.check(stack.secrets_folder(root, compose.values), in_use=True))
+        folder = stack.secrets_folder(root, compose.values)
+        stack.refuse(credentials.check(folder, in_use=compose.secrets_in_use()))
         if (
             name == "platform_password"
             and compose.values["PLATFORM_URL"] != defaults()["PLATFORM_URL"]
@@ -52,7 +53,7 @@ def rotate(root: Path, name: str) -> None:
             if name == "admin_password":
                 set_admin_password(compose)
             phase.result = str(compose.secret(name))
-        stack.start(Compose(root, compose.values), phases)
+        deploy.start(Compose(root, compose.values), phases)
     info(f"{name} is new, and the containers that mount it hold the new one")
 
 

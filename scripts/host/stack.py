@@ -10,16 +10,36 @@ import shutil
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.host import certificates, credentials, engine, environment, images, preflight
-from scripts.host.compose import ONE_SHOTS, Compose, Service, docker, image, one_off
+from scripts.host import (
+    acme,
+    certificates,
+    credentials,
+    engine,
+    environment,
+    images,
+    preflight,
+    readonly,
+    repository,
+)
+from scripts.host.compose import (
+    ONE_SHOTS,
+    SLOTS,
+    Compose,
+    Service,
+    docker,
+    image,
+    image_id,
+    one_off,
+)
 from scripts.host.console import Phase, Phases, columns, confirm, info, warn
 from scripts.host.faults import Fault, Refused
 from scripts.host.mounts import bind
 from scripts.host.preflight import GIBIBYTE
+from timestack.shared import revision
 from timestack.shared.roles import READONLY
 
 # What all images and their build cache take, and what a running stack needs at least.
@@ -86,26 +106,29 @@ def preflight_faults(root: Path, *, bootstrap: bool, serve: bool = True) -> list
         return [*faults, *refused.faults]
     compose = Compose(root, values)
     running = bool(found.engine and found.compose)
-    built = running and bool(images.image_id(image("web")))
+    built = running and bool(image_id(image("web")))
     faults += preflight.growth(values, root)
+    faults += acme.faults(values)
     faults += preflight.disk(engine_folder(), DISK_LATER if built else DISK_FIRST)
     own = compose.published_ports() if running else set()
     if not own:
         faults += preflight.memory(MEMORY)
     if serve:
         directory = secrets_folder(root, values)
-        faults += credentials.check(directory, in_use=running and compose.has_data())
+        faults += credentials.check(directory, in_use=compose.secrets_in_use() if running else ())
         faults += certificates.check(directory)
         faults += preflight.ports(values, own)
-        faults += preflight.migrations(root / MIGRATIONS, revision(compose) if running else "")
+        faults += preflight.migrations(root / MIGRATIONS, revisions(compose) if running else set())
     return faults
 
 
-def revision(compose: Compose) -> str:
-    """The migration that the running database is at; empty where there is none to ask."""
-    question = ("psql", "-X", "-A", "-t", "-d", "timestack")
-    select = "select version_num from alembic_version"
-    return compose.read("exec", "-T", DATABASE, *question, "-c", select).strip()
+def revisions(compose: Compose) -> set[str]:
+    """The migration that the running database is at, and the oldest one whose code it serves.
+
+    Empty where there is none to ask.
+    """
+    psql = ("psql", "-X", "-A", "-t", "-F", " ", "-d", "timestack", "-c", revision.QUESTION)
+    return set(compose.read("exec", "-T", DATABASE, *psql).split())
 
 
 def secrets_folder(root: Path, values: dict[str, str]) -> Path:
@@ -130,11 +153,16 @@ def prepare(root: Path, phases: Phases) -> Compose:
     return build(root, phases)
 
 
-def ready_engine(root: Path, phases: Phases, *, serve: bool = True) -> None:
-    """Preflight and engine. Without `serve`, nothing is to be started of this folder's own."""
+def ready_engine(
+    root: Path, phases: Phases, *, serve: bool = True, more: Sequence[Fault] = ()
+) -> None:
+    """Preflight and engine. Without `serve`, nothing is to be started of this folder's own.
+
+    `more` are faults that were found already, to be told with the others.
+    """
     bootstrap = os.environ.get("BOOTSTRAP", "yes") != "no"
     with phases.phase("preflight") as phase:
-        faults = preflight_faults(root, bootstrap=bootstrap, serve=serve)
+        faults = [*more, *preflight_faults(root, bootstrap=bootstrap, serve=serve)]
         if faults:
             raise Refused(faults, untouched=True)
         phase.result = "no fault found"
@@ -146,6 +174,9 @@ def build(root: Path, phases: Phases, **changes: str) -> Compose:
     """The base image and the images that the settings, with these changes, ask for."""
     compose = load(root, environment.NAMES)
     compose.values.update(changes)
+    if os.environ.get("BUILD") == "no":
+        refuse(images.missing(compose))
+        return compose
     with phases.phase("base image") as phase:
         images.ensure_base(compose, phase)
     with phases.phase("images") as phase:
@@ -166,9 +197,9 @@ def settle(root: Path, phase: Phase | None = None) -> Compose:
     if won:
         info(f"  variables of your shell, or of make, that win over .env: {' '.join(won)}")
     directory = secrets_folder(root, compose.values)
-    refuse(credentials.check(directory, in_use=compose.has_data()))
+    refuse(credentials.check(directory, in_use=compose.secrets_in_use()))
     made += credentials.ensure(directory)
-    made += certificates.ensure(directory, domain=compose.values["TIMESTACK_DOMAIN"])
+    made += certificates.ensure(directory, domain=acme.local_name(compose.values))
     if phase:
         phase.result = f"made {', '.join(made)}" if len(made) < 4 else f"{len(made)} files made"
         if not made:
@@ -176,22 +207,16 @@ def settle(root: Path, phase: Phase | None = None) -> Compose:
     return compose
 
 
-def up(root: Path) -> None:
-    """Bring the stack up; print where everything is and how long each phase took."""
-    phases = Phases()
-    with only_one(root):
-        compose = prepare(root, phases)
-        with phases.phase("schema") as phase:
-            check_schema(compose, phase)
-        start(compose, phases)
+def report(compose: Compose, phases: Phases) -> None:
+    """What took how long, and where everything is."""
     info("")
     info(phases.table())
     info("")
     info(addresses(compose))
-    unreachable = environment.unreachable(compose.values)
-    if unreachable:
+    advice = [environment.unreachable(compose.values), *acme.warnings(compose.values)]
+    for each in filter(None, advice):
         info("")
-        warn(unreachable)
+        warn(each)
 
 
 def schema(root: Path) -> Path:
@@ -212,7 +237,7 @@ def check_schema(compose: Compose, phase: Phase) -> None:
     mount = bind(schema(compose.root), "/app/schema")
     check = ("python", "-m", "scripts.provision.check")
     done = subprocess.run(
-        one_off(image("web"), *check, options=mount),
+        one_off(image("web", compose.tag), *check, options=mount),
         capture_output=True,
         text=True,
         check=False,
@@ -236,16 +261,22 @@ def start(compose: Compose, phases: Phases) -> None:
     others = set(compose.config()["services"]) - {DATABASE, PROVISIONER}
     try:
         with phases.phase("database") as phase:
-            _bring(compose, phase, log, {DATABASE})
+            if compose.values["BACKUP_PATH"]:
+                repository.own(compose)
+            bring(compose, phase, log, {DATABASE})
             phase.result = "healthy"
+            if readonly.end(compose.services()[DATABASE].container):
+                phase.result = "healthy, and written again: a move had broken off"
         with phases.phase("provision") as phase:
             # It takes as long as the data do: a migration of a large table may run for hours.
-            _bring(compose, phase, log, {PROVISIONER}, seconds=math.inf)
+            bring(compose, phase, log, {PROVISIONER}, seconds=math.inf)
             phase.result = "the database is what the code expects"
         _warnings(compose, phase)
         with phases.phase("start") as phase:
             # With the database again: the others depend on it.
-            _bring(compose, phase, log, {DATABASE, *others}, "--remove-orphans")
+            bring(compose, phase, log, {DATABASE, *others}, "--remove-orphans")
+            if left := [name for name in SLOTS if name in compose.services().keys() - others]:
+                compose.read("--profile", "*", "rm", "--stop", "--force", *left)
             reached = wait_for_proxy(compose, phase)
             phase.result = f"{len(others) + 2} services healthy" + ("" if reached else UNREACHED)
     except Refused as refused:
@@ -266,17 +297,19 @@ def _serving(compose: Compose) -> set[str]:
     return {name for name, each in compose.services().items() if each.good} - ONE_SHOTS
 
 
-def _bring(
+def bring(
     compose: Compose,
     phase: Phase,
     log: Path,
     names: set[str],
     *options: str,
     seconds: float = HEALTHY_SECONDS,
+    restarts: float = math.inf,
 ) -> None:
     """Start these services and no other, and wait until all are healthy or have done their work.
 
-    Raises Refused with the logs of those that are not after so many seconds.
+    Raises Refused with the logs of those that are not after so many seconds, or that have ended
+    and were started again so many times.
     """
     with log.open("a") as file:
         process = subprocess.Popen(
@@ -292,7 +325,7 @@ def _bring(
             ended = process.poll()
             states = {name: s for name, s in compose.services().items() if name in names}
             phase.status = "  ".join(_progress(each) for _, each in sorted(states.items()))
-            failed = [each for each in states.values() if each.bad]
+            failed = [s for s in states.values() if s.bad or (s.restarts > restarts and not s.good)]
             if ended == 0 and names <= set(states) and all(s.good for s in states.values()):
                 return
             if (ended not in (None, 0)) or (ended == 0 and failed) or time.monotonic() > deadline:
@@ -325,7 +358,8 @@ def serves(compose: Compose) -> bool:
     bound = compose.values["BIND_ADDRESS"].strip("[]")
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)  # noqa: S104
     context = ssl.create_default_context(cafile=str(compose.secret("ca.pem")))
-    # By address, for which the certificate need not be; it must still be ours.
+    # By address, for which the certificate need not be; it must still be ours, as it is for whoever
+    # asks by no name, with ACME_EMAIL too.
     context.check_hostname = False
     port = int(compose.values["HTTPS_PORT"])
     connection = http.client.HTTPSConnection(address, port, context=context, timeout=3)
@@ -371,13 +405,20 @@ def addresses(compose: Compose) -> str:
         ("Flower", f"{root}/flower/"),
         ("Traefik", f"{root}/traefik/"),
     ]
+    if "metrics" in values["COMPOSE_PROFILES"]:
+        rows += [("Prometheus", f"{root}/prometheus/"), ("Alertmanager", f"{root}/alertmanager/")]
     if values["DB_PORT"]:
         url = f"postgresql://{READONLY.name}@localhost:{values['DB_PORT']}/timestack"
         rows.append(("Database", f"{url}, password in {secrets}/{READONLY.secret}"))
     rows += [
         ("Admin", f"{values['ADMIN_EMAIL']}, first password in {secrets}/admin_password"),
-        ("Certificate", f"{secrets}/ca.pem: import it, and browsers trust the addresses above"),
     ]
+    found = acme.served(values, compose.secret("ca.pem")) if acme.wanted(values) else None
+    if found:
+        rows.append(("Certificate", f"{found}" if found.issuer else f"{found}; {acme.AGAIN}"))
+    if not (found and found.issuer):
+        trust = f"{secrets}/ca.pem: import it, and browsers trust the addresses above"
+        rows.append(("" if found else "Certificate", trust))
     return columns(rows)
 
 
@@ -388,9 +429,9 @@ def make_secrets(root: Path) -> list[str]:
     """
     values = settings(root)
     directory = secrets_folder(root, values)
-    refuse(credentials.check(directory, in_use=False))
+    refuse(credentials.check(directory, in_use=()))
     made = credentials.ensure(directory)
-    return made + certificates.ensure(directory, domain=values["TIMESTACK_DOMAIN"])
+    return made + certificates.ensure(directory, domain=acme.local_name(values))
 
 
 def down(root: Path) -> int:
@@ -399,14 +440,28 @@ def down(root: Path) -> int:
 
 
 def clean(root: Path) -> int:
-    """Delete containers and volumes of this project, after asking."""
+    """Delete containers and volumes of this project, after asking.
+
+    Backups are what is left when the data are gone: they stay unless BACKUPS=delete is said.
+    """
     compose = load(root)
-    volumes = docker("volume", "ls", "-q", "--filter", f"name=^{compose.project}_").split()
+    kept = f"{compose.project}_backups"
+    volumes = compose.volumes()
+    if os.environ.get("BACKUPS") != "delete":
+        volumes = [name for name in volumes if name != kept]
     info("This deletes the containers and their data:")
     for name in volumes:
         info(f"  volume {name}")
     info("The settings and secrets (.env, .secrets) stay.")
+    if kept in volumes:
+        info("! the backups are deleted as well")
+    elif kept in compose.volumes():
+        info(f"The backups stay, in the volume {kept}; BACKUPS=delete deletes them as well.")
     if os.environ.get("FORCE") != "yes" and not confirm("", compose.project):
         warn("nothing was deleted (FORCE=yes deletes without asking)")
         return 1
-    return compose.down("--volumes")
+    status = compose.down()
+    if status == 0 and volumes:
+        command = ["docker", "volume", "rm", *volumes]
+        status = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
+    return status

@@ -41,8 +41,8 @@ LOCKS = {
 # By npm, each from the package.json beside it.
 NPM_LOCKS = ("services/web/package-lock.json", "services/web/frontend/package-lock.json")
 
-# The tests start the platform, whether this folder's own stack does or not.
-PLATFORM = {"COMPOSE_PROFILES": "test"}
+# The tests start the platform and metrics, whether this folder's own stack does or not.
+PROFILES = {"COMPOSE_PROFILES": "test,metrics"}
 UNIT = "tests/unit"
 FUZZ = "tests/integration/db/test_api_fuzz.py"
 QUICK_LOG = Path("build/logs/test-quick.log")
@@ -63,7 +63,7 @@ def test(root: Path, arguments: list[str]) -> int:
         with phases.phase("tools") as phase:
             tools.environment(root, phase)
         with contextlib.nullcontext() if arguments else beside(root) as begun:
-            compose = stack.build(root, phases, **PLATFORM)
+            compose = stack.build(root, phases, **PROFILES)
             with phases.phase("community edition") as phase:
                 community = images.community(compose, phase)
             with phases.phase("browser") as phase:
@@ -171,7 +171,7 @@ def ready(root: Path) -> None:
     phases = Phases()
     with stack.only_one(root):
         stack.ready_engine(root, phases, serve=False)
-        stack.build(root, phases, **PLATFORM)
+        stack.build(root, phases, **PROFILES)
         with phases.phase("tools") as phase:
             tools.environment(root, phase)
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from scripts.provision import apply as applying
-from scripts.provision import bounds, check, indoubt, lock, migrate, roles, target
+from scripts.provision import bounds, check, copying, indoubt, lock, migrate, objects, roles, target
 from scripts.provision import plan as planning
 from scripts.provision import seed as seeding
 from scripts.provision.console import say, step
@@ -37,9 +37,9 @@ def run_roles(engine: Engine, settings: Settings) -> None:
         notes.append(f"made {', '.join(new)}" if new else "all exist, passwords set")
 
 
-def run_migrate(engine: Engine, settings: Settings) -> None:
+def run_migrate(engine: Engine, settings: Settings, *, additive: bool = False) -> None:
     with step("migrate") as notes:
-        notes.append(migrate.migrate(engine))
+        notes.append(migrate.migrate(engine, only_additive=additive))
 
 
 def run_apply(engine: Engine, settings: Settings, *, allow_destructive: bool = False) -> None:
@@ -136,13 +136,16 @@ def run_token(
     say(text)
 
 
-def run_up(engine: Engine, settings: Settings) -> None:
+def run_up(engine: Engine, settings: Settings, *, additive: bool = False) -> None:
     # What would stop it half-way is found before the first change.
     catalog.current(settings.schema_file)
-    migrate.require_known(engine)
+    is_ahead = migrate.is_ahead(engine)
     run_roles(engine, settings)
-    run_migrate(engine, settings)
-    run_apply(engine, settings)
+    if is_ahead:
+        say("warning: a newer version migrated the database; its tables stay as they are")
+    else:
+        run_migrate(engine, settings, additive=additive)
+        run_apply(engine, settings)
     if settings.seed:
         run_seed(engine, settings)
     run_refresh(engine, settings)
@@ -182,6 +185,16 @@ def run_plan(
         plan = planning.plan(catalog.current(settings.schema_file), connection)
     show(plan, as_json=json, as_sql=sql)
     return plan
+
+
+def run_unknown(source: Engine, target: Engine, declared: catalog.Catalog, also: str) -> int:
+    """List what the stack's database has and the other one lacks; returns 2 when there is some."""
+    with source.connect() as here, target.connect() as there:
+        found = objects.unknown(objects.read(here), objects.read(there), also.split(","))
+        found += objects.lost(declared, here, there)
+    for line in found:
+        say(line)
+    return 2 if found else 0
 
 
 # Commands that change something run one at a time.
@@ -230,12 +243,23 @@ def parser() -> argparse.ArgumentParser:
     drift = command("drift", "exit with 2 when the database differs from the schema file")
     drift.add_argument("--json", action="store_true", help="for a program")
     command("bounds", "list older rows that are outside the declared bounds")
+    unknown = command("unknown", "list what the stack's database has and the one at --url lacks")
+    unknown.add_argument("--also", default="", help="relations to pass over, by commas")
+    copy = command("copy", "copy every row of the stack's database into the one at --url")
+    copy.add_argument("--wait", action="store_true", help="until nobody can write the source")
+    copy.add_argument("--lanes", type=int, default=2, help="parts at a time; default: 2")
     doubt = command("indoubt", "exit with 2 when killed loads left something in doubt")
     doubt.add_argument("--settle", action="store_true", help="commit or roll it back")
     for name, (_, text) in CHANGING.items():
         added = command(name, text)
         if name == "apply":
             added.add_argument("--allow-destructive", action="store_true")
+        if name == "up":
+            added.add_argument(
+                "--additive",
+                action="store_true",
+                help="refuse migrations that the version which runs would not bear",
+            )
         if name == "companies":
             added.add_argument("document", type=Path, metavar="FILE")
         if name == "admin":
@@ -278,6 +302,14 @@ def run(command: str, file: Path | None, options: dict) -> int:
     if command in ("plan", "drift"):
         plan = run_plan(engine, settings, **options)
         return 2 if command == "drift" and plan.steps else 0
+    if command in ("unknown", "copy"):
+        own = target.settings(None, None, file)
+        source = db.engine_from(own, application_name="provision", statement_timeout=0)
+        if command == "unknown":
+            return run_unknown(source, engine, catalog.current(file), **options)
+        with lock.provisioning(engine):
+            copying.run(source, engine, catalog.current(file), **options)
+        return 0
     if command == "bounds":
         bounds.run(engine, catalog.current(settings.schema_file))
         return 0

@@ -24,6 +24,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import repository
+from tuning import MIB, cpu_limit, memory_limit, tuning
+
 from timestack.shared.roles import FUNCTIONS, OWNER, PREDEFINED, ROLES
 
 DATABASE = os.environ.get("DATABASE_NAME", "timestack")
@@ -35,8 +38,6 @@ SERVER_SQL = Path("/etc/timestack/server.sql")
 # The figures of slow statements; another base may lack the library.
 STATISTICS = "pg_stat_statements"
 OPTIONS = sys.argv[1:]
-MAJOR = "17"
-MIB = 1024 * 1024
 # Recovery after a crash replays up to max_wal_size; that takes minutes on a slow disk.
 RECOVERY_SECONDS = "900"
 
@@ -91,56 +92,11 @@ def claim_volume() -> None:
     (PGDATA / "postmaster.pid").unlink(missing_ok=True)
 
 
-def memory_limit(root: Path = Path("/sys/fs/cgroup"), meminfo: Path = Path("/proc/meminfo")) -> int:
-    """Bytes this container may use: its cgroup's limit (v2, then v1) or the machine's memory."""
-    total = int(meminfo.read_text().split("MemTotal:")[1].split()[0]) * 1024
-    for path in (root / "memory.max", root / "memory" / "memory.limit_in_bytes"):
-        try:
-            # v2 writes `max` for no limit, v1 a number far above any machine's memory.
-            return min(int(path.read_text()), total)
-        except (OSError, ValueError):
-            continue
-    return total
-
-
-def cpu_limit(root: Path = Path("/sys/fs/cgroup")) -> int:
-    """Whole processors this container may use, at least one."""
-    available = len(os.sched_getaffinity(0))
-    try:
-        quota, period = (root / "cpu.max").read_text().split()
-    except OSError:
-        try:
-            quota = (root / "cpu" / "cpu.cfs_quota_us").read_text().strip()
-            period = (root / "cpu" / "cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return available
-    if quota in ("max", "-1"):
-        return available
-    return max(1, min(available, int(quota) // int(period)))
-
-
-def tuning(memory: int, cpus: int) -> dict[str, str]:
-    """Settings for this many bytes and processors.
-
-    A quarter for shared buffers and three quarters as the planner's idea of the cache are
-    PostgreSQL's own advice; the sorts and hashes of all connections together get another quarter.
-    """
-    connections = 50 if memory < 1024 * MIB else min(400, memory // (1024 * MIB) * 100)
-    work_memory = max(4 * MIB, memory // 4 // connections)
-    return {
-        "max_connections": str(connections),
-        "shared_buffers": f"{max(32, memory // 4 // MIB)}MB",
-        "effective_cache_size": f"{max(96, memory * 3 // 4 // MIB)}MB",
-        "work_mem": f"{work_memory // 1024}kB",
-        "maintenance_work_mem": f"{min(2048, max(32, memory // 16 // MIB))}MB",
-        "max_parallel_workers": str(cpus),
-        "max_parallel_workers_per_gather": str(max(1, cpus // 2)),
-        "max_parallel_maintenance_workers": str(max(1, cpus // 2)),
-        # A scheduler, and the policies of the Community edition that are due at once.
-        "timescaledb.max_background_workers": "16",
-        # Three of its own, TimescaleDB's sixteen and its launcher, and the parallel ones.
-        "max_worker_processes": str(20 + cpus),
-    }
+def major() -> str:
+    """The major version of this image's PostgreSQL, such as `17`."""
+    done = subprocess.run(["postgres", "--version"], capture_output=True, text=True, check=True)
+    # postgres (PostgreSQL) 17.6 (Debian 17.6-0+deb13u1)
+    return done.stdout.split()[2].partition(".")[0]
 
 
 def libraries() -> Path:
@@ -157,7 +113,8 @@ def preloaded(folder: Path) -> str:
 
 def write_tuning() -> None:
     memory, cpus = memory_limit(), cpu_limit()
-    settings = {**tuning(memory, cpus), "shared_preload_libraries": preloaded(libraries())}
+    libraries_of = {"shared_preload_libraries": preloaded(libraries())}
+    settings = {**tuning(memory, cpus), **libraries_of, **repository.settings()}
     lines = [f"{name} = '{value}'\n" for name, value in settings.items()]
     (RUN / "tuning.conf").write_text("".join(lines))
     say(f"tuned for {memory // MIB} MiB of memory and {cpus} processors")
@@ -210,10 +167,11 @@ def ensure_cluster() -> None:
     """Make the cluster under another name and rename it, so that a half-made one is never used."""
     version = PGDATA / "PG_VERSION"
     if version.exists():
-        found = version.read_text().strip()
-        if found != MAJOR:
-            fail(f"{PGDATA} was made by PostgreSQL {found} and this image has {MAJOR}: upgrade it "
-                 "first; nothing was changed")  # fmt: skip
+        found, own = version.read_text().strip(), major()
+        if found != own:
+            fail(f"{PGDATA} was made by PostgreSQL {found} and this image has {own}: set "
+                 "TIMESCALEDB_BASE back to what it was, `make up`, and then `make move TO=` the "
+                 "other one; nothing was changed")  # fmt: skip
         return
     if PGDATA.exists() and any(PGDATA.iterdir()):
         fail(f"{PGDATA} holds files but no cluster: empty the volume or mount the right one; "
@@ -287,7 +245,12 @@ def ensure_database() -> None:
     subprocess.run(
         ["pg_ctl", "start", "--pgdata", str(PGDATA), "--wait", "--timeout", RECOVERY_SECONDS,
          "--silent", "--options", f"-c config_file={CONFIG} {shlex.join(OPTIONS)} "
-         "-c listen_addresses= -c log_min_messages=fatal -c timescaledb.max_background_workers=0"],
+         "-c listen_addresses= -c log_min_messages=fatal -c timescaledb.max_background_workers=0 "
+         # What is to be archived waits for the server's real start.
+         "-c archive_command= "
+
+         # A move that broke off, or was gone back from, may have left the other one.
+         "-c default_transaction_read_only=off"],
         check=True,
     )  # fmt: skip
     try:
@@ -309,6 +272,23 @@ def ensure_database() -> None:
         )
 
 
+def ensure_repository() -> None:
+    """Have WAL archived. A repository that cannot be used stops nothing: people are told."""
+    if not repository.has_key():
+        say(f"nothing is archived: mount the secret `{repository.KEY}` to have backups")
+        return
+    try:
+        repository.configure(PGDATA, RUN, cpu_limit())
+        if done := repository.settle(timeout=repository.PATIENCE):
+            say(done)
+    except (repository.Away, OSError) as error:
+        say(f"WAL waits for the repository of backups: {error}")
+    # What is there is noted on the tmpfs, which is new. Not as a child of this process: PostgreSQL
+    # would take one that is killed for one of its own, and restart.
+    look = [sys.executable, str(Path(__file__).with_name("backups.py")), "start", "-", "list"]
+    subprocess.run(look, stdin=subprocess.DEVNULL, check=False)
+
+
 def main() -> None:
     os.umask(0o077)
     claim_volume()
@@ -320,6 +300,7 @@ def main() -> None:
         ensure_database()
     except subprocess.CalledProcessError as error:
         fail(f"`{error.cmd[0]}` failed with exit code {error.returncode}; its message is above")
+    ensure_repository()
     say("starting PostgreSQL")
     command = ["postgres", "-D", str(PGDATA), "-c", f"config_file={CONFIG}", *OPTIONS]
     os.execvp(command[0], command)  # noqa: S606

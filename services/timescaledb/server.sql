@@ -1,6 +1,7 @@
 -- What the Operations page shows of the server, and no role of ours may read by itself. The
--- entrypoint runs this as the superuser at each start. A function here takes no argument and does
--- one fixed thing as the superuser; none may be called until a role is declared for it
+-- entrypoint runs this as the superuser at each start. A function here does one fixed thing as the
+-- superuser, and takes no argument but a word of a short list; none may be called until a role is
+-- declared for it
 -- (timestack/shared/roles.py). Nothing of another schema is in its search path, since whoever may
 -- make objects there could have it call theirs.
 
@@ -54,6 +55,59 @@ as $$
   select (found ->> 'total')::bigint, (found ->> 'free')::bigint,
          to_timestamp((found ->> 'at')::float8)
     from (select pg_read_file('/run/postgresql/volume.json', true)::json) as file (found)
+$$;
+
+-- Backups are taken by a program of this container (backups.py), in a session of its own: whoever
+-- asks does not wait, and may die meanwhile.
+create or replace function timestack_server.start_backup(type text) returns uuid
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  run uuid := gen_random_uuid();
+begin
+  if type is null or type not in ('full', 'diff', 'incr') then
+    raise invalid_parameter_value using message = 'a backup is full, diff or incr';
+  end if;
+  execute format('copy (select 1) to program %L',
+                 'exec python3 /usr/local/lib/timestack/backups.py start ' || run || ' take ' || type);
+  return run;
+end
+$$;
+
+create or replace function timestack_server.start_verification() returns uuid
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  run uuid := gen_random_uuid();
+begin
+  execute format('copy (select 1) to program %L',
+                 'exec python3 /usr/local/lib/timestack/backups.py start ' || run || ' verify');
+  return run;
+end
+$$;
+
+-- Has the repository read again, for the function below.
+create or replace function timestack_server.look_at_backups() returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+  copy (select 1) to program 'exec python3 /usr/local/lib/timestack/backups.py start - list'
+$$;
+
+-- What runs or ran last, what was found in the repository, and the archiver now. Null before.
+create or replace function timestack_server.backups(out run json, out found json, out archiver json)
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+  select pg_read_file('/run/postgresql/backup-run.json', true)::json,
+         pg_read_file('/run/postgresql/backups.json', true)::json,
+         json_build_object(
+           'on', current_setting('archive_mode') <> 'off',
+           'archived', last_archived_wal,
+           'archived_at', extract(epoch from coalesce(last_archived_time, stats_reset)),
+           'failed_at', extract(epoch from last_failed_time),
+           'waiting', (select count(*) from pg_ls_archive_statusdir() where name ~ '[.]ready$'),
+           -- When initdb made the cluster is the upper half of its identifier.
+           'made_at', (select (system_identifier >> 32) & 4294967295 from pg_control_system()))
+    from pg_stat_archiver
 $$;
 
 revoke all on all functions in schema timestack_server from public;

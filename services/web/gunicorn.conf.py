@@ -10,6 +10,7 @@ from logging import getLogger
 from gunicorn.glogging import Logger
 
 from timestack import deadline, logs, queue, server
+from timestack.metrics import PORT, processes
 from timestack.series import catalog
 from timestack.settings import WEB_SECRETS, Settings, SettingsError
 
@@ -34,7 +35,8 @@ class Lines(Logger):
 
 logger_class = Lines
 
-bind = "0.0.0.0:8000"
+# What browsers ask, and what Prometheus does.
+bind = ["0.0.0.0:8000", f"0.0.0.0:{PORT}"]
 worker_class = server.Worker
 workers = settings.web_workers
 threads = settings.web_threads
@@ -44,19 +46,22 @@ preload_app = True
 
 
 def pre_fork(server, worker):
-    """Keep the collector off the pages that parent and children share."""
+    """Number the process, and keep the collector off the pages that parent and children share."""
+    worker.number = processes.free_number(other.number for other in server.WORKERS.values())
     gc.collect()
     gc.freeze()
 
 
 def post_fork(server, worker):
     """Let no request wait forever for a service that hangs."""
+    processes.take(worker.number)
     deadline.watch(settings.database_host, settings.database_port)
     queue.be_brief()
 
 
 def child_exit(server, worker):
     """Take back what a retiring worker asked for: its successor, which is younger, is there."""
+    processes.forget(worker.number)
     if any(other.age > worker.age for other in server.WORKERS.values()):
         server.num_workers = max(server.num_workers - 1, server.cfg.workers)
 
@@ -65,8 +70,9 @@ def child_exit(server, worker):
 max_requests = 20_000
 max_requests_jitter = 2_000
 timeout = 60
-# Below stop_grace_period of compose.yaml.
-graceful_timeout = 30
+# For the answers under way when it stops. A deploy waits for them as long (scripts/host/slots.py);
+# any other stop has stop_grace_period of compose.yaml.
+graceful_timeout = 300
 
 # The root is read-only. Heartbeat files live in memory; there is no control socket.
 worker_tmp_dir = "/dev/shm"  # noqa: S108

@@ -20,7 +20,7 @@ from threading import Event, Lock, Thread
 
 import httpx
 
-from tests.stack import Stack, docker, wait_until
+from tests.stack import ADMIN_EMAIL, PASSWORD, Stack, docker, ready_for_api, wait_until
 from timestack.models.jobs import FINISHED
 
 THREADS = 4
@@ -103,6 +103,14 @@ class Ledger:
         self._turn = Lock()
         file.parent.mkdir(parents=True, exist_ok=True)
         self._file = file.open("w")
+
+    def log_in_again(self) -> None:
+        """Go on with a session of now."""
+        self._client.close()
+        client = self.stack.client(http2=False)
+        answer = self.stack.log_in(client, ADMIN_EMAIL, PASSWORD)
+        assert answer.status_code == 302, answer.text
+        self._client = ready_for_api(client)
 
     def submit(self, count: int, seconds: float = 0, **more) -> None:
         """Have so many jobs accepted, by some clients at once."""

@@ -1,18 +1,27 @@
-"""A wrong clock, a full disk."""
+"""A wrong clock, an ended certificate, a full disk."""
 
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
+from scripts.host import certificates
 from tests.faults.ledger import Ledger
 from tests.faults.processes import children, kill, main_process
-from tests.stack import ROOT, Stack, docker, wait_until
+from tests.stack import ROOT, Stack, docker, make_secrets, wait_until
 
 pytestmark = pytest.mark.stack
 
 CLOCK = ROOT / "tests" / "faults" / "clock.yaml"
+BACK = CLOCK.with_name("clock-back.yaml")
+LEAVES = ("tls.pem", "db_tls.pem")
+DAY = timedelta(days=1)
 NOW = ("python", "-c", "import time; print(time.time())")
 FILL = """
 import os
@@ -41,6 +50,101 @@ def test_clocks_are_five_minutes_off(stack: Stack, ledger: Ledger, prove) -> Non
         prove("worker's clock 5 minutes ahead, beat's 5 behind")
     finally:
         stack.compose(*bring)
+
+
+def test_the_clock_of_everything_is_set_back_an_hour(
+    stack: Stack, ledger: Ledger, prove, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offset = tmp_path / "offset"
+    offset.write_text("+0")
+    tmp_path.chmod(0o755)
+    monkeypatch.setenv("CLOCK", str(tmp_path))
+    services = ("timescaledb", "web", "worker", "beat")
+    bring = ("up", "--detach", "--no-deps", *services)
+    # Those of a stack that is a day old: an authority made now would not be valid an hour ago.
+    for name in ("ca.pem", *LEAVES):
+        overwrite(stack.secrets / name, dated(stack.secrets, name, begins=DAY, ends=-DAY))
+    try:
+        done = stack.compose("-f", str(BACK), *bring, "--build")
+        assert done.returncode == 0, done.stderr
+        wait_until(stack.all_healthy, "all are healthy", deadline=300)
+        ledger.submit(20, seconds=1)
+        ledger.wait_until_running()
+        offset.write_text("-1h")
+        # A session that begins in the future is none: people log in again, and can.
+        ledger.log_in_again()
+        with ledger.flow():
+            for service in services[1:]:
+                clock = float(docker("exec", stack.inspect(service)["Id"], *NOW))
+                assert abs(clock - time.time() + 3600) < 60, service
+            ((database,),) = stack.sql("select extract(epoch from now())::float8")
+            assert abs(float(database) - time.time() + 3600) < 60
+            ledger.submit(50, seconds=0.2)
+        prove("every clock is set back an hour")
+    finally:
+        stack.compose(*bring)
+
+
+def test_the_certificates_have_expired(stack: Stack, ledger: Ledger, prove) -> None:
+    replace = ("up", "--detach", "--no-deps", "--force-recreate", "timescaledb", "traefik")
+    before = {name: (stack.secrets / name).read_bytes() for name in LEAVES}
+    ledger.submit(20, seconds=0.5)
+    try:
+        for name in LEAVES:
+            overwrite(stack.secrets / name, dated(stack.secrets, name, begins=2 * DAY, ends=DAY))
+        # Its successors would take its place.
+        overwrite(stack.secrets / "tls_later.pem", b"")
+        stack.compose(*replace)
+        # Whoever checks certificates gets no page, and the web no connection to its database.
+        wait_until(lambda: "certificate has expired" in refusal(stack), "clients are told")
+        careless = httpx.Client(base_url=stack.url, verify=False, timeout=30)  # noqa: S501
+        ready = "/health/ready"
+        wait_until(lambda: careless.get(ready).status_code == 503, "the web is not ready")
+        wait_until(lambda: "certificate verify failed" in stack.logs("beat"), "beat says why")
+        assert (stack.secrets / "db_tls.pem").read_bytes() != before["db_tls.pem"]
+        ends = certificates.expiries(stack.secrets)
+        assert all(ends[name] < datetime.now(UTC) for name in LEAVES)
+    finally:
+        # What `make up` does: it renews them before anything starts.
+        make_secrets(stack.secrets)
+        stack.compose(*replace)
+    wait_until(lambda: not refusal(stack), "the proxy answers", deadline=120)
+    ledger.submit(20)
+    prove("the certificates of proxy and database have expired")
+
+
+def refusal(stack: Stack) -> str:
+    """Why a client gets no page; empty where it does."""
+    try:
+        stack.client().get("/health/live")
+    except httpx.HTTPError as error:
+        return str(error)
+    return ""
+
+
+def overwrite(path: Path, content: bytes) -> None:
+    path.unlink()
+    path.write_bytes(content)
+    path.chmod(0o444)
+
+
+def dated(directory: Path, name: str, *, begins: timedelta, ends: timedelta) -> bytes:
+    """The certificate of this name as it would be had it begun and ended so long ago."""
+    present = x509.load_pem_x509_certificate((directory / name).read_bytes())
+    key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), None)
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(present.subject)
+        .issuer_name(present.issuer)
+        .public_key(present.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - begins)
+        .not_valid_after(now - ends)
+    )
+    for each in present.extensions:
+        made = made.add_extension(each.value, each.critical)
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def test_the_workers_tmp_is_full(stack: Stack, ledger: Ledger, prove) -> None:

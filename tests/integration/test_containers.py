@@ -19,7 +19,7 @@ SERVICES = {
     *("flower", "redis", "timescaledb", "pgadmin", "provision", "platform"),
 }
 # Those that have a volume.
-KEEPS = {"timescaledb", "redis", "pgadmin", "web", "worker-long"}
+KEEPS = {"timescaledb", "redis", "pgadmin", "traefik", "web", "worker-long"}
 TABLE = ROOT / "build" / "containers.txt"
 COLUMNS = ("service", "user", "capabilities", "root", "mounts", "published")
 # Which namespace of control groups it is, the engine chooses by the host's kernel.
@@ -222,6 +222,7 @@ def test_each_service_mounts_only_the_secrets_it_needs(stack: Stack) -> None:
 
     assert holders("admin_password") == {"provision"}
     assert holders("db_owner_password") == {"timescaledb", "provision", "worker-owner"}
+    assert holders("backup_key") == {"timescaledb"}
     assert holders("secret_key") == {"web"}
     assert holders("pgadmin_proxy_secret") == {"web", "pgadmin"}
     assert holders("flower_proxy_secret") == {"web", "flower"}

@@ -35,6 +35,7 @@ IMAGES = {
     "traefik": ("traefik", "10001", ["/etc/traefik", "/usr/local/bin"]),
     "web": ("services/web", "10001", ["/app"]),
     "platform": ("services/platform", "10001", ["/app", "/usr/local/bin"]),
+    "metrics": ("services/metrics", "10001", ["/etc/prometheus", "/usr/local/bin"]),
 }
 PROXY = "http://proxy.example:3128"
 NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")

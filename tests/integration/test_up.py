@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,18 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.checkout import Checkout
 from tests.stack import (
-    ADMIN_EMAIL,
     PASSWORD,
-    ROOT,
     TOKEN_FIELD,
     docker,
-    free_port,
     wait_until,
 )
 from timestack.shared.roles import BY_SECRET
@@ -36,105 +31,14 @@ pytestmark = pytest.mark.stack
 PROJECT = f"timestack-up-{os.getpid()}"
 
 
-class Checkout:
-    """A copy of the project's files, with a project name and ports of its own in `.env`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.https_port = free_port()
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT,
-            capture_output=True,
-            check=True,
-        ).stdout.decode()
-        for name in filter(None, listed.split("\0")):
-            if (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, folder / name)
-        self.write_settings()
-
-    def write_settings(self, *more: str) -> None:
-        example = (self.folder / ".env.example").read_text()
-        changes = {
-            "COMPOSE_PROJECT_NAME": PROJECT,
-            "HTTP_PORT": str(free_port()),
-            "HTTPS_PORT": str(self.https_port),
-            "DB_MEMORY": "512m",
-        }
-        for key, value in changes.items():
-            example = re.sub(rf"(?m)^{key}=.*$", f"{key}={value}", example)
-        (self.folder / ".env").write_text(example + "".join(f"{line}\n" for line in more))
-
-    def make(self, *words: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["make", "--silent", *words],
-            cwd=self.folder,
-            input=stdin,
-            env={**self.environment, **env},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """This process's environment without what a `make test` around it left there."""
-        outer = {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"}
-        return {name: value for name, value in os.environ.items() if name not in outer}
-
-    def killed_at(self, phase: str) -> str:
-        """Run `make up` and kill all of it with SIGKILL when `phase` begins; its output."""
-        process = subprocess.Popen(
-            ["make", "--silent", "up"],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        lines = []
-        for line in process.stdout or ():
-            lines.append(line)
-            if line.startswith(f"{phase} …"):
-                os.killpg(process.pid, signal.SIGKILL)
-                break
-        process.wait()
-        return "".join(lines)
-
-    def client(self) -> httpx.Client:
-        """A browser that trusts this stack's own certificate authority and no other."""
-        context = ssl.create_default_context(cafile=str(self.folder / ".secrets" / "ca.pem"))
-        url = f"https://localhost:{self.https_port}"
-        return httpx.Client(base_url=url, verify=context, timeout=60)
-
-    def get(self, path: str) -> httpx.Response:
-        with self.client() as client:
-            return client.get(path)
-
-    def log_in(self, password: str, client: httpx.Client | None = None) -> httpx.Response:
-        """Submit the administrator's log-in; 302 is success."""
-        client = client or self.client()
-        token = TOKEN_FIELD.search(client.get("/login").text)[1]
-        words = {"csrf_token": token, "email": ADMIN_EMAIL, "password": password}
-        return client.post("/login", data=words)
-
-    @property
-    def containers(self) -> list[str]:
-        return docker(
-            "ps", "-aq", "--filter", f"label=com.docker.compose.project={PROJECT}"
-        ).split()
-
-
 @pytest.fixture(scope="module")
 def checkout() -> Iterator[Checkout]:
     # Not among pytest's folders: whenever this user starts pytest, it closes those to all others.
     with tempfile.TemporaryDirectory(prefix="timestack-up-", ignore_cleanup_errors=True) as folder:
-        made = Checkout(Path(folder))
+        made = Checkout(Path(folder), PROJECT)
         yield made
         made.write_settings()
-        made.make("clean", FORCE="yes")
+        made.make("clean", FORCE="yes", BACKUPS="delete")
 
 
 def test_every_fault_is_named_at_once_and_nothing_is_started(checkout: Checkout) -> None:
@@ -313,6 +217,9 @@ def test_doctor_finds_nothing_to_repair_and_prints_the_sizes(checkout: Checkout)
     assert memory
     assert int(images.group(1).replace(",", "")) < 2500
     assert int(memory.group(1).replace(",", "")) < 1200
+    logs = re.search(r"logs\s+.*, ([\d,]+) MB at most, rotated by the engine", done.stdout)
+    assert logs
+    assert int(logs.group(1).replace(",", "")) < 1000
 
 
 def test_doctor_rolls_back_what_a_killed_load_left_prepared(checkout: Checkout) -> None:
@@ -657,4 +564,11 @@ def test_clean_asks_before_it_deletes(checkout: Checkout) -> None:
     assert "timescaledb-data" in done.stdout
     assert f"{PROJECT}_timescaledb-data" in docker("volume", "ls", "-q").split()
     assert checkout.make("clean", FORCE="yes").returncode == 0
-    assert f"{PROJECT}_timescaledb-data" not in docker("volume", "ls", "-q").split()
+    left = docker("volume", "ls", "-q").split()
+    assert [each for each in left if each.startswith(f"{PROJECT}_")] == [f"{PROJECT}_backups"]
+
+
+def test_clean_deletes_the_backups_when_it_is_told_to(checkout: Checkout) -> None:
+    done = checkout.make("clean", FORCE="yes", BACKUPS="delete")
+    assert done.returncode == 0, done.stderr
+    assert f"{PROJECT}_backups" not in docker("volume", "ls", "-q").split()

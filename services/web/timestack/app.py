@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from timestack import __version__, api, assets, auth, cache, dash, db, edge, errors, health, pages
 from timestack.domains.uploads import store
 from timestack.ingest import body
+from timestack.metrics import requests
 from timestack.settings import WEB_SECRETS, Settings
 
 MIB = 1024 * 1024
@@ -49,9 +50,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         BOOTSTRAP_SERVE_LOCAL=True,
     )
     app.jinja_env.globals["version"] = __version__
+    app.jinja_env.globals["keeps_metrics"] = settings.keeps_metrics
     app.extensions["engine"] = db.init(settings, application_name="timestack-web")
     cache.init(settings, brief=True)
 
+    requests.init_app(app)
     errors.init_app(app)
     app.before_request(_refuse_outside)
     auth.init_app(app, settings)

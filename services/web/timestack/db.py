@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import psycopg2
+from psycopg2.errors import ReadOnlySqlTransaction
 from psycopg2.extensions import connection as DriverConnection
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import InvalidatePoolError
@@ -293,6 +294,11 @@ def driver_connections(engine: Engine, count: int) -> Iterator[list[DriverConnec
 def new_session() -> Session:
     """Return a session that its caller commits and closes; for libraries that do so themselves."""
     return _sessions()
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether a statement was refused because nobody writes now: the database is being moved."""
+    return isinstance(getattr(error, "orig", error), ReadOnlySqlTransaction)
 
 
 def check() -> None:

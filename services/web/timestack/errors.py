@@ -15,9 +15,10 @@ from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
+import psycopg2
 from flask import Flask, Request, Response, current_app, g, json, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import (
     BadRequest,
@@ -29,8 +30,8 @@ from werkzeug.exceptions import (
     UnprocessableEntity,
 )
 
-from timestack import logs
-from timestack.words import OUR_FAULT, OUTAGE
+from timestack import db, logs
+from timestack.words import OUR_FAULT, OUTAGE, READ_ONLY
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ HEADER = "X-Request-Id"
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 PROBLEM = "application/problem+json"
 FORMS = "timestack.problems"
-RETRY_AFTER = 5
+RETRY_AFTER, MOVED_AFTER = 5, 60
 MIB = 1024 * 1024
 # In characters. The proxy lets 64 KiB of head pass; what is read here is less.
 LONGEST_ADDRESS = 8190
@@ -129,6 +130,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale_page)
     for away in (OperationalError, PoolTimeout):
         app.register_error_handler(away, _database_away)
+    for refused in (InternalError, psycopg2.InternalError):
+        app.register_error_handler(refused, _read_only)
 
 
 def problem(status: int, detail: str | None = None, **more: Any) -> Response:
@@ -209,6 +212,19 @@ def _database_away(error: Exception) -> Response:
     return _answer(ServiceUnavailable(detail, retry_after=RETRY_AFTER))
 
 
+class ReadOnly(ServiceUnavailable):
+    """503 while the database is moved: pages are read, and nothing is written."""
+
+    words = READ_ONLY
+
+
+def _read_only(error: Exception) -> Response:
+    if not db.is_read_only(error):
+        raise error
+    detail = f"{READ_ONLY.heading}. {READ_ONLY.advice}" if _wants_problem() else READ_ONLY.advice
+    return _answer(ReadOnly(detail, retry_after=MOVED_AFTER))
+
+
 def _stale_page(error: CSRFError) -> Response:
     """The CSRF token is missing, wrong or from another log-in: for people, the page is too old."""
     reason = f"{error.description} " if _wants_problem() else ""
@@ -225,7 +241,8 @@ def _answer(error: HTTPException) -> Response:
     if _wants_problem():
         response = problem(error.code, detail, **getattr(error, "members", {}))
     else:
-        heading, advice = WORDS.get(error.code, OUR_FAULT if error.code >= 500 else WORDS[400])
+        usual = WORDS.get(error.code, OUR_FAULT if error.code >= 500 else WORDS[400])
+        heading, advice = getattr(error, "words", usual)
         page = render_template(
             "error.html", status=error.code, heading=heading, advice=detail or advice
         )

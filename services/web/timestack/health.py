@@ -1,4 +1,4 @@
-"""``/health/live``, ``/health/ready`` and ``/version``."""
+"""``/health/live``, ``/health/ready``, ``/auth/serving`` and ``/version``."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from timestack import __version__, db
+from timestack import __version__, db, serving
 from timestack.settings import Settings
 
 log = logging.getLogger(__name__)
 
 blueprint = Blueprint("health", __name__)
 
-LIVE, READY = PROBES = ("/health/live", "/health/ready")
+# Below /auth/ is what the proxy alone may ask.
+LIVE, READY, SERVING = PROBES = ("/health/live", "/health/ready", "/auth/serving")
 # Seconds that readiness waits for all of its checks together, and for which a failure answers
 # the next requests too: what hangs is waited for once, however many ask.
 TIMEOUT = 1.5
@@ -79,6 +80,18 @@ def ready() -> Response:
     if all(outcome == "ok" for outcome in checks.values()):
         return _fresh({"status": "ok", "checks": checks})
     return _fresh({"status": "failed", "checks": checks}, 503)
+
+
+@blueprint.get(SERVING)
+def serves() -> Response:
+    """Tell the proxy whether to send requests here: 200, or 503 before it is ready and in the end.
+
+    An outage of the database later on is no reason: every instance would leave at once, and the
+    page that explains it is ours.
+    """
+    if serving.tell():
+        return _fresh({"status": "ok"})
+    return _fresh({"status": "draining" if serving.draining() else "starting"}, 503)
 
 
 @blueprint.get("/version")

@@ -17,6 +17,7 @@ from tornado.options import options
 from tornado.web import HTTPError
 
 from timestack import logs
+from timestack.metrics import exposition
 from timestack.queue import app
 from timestack.settings import Settings, SettingsError
 from timestack.shared.proxy import PROXY, Proxy
@@ -56,6 +57,7 @@ def main() -> None:
     options.port = PORT
     options.address = ""
     options.logging = "none"
+    exposition.start(settings)
     app.start(["--quiet", "flower"])
 
 

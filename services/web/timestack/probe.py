@@ -1,13 +1,15 @@
 """``python -m timestack.probe [PORT PATH]``: exit code 0 when the service here answers 200.
 
 The container's health check; without arguments it asks the web whether it is ready. It runs every
-few seconds for as long as the stack does, so it imports nothing of the package and of the standard
-library only what a socket needs.
+few seconds for as long as the stack does, so it imports of the package one module, and of the
+standard library only what a socket needs. A web that was ready once is one that the proxy may use.
 """
 
 import os
 import socket
 import sys
+
+from timestack import serving
 
 PORT, PATH = 8000, "/health/ready"
 # Above the two seconds that readiness takes at most, below the five of the health check.
@@ -30,6 +32,8 @@ def main(port: int = PORT, path: str = PATH) -> str | None:
         return f"{path}: {error}"
     line = status.partition(b"\r\n")[0]
     if line.split()[1:2] == [b"200"]:
+        if path.endswith(PATH):
+            serving.note(serving.READY)
         return None
     return f"{path}: {line.decode('latin-1')} {body.decode('utf-8', 'replace')}"
 

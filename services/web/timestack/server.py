@@ -24,9 +24,10 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask, Task, ThreadedTaskDispatcher, WSGITask
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, TooManyRequests
 
-from timestack import db, health, logs
+from timestack import db, health, logs, serving
 from timestack.app import LARGER_BODIES, LARGEST_BODY
 from timestack.errors import largest_body
+from timestack.metrics import exposition, requests
 
 access = logging.getLogger(logs.ACCESS)
 
@@ -178,8 +179,8 @@ class AccessLine(Task):
         }
 
     def build_response_header(self) -> bytes:
-        """Return status and headers; where the process is about to end, they say so."""
-        if not self.channel.server.accepting:
+        """Return status and headers; where process or container is about to end, they say so."""
+        if not self.channel.server.accepting or serving.draining():
             self.set_close_on_finish()
         return super().build_response_header()
 
@@ -276,11 +277,12 @@ class Worker(Process):
         Request.room = Room(ROOM // self.cfg.workers)
         Request.larger = {f"{prefix}{path}": size for path, size in LARGER_BODIES.items()}
         queue = Queue(self.cfg.threads, prefix)
+        public, *internal = (listener.sock for listener in self.sockets)
         server = create_server(
             self.wsgi,
             map=connections,
             _dispatcher=queue,
-            sockets=[listener.sock for listener in self.sockets],
+            sockets=[public],
             backlog=self.cfg.backlog,
             connection_limit=CONNECTIONS,
             channel_timeout=IDLE,
@@ -294,16 +296,31 @@ class Worker(Process):
             ident="",
         )
         server.channel_class = Channel
+        servers = [server, *(self._metrics(each, connections) for each in internal)]
         while self.alive and not self.retiring and self.ppid == os.getppid():
             self._turn(server, connections)
             self.retiring = self.retiring or queue.taken >= self.max_requests
         if self.retiring:
             # See child_exit of gunicorn.conf.py, which takes it back.
             os.kill(self.ppid, signal.SIGTTIN)
-        server.accepting = False
-        server.del_channel(connections)
-        server.socket.close()
+        for each in servers:
+            each.accepting = False
+            each.del_channel(connections)
+            each.socket.close()
         self._leave(server, connections)
+
+    def _metrics(self, listener, connections: dict[int, wasyncore.dispatcher]):
+        """A server of the metrics on a port of their own, whose one thread waits for no request."""
+        thread = ThreadedTaskDispatcher()
+        thread.set_thread_count(1)
+        return create_server(
+            exposition.application(self.wsgi.config["SETTINGS"]),
+            map=connections,
+            _dispatcher=thread,
+            sockets=[listener],
+            asyncore_use_poll=True,
+            ident="",
+        )
 
     def _turn(self, server, connections: dict[int, wasyncore.dispatcher]) -> None:
         self.notify()
@@ -311,6 +328,7 @@ class Worker(Process):
         now = time.time()
         if now >= self.next_look:
             self.next_look = now + 1
+            requests.sample(self.wsgi.extensions["engine"], len(server.task_dispatcher.queue))
             for channel in list(server.active_channels.values()):
                 if channel.stalled(now):
                     channel.handle_close()

@@ -42,6 +42,7 @@ OPTIONAL_SECRETS = (
     "secret_key_previous",
     "pgadmin_proxy_secret",
     "flower_proxy_secret",
+    "alarms_secret",
     "smtp_password",
     "platform_password",
     "notify_webhook",
@@ -172,6 +173,8 @@ class Settings(BaseSettings):
     secret_key_previous: Secret | None = None
     pgadmin_proxy_secret: Secret | None = None
     flower_proxy_secret: Secret | None = None
+    # What Alertmanager proves itself by.
+    alarms_secret: Secret | None = None
 
     api_rate: str = "1200/minute"
     upload_max: str = "2g"
@@ -180,8 +183,7 @@ class Settings(BaseSettings):
     worker_concurrency: int = 2
     jobs_keep_days: int = 30
     seed: bool = True
-    # The profile that started the simulated platform.
-    platform_profile: Literal["no", "dev", "test"] = "no"
+    compose_profiles: str = ""
     secrets_dir: Path = Path(SECRETS_DIR)
     schema_file: Path = SCHEMA_IN_IMAGE
     data_dir: Path = Path("/app/data")
@@ -338,7 +340,13 @@ class Settings(BaseSettings):
     def platform_is_simulated(self) -> bool:
         """Whether the platform is the one that the stack simulates."""
         simulated = self.platform_url == type(self).model_fields["platform_url"].default
-        return self.platform_profile != "no" and simulated and not self.production
+        started = not {"dev", "test"}.isdisjoint(self.compose_profiles.split(","))
+        return started and simulated and not self.production
+
+    @property
+    def keeps_metrics(self) -> bool:
+        """Whether Prometheus and Alertmanager run."""
+        return "metrics" in self.compose_profiles.split(",")
 
     @property
     def production(self) -> bool:
@@ -359,6 +367,11 @@ def alerts_file() -> Path:
 def secrets_dir() -> Path:
     """Only SECRETS_DIR, for code that looks at certificates."""
     return Path(os.environ.get("SECRETS_DIR", SECRETS_DIR))
+
+
+def public_name() -> str:
+    """TIMESTACK_DOMAIN, where the proxy asks an authority for its certificate; else empty."""
+    return os.environ.get("TIMESTACK_DOMAIN", "") if os.environ.get("ACME_EMAIL") else ""
 
 
 def database_url() -> str | None:

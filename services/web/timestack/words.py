@@ -13,6 +13,10 @@ class Words(NamedTuple):
 
 
 OUTAGE = Words("The database does not answer", "It may be starting. Try again in a few seconds.")
+READ_ONLY = Words(
+    "Nothing can be changed for some minutes",
+    "The database is being moved, and is only read meanwhile. Nothing was written: try it later.",
+)
 OUR_FAULT = Words(
     "Something went wrong on our side",
     "It has been logged. If trying again does not help, give your administrator the request id"

@@ -77,6 +77,7 @@ class Server:
         memory: str = "1g",
         cpu_quota: int = 0,
         options: Sequence[str] = (),
+        repository: str = "",
     ):
         self.secrets = secrets
         self.edition = edition
@@ -100,7 +101,12 @@ class Server:
         # Any free port, for this machine alone.
         self.container.ports[PORT] = ("127.0.0.1",)
         # File by file, as compose does: the folder is closed to everybody but its owner.
-        for name in ("db_owner_password", "db_tls.pem", "db_tls.key"):
+        names = ["db_owner_password", "db_tls.pem", "db_tls.key"]
+        if repository:
+            # A volume for backups: without the key nothing is archived.
+            names.append("backup_key")
+            self.container.with_volume_mapping(repository, "/var/lib/pgbackrest", "rw")
+        for name in names:
             self.container.with_volume_mapping(str(secrets / name), f"/run/secrets/{name}", "ro")
 
     def __enter__(self) -> Server:
@@ -128,10 +134,13 @@ class Server:
         assert container.status != "exited", container.logs().decode()
         return self.run("python3", "/usr/local/lib/timestack/healthcheck.py").returncode == 0
 
-    def run(self, *command: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command in the container as its own user."""
+    def run(
+        self, *command: str, stdin: str | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the container as its own user, with more of an environment."""
+        given = [word for each in variables.items() for word in ("--env", "=".join(each))]
         return subprocess.run(
-            ["docker", "exec", "--interactive", self.id, *command],
+            ["docker", "exec", "--interactive", *given, self.id, *command],
             input=stdin,
             capture_output=True,
             text=True,

@@ -69,8 +69,8 @@ def excused(failure: Failure, response: Response) -> bool:
     if failure.operation in ("POST /readings", "POST /prices"):
         # What rows there may be is the table's, and a document in JSON has no words for CSV.
         return response.status_code in (400, 422)
-    if failure.operation == "POST /uploads":
-        # How large a file may be is a setting.
+    if failure.operation in ("POST /uploads", "PATCH /uploads/{id}"):
+        # How large a file may be is a setting, and how much of it is left the upload's.
         return response.status_code == 413
     if response.status_code == 412:
         # No document knows what was seen before.

@@ -408,6 +408,23 @@ def test_a_message_that_was_lost_is_sent_again(environment, provisioned, broker)
     assert dispatch.sweep()["resent"] == 0, "it has its message now"
 
 
+def test_a_clock_that_was_set_back_delays_no_job_that_was_due(
+    environment, provisioned, broker
+) -> None:
+    id = jobs.submit(KIND).id
+    broker.redis.flushall()
+    # As it looks an hour earlier.
+    hour = "created_at = created_at + '1 h', run_at = run_at + '1 h', sent_at = sent_at + '1 h'"
+    provisioned.sql(f"update jobs set {hour} where id = '{id}'")
+    assert dispatch.sweep()["resent"] == 1
+    provisioned.sql("update jobs set run_at = run_at + '1 min'")
+    with db.session() as session:
+        assert not steps.claim(session, id), "it was not due"
+    provisioned.sql("update jobs set run_at = created_at")
+    with db.session() as session:
+        assert steps.claim(session, id)
+
+
 def test_a_job_is_accepted_while_the_broker_is_away(
     environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

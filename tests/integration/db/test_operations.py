@@ -19,11 +19,12 @@ from sqlalchemy.orm import Session
 from tests.integration.db.conftest import Broker, Database, fail
 from tests.stack import BUSY
 from timestack import cache, db
-from timestack.domains import jobs, operations
+from timestack.domains import drills, jobs, operations
 from timestack.domains.jobs import control, schedules, steps
 from timestack.domains.operations import (
     database,
     disk,
+    drill,
     queue,
     redis,
     report,
@@ -35,6 +36,7 @@ from timestack.domains.operations import (
 from timestack.domains.operations.budget import Budget
 from timestack.domains.operations.check import Check, Part
 from timestack.domains.operations.tables import Table
+from timestack.models.jobs import Job
 from timestack.models.operations import Sample
 from timestack.series import catalog, rollups
 from timestack.settings import Settings
@@ -460,3 +462,75 @@ def test_certificates_show_the_days_that_are_left(session: Session) -> None:
     found = named(operations.read(session).parts["certificates"])
     assert set(found) == {"tls.pem", "db_tls.pem", "ca.pem"}
     assert all(each.state == "good" for each in found.values())
+
+
+# Drills
+
+
+def drilled(provisioned: Database, **changes) -> None:
+    """Only this drill was, of three days ago unless it is said otherwise."""
+    provisioned.truncate("drills", "operations", "jobs")
+    given = {
+        "began_at": datetime.now(UTC) - timedelta(days=3),
+        "outcome": "same",
+        "backup": "20261125-020000F",
+        "tables": 41,
+        "rows": 451_880,
+        "seconds": 24.6,
+        "rpo_seconds": 42.0,
+        "rto_seconds": 15.2,
+    }
+    with db.session() as own:
+        drills.record(own, drills.DrillReport(**{**given, **changes}))
+
+
+def told(session: Session) -> list[str]:
+    return [
+        each.params["subject"]
+        for each in session.scalars(select(Job).where(Job.kind == "notify.send"))
+    ]
+
+
+def test_a_good_drill_shows_its_figures_and_is_told_nobody(
+    session: Session, provisioned: Database, budget: Budget
+) -> None:
+    drilled(provisioned)
+    found = named(drill.read(budget))
+    assert {name: each.value for name, each in found.items()} == {
+        "Last good drill": "3 days ago",
+        "Compared": "451,880 rows of 41 tables, all the same, in 25 seconds (20261125-020000F)",
+        "Would have been lost": "what was written in the last 42 seconds",
+        "Until the copy answered": "15 seconds",
+    }
+    assert {each.state for each in found.values()} == {"good"}
+    assert told(session) == []
+
+
+def test_a_drill_of_36_days_ago_is_to_be_looked_at_and_so_is_none_on_an_old_stack(
+    provisioned: Database, budget: Budget
+) -> None:
+    drilled(provisioned, began_at=datetime.now(UTC) - timedelta(days=36))
+    assert named(drill.read(budget))["Last good drill"].state == "look"
+    provisioned.sql("delete from drills")
+    assert named(drill.read(budget))["Last good drill"].state == "good"
+    provisioned.sql("insert into operations (time) values (now() - interval '36 days')")
+    check = named(drill.read(budget))["Last good drill"]
+    assert (check.value, check.state, check.command) == ("none yet", "look", "make drill")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "subject"),
+    [
+        ("different", "A restored backup is not the same as the database"),
+        ("failed", "The newest backup could not be restored in a drill"),
+    ],
+)
+def test_a_bad_drill_is_to_be_acted_on_and_told(
+    session: Session, provisioned: Database, budget: Budget, outcome: str, subject: str
+) -> None:
+    faults = ["public.usage has 5 rows, and the copy 4"]
+    drilled(provisioned, outcome=outcome, faults=faults)
+    check = named(drill.read(budget))["Last drill"]
+    assert (check.state, check.command) == ("act", "make drill")
+    assert "public.usage has 5 rows, and the copy 4" in check.value
+    assert told(session) == [subject]

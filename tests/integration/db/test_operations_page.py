@@ -98,7 +98,7 @@ def test_the_endpoint_answers_what_the_page_shows(page: Page, provisioned: Datab
     parts = {each["name"]: each for each in found["parts"]}
     lag = next(each for each in parts["tables"]["checks"] if each["name"] == "Rollups complete")
     assert (lag["state"], lag["command"]) == ("look", "make refresh")
-    assert parts["installation"]["note"].startswith("This stack makes no backups yet")
+    assert parts["backups"]["note"].startswith("This database archives nothing")
     readings = next(each for each in found["tables"] if each["name"] == "readings")
     assert (readings["rows"], readings["chunks"]) == (8761, 5)
     assert readings["behind_seconds"] > 300 * 86_400

@@ -249,7 +249,7 @@ def test_what_the_stack_s_own_platform_made_is_labelled(
 ) -> None:
     client = sign_in("viewer", account="anna")
     assert SIMULATED not in client.get(PATH).text
-    settings = web.config["SETTINGS"].model_copy(update={"platform_profile": "dev"})
+    settings = web.config["SETTINGS"].model_copy(update={"compose_profiles": "dev"})
     monkeypatch.setitem(web.config, "SETTINGS", settings)
     assert SIMULATED in client.get(PATH).text
 

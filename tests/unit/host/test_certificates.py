@@ -420,3 +420,25 @@ def test_a_run_killed_at_any_moment_is_completed_by_the_next(tmp_path, delay):
     assert certificates.ensure(directory, domain="localhost") == []
     assert set(contents(directory)) <= {*FILES, *(f".{name}.new" for name in FILES)}
     assert greet(directory, "tls", "localhost") == greet(directory, "db_tls", "localhost")
+
+
+def test_a_certificate_is_described_by_its_issuer_and_its_end(made: Path, tmp_path: Path) -> None:
+    issuer, ends = certificates.describe((made / "tls.pem").read_text(), made / "ca.pem")
+    assert issuer == ""
+    assert timedelta(days=364) < ends - datetime.now(UTC) <= timedelta(days=365)
+
+    other = tmp_path / "other.pem"
+    subject = "/C=US/O=Some Authority, Inc./CN=R1"
+    openssl(
+        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9", "-subj", subject),
+        *("-keyout", tmp_path / "other.key", "-out", other),
+    )
+    issuer, ends = certificates.describe(other.read_text(), made / "ca.pem")
+    assert issuer == "Some Authority, Inc."
+    assert timedelta(days=8) < ends - datetime.now(UTC) <= timedelta(days=9)
+
+
+def test_a_name_in_capitals_is_another_certificate_for_the_same_name(made: Path) -> None:
+    certificates.ensure(made, domain="data.example.org")
+    assert certificates.ensure(made, domain="DATA.EXAMPLE.ORG") == ["tls.pem"]
+    assert certificates.ensure(made, domain="DATA.EXAMPLE.ORG") == []

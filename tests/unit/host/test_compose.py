@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.host import environment
-from scripts.host.compose import EVERY_FILE, Compose, files
+from scripts.host.compose import EVERY_FILE, SLOTS, Compose, files
 from tests.stack import ROOT
 
 
@@ -22,21 +22,24 @@ def project(tmp_path: Path, lines: str) -> dict:
 @pytest.mark.parametrize(
     ("lines", "started"),
     [
-        ("", True),
-        ("COMPOSE_PROFILES=test\n", True),
-        ("COMPOSE_PROFILES=\n", False),
-        ("TIMESTACK_ENV=production\n", False),
-        ("TIMESTACK_ENV=production\nCOMPOSE_PROFILES=dev\n", False),
+        ("", "dev"),
+        ("COMPOSE_PROFILES=test\n", "test"),
+        ("COMPOSE_PROFILES=\n", ""),
+        ("TIMESTACK_ENV=production\n", ""),
+        ("TIMESTACK_ENV=production\nCOMPOSE_PROFILES=dev\n", ""),
+        ("COMPOSE_PROFILES=dev,metrics\n", "dev,metrics"),
+        ("TIMESTACK_ENV=production\nCOMPOSE_PROFILES=dev,metrics\n", "metrics"),
     ],
-    ids=["default", "test", "empty", "production", "production-dev"],
+    ids=["default", "test", "empty", "production", "production-dev", "both", "production-both"],
 )
-def test_the_simulated_platform_never_runs_in_production(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str, started: bool
+def test_a_profile_starts_what_it_names_and_the_simulated_platform_never_in_production(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str, started: str
 ) -> None:
     monkeypatch.delenv("COMPOSE_PROFILES", raising=False)
     services = project(tmp_path, lines)["services"]
-    assert ("platform" in services) is started
-    assert (services["beat"]["environment"]["PLATFORM_PROFILE"] in ("dev", "test")) is started
+    assert ("platform" in services) is bool({"dev", "test"} & set(started.split(",")))
+    assert ("prometheus" in services) is ("metrics" in started)
+    assert services["beat"]["environment"]["COMPOSE_PROFILES"] == started
 
 
 def published(config: dict) -> set[str]:
@@ -89,3 +92,20 @@ def test_shared_memory_of_the_database_grows_with_its_memory(
 ) -> None:
     services = project(tmp_path, f"DB_MEMORY={memory}\n")["services"]
     assert int(services["timescaledb"]["shm_size"]) == half * 1024**2
+
+
+def test_the_slots_of_the_web_differ_by_their_name_alone(tmp_path: Path) -> None:
+    services = project(tmp_path, "WEB_INSTANCES=2\nAUTH_BACKEND=platform\n")["services"]
+    assert services["traefik"]["environment"]["WEB_SLOTS"] == ",".join(SLOTS)
+    alone = [
+        {key: value for key, value in services[name].items() if key not in ("labels", "build")}
+        for name in SLOTS
+    ]
+    assert alone[0] == alone[1] == alone[2]
+    assert "egress" in alone[0]["networks"]
+
+
+def test_one_web_is_asked_by_no_health_check_of_the_proxy(tmp_path: Path) -> None:
+    services = project(tmp_path, "WEB_INSTANCES=1\n")["services"]
+    assert services["traefik"]["environment"]["WEB_SLOTS"] == "web"
+    assert not {"web-2", "web-3"} & set(services)

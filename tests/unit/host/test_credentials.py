@@ -1,6 +1,7 @@
 """Secrets are generated once, kept, and every fault in them is named by file."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def overwrite(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def only_fault(directory: Path, *, in_use: bool = False) -> Fault:
+def only_fault(directory: Path, *, in_use: Collection[str] = ()) -> Fault:
     found = credentials.check(directory, in_use=in_use)
     assert len(found) == 1, found
     assert found[0].todo
@@ -40,7 +41,7 @@ def test_a_first_run_makes_every_secret(tmp_path):
 
 
 def test_a_complete_set_has_no_faults(made):
-    assert credentials.check(made, in_use=True) == []
+    assert credentials.check(made, in_use=RANDOM) == []
 
 
 def test_a_second_run_changes_nothing(made):
@@ -72,7 +73,7 @@ def test_an_interrupted_first_run_is_no_fault_and_is_completed(made):
     for name in ("redis_password", "secret_key"):
         (made / name).unlink()
     (made / ".secret_key.new").write_text("half")
-    assert credentials.check(made, in_use=False) == []
+    assert credentials.check(made, in_use=()) == []
     assert credentials.ensure(made) == ["redis_password", "secret_key"]
     assert set(contents(made)) == {*RANDOM, *OWN}
     assert contents(made)["admin_password"] == kept["admin_password"]
@@ -81,19 +82,26 @@ def test_an_interrupted_first_run_is_no_fault_and_is_completed(made):
 @pytest.mark.parametrize("name", RANDOM)
 def test_a_missing_secret_that_the_database_knows_is_refused(made, name):
     (made / name).unlink()
-    fault = only_fault(made, in_use=True)
+    fault = only_fault(made, in_use=RANDOM)
     assert fault.where.endswith(f"secrets/{name}")
     assert "missing" in fault.what
     assert "restore the file from a copy" in fault.todo
     assert "make secrets" in fault.todo
 
 
+def test_a_secret_that_is_new_in_this_version_is_made(made):
+    (made / "backup_key").unlink()
+    assert credentials.check(made, in_use=set(RANDOM) - {"backup_key"}) == []
+    assert credentials.ensure(made) == ["backup_key"]
+
+
 def test_a_missing_folder_is_refused_once_when_the_database_is_there(tmp_path):
-    assert "the folder of secrets is missing" in only_fault(tmp_path / "secrets", in_use=True).what
+    fault = only_fault(tmp_path / "secrets", in_use=RANDOM)
+    assert "the folder of secrets is missing" in fault.what
 
 
 def test_a_missing_folder_is_no_fault_before_the_first_run(tmp_path):
-    assert credentials.check(tmp_path / "secrets", in_use=False) == []
+    assert credentials.check(tmp_path / "secrets", in_use=()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"\n"], ids=["no bytes", "a line end"])
@@ -134,7 +142,7 @@ def test_a_session_key_that_is_too_short_is_refused(made):
 
 def test_a_password_of_ones_own_is_kept(made):
     overwrite(made / "admin_password", b"correct-horse")
-    assert credentials.check(made, in_use=True) == []
+    assert credentials.check(made, in_use=RANDOM) == []
     credentials.ensure(made)
     assert (made / "admin_password").read_text() == "correct-horse"
 
@@ -142,7 +150,7 @@ def test_a_password_of_ones_own_is_kept(made):
 def test_secrets_that_cannot_be_read_are_refused(made):
     made.chmod(0)
     with without_root():
-        found = credentials.check(made, in_use=False)
+        found = credentials.check(made, in_use=())
     made.chmod(0o700)
     assert {fault.what for fault in found} == {"cannot be read: Permission denied"}
 
@@ -162,7 +170,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
 def test_all_faults_are_told_at_once(made):
     for name in RANDOM[:3]:
         overwrite(made / name, b"")
-    assert len(credentials.check(made, in_use=True)) == 3
+    assert len(credentials.check(made, in_use=RANDOM)) == 3
 
 
 def test_a_folder_of_somebody_else_is_one_fault_and_no_traceback(tmp_path: Path) -> None:
@@ -171,7 +179,7 @@ def test_a_folder_of_somebody_else_is_one_fault_and_no_traceback(tmp_path: Path)
     certificates.ensure(directory, domain="localhost")
     tmp_path.chmod(0o755)
     with without_root():
-        faults = credentials.check(directory, in_use=True) + certificates.check(directory)
+        faults = credentials.check(directory, in_use=RANDOM) + certificates.check(directory)
     assert len(faults) == 1
     assert "Permission denied" in faults[0].what
 
@@ -179,7 +187,7 @@ def test_a_folder_of_somebody_else_is_one_fault_and_no_traceback(tmp_path: Path)
 def test_a_webhook_that_nobody_wrote_is_no_fault_even_in_a_stack_made_before_there_was_one(made):
     assert contents(made)["notify_webhook"] == ""
     (made / "notify_webhook").unlink()
-    assert credentials.check(made, in_use=True) == []
+    assert credentials.check(made, in_use=RANDOM) == []
     assert credentials.ensure(made) == ["notify_webhook"]
 
 
@@ -188,7 +196,7 @@ def test_a_webhook_that_nobody_wrote_is_no_fault_even_in_a_stack_made_before_the
 )
 def test_a_webhook_of_ones_own_is_kept(made, text):
     overwrite(made / "notify_webhook", text.encode())
-    assert credentials.check(made, in_use=True) == []
+    assert credentials.check(made, in_use=RANDOM) == []
     credentials.ensure(made)
     assert contents(made)["notify_webhook"] == text
 

@@ -242,23 +242,27 @@ def test_every_migration_that_alembic_knows_is_known() -> None:
     known = [each.revision for each in scripts.walk_revisions()]
     assert len(known) > 7
     for revision in known:
-        assert preflight.migrations(folder, revision) == []
+        assert preflight.migrations(folder, {revision}) == []
 
 
 def test_a_migration_that_is_written_with_a_type_is_known(tmp_path: Path) -> None:
     (tmp_path / "ab12_mine.py").write_text("revision: str = 'ab12'\ndown_revision = '0008'\n")
-    assert preflight.migrations(tmp_path, "ab12") == []
+    assert preflight.migrations(tmp_path, {"ab12"}) == []
 
 
 def test_a_database_without_migrations_has_no_fault() -> None:
-    assert preflight.migrations(versions_folder(), "") == []
+    assert preflight.migrations(versions_folder(), set()) == []
 
 
 def test_a_database_that_a_newer_version_made_is_refused_by_its_migration() -> None:
-    (fault,) = preflight.migrations(versions_folder(), "9999")
+    (fault,) = preflight.migrations(versions_folder(), {"9999"})
     assert fault.where == "database"
     assert "9999" in fault.what
     assert "newer version" in fault.what
+
+
+def test_a_newer_database_that_serves_this_code_as_well_is_taken() -> None:
+    assert preflight.migrations(versions_folder(), {"9999", "0020"}) == []
 
 
 DEFAULTS = dict(environment.defaults())

@@ -25,6 +25,7 @@ READ_BY_STRANGERS = {
     "edge.failed",
     "health.live",
     "health.ready",
+    "health.serves",
     "health.version",
     "pages.index",
     "pages.static",

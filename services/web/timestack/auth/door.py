@@ -1,4 +1,4 @@
-"""The door of pgAdmin, the worker monitor and the proxy's dashboard: one log-in for all of them.
+"""The door of pgAdmin, the worker monitor, the proxy's dashboard, and metrics: one log-in for all.
 
 Traefik asks here before it passes a request on (``forwardAuth``). The answer 204 carries who it is,
 and what proves to the service behind it that this comes from Traefik; Traefik copies both onto the
@@ -25,7 +25,7 @@ from timestack.settings import Settings
 
 blueprint = Blueprint("door", __name__)
 
-SERVICES = ("pgadmin", "flower", "traefik")
+SERVICES = ("pgadmin", "flower", "traefik", "prometheus", "alertmanager")
 
 
 @blueprint.get("/auth/<service>")

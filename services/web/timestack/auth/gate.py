@@ -26,6 +26,7 @@ WITHOUT_DATABASE = frozenset(
         "pages.static",
         "health.live",
         "health.ready",
+        "health.serves",
         "health.version",
         # The proxy's own words; see edge.py.
         "edge.broken",

@@ -12,7 +12,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from timestack.words import EMPTY, OUR_FAULT, OUTAGE
+from timestack import db
+from timestack.words import EMPTY, OUR_FAULT, OUTAGE, READ_ONLY
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ def failure(error: Exception) -> dbc.Alert:
     if isinstance(error, OperationalError | PoolTimeout):
         log.error("the database does not answer: %s", error)
         words = OUTAGE
+    elif db.is_read_only(error):
+        words = READ_ONLY
     else:
         log.error("a callback failed", exc_info=error)
         words = OUR_FAULT

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import socket
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +28,11 @@ REPLACE = (
     " the new ca.pem wherever the old one was"
 )
 SOON = timedelta(days=30)
+# Where the proxy is, and how long it may take.
+PROXY = ("traefik", 8443)
+SECONDS = 2.0
+# What the name of a local authority begins with (scripts/host/certificates.py).
+LOCAL = "Timestack local CA"
 # What lasts as long as its authority may end a moment sooner.
 ROUNDED = timedelta(days=1)
 
@@ -50,6 +58,27 @@ def endings(directory: Path, now: datetime) -> list[Ending]:
         if ends := [end for file in files for end in _ends(directory / file)]:
             found.append(Ending(name, max(ends), (max(ends) - now).days))
     return found
+
+
+def served(name: str, address: tuple[str, int]) -> tuple[str, datetime] | None:
+    """Return who issued what visitors of this name get, and its end (UTC); None without an answer.
+
+    Whether it is valid, and for whom, is not looked at.
+    """
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection(address, SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=name) as connection,
+        ):
+            loaded = x509.load_der_x509_certificate(connection.getpeercert(binary_form=True) or b"")
+    except (OSError, ValueError):
+        return None
+    issuer = {each.oid: str(each.value) for each in loaded.issuer}
+    who = issuer.get(NameOID.ORGANIZATION_NAME) or issuer.get(NameOID.COMMON_NAME, "")
+    return who, loaded.not_valid_after_utc
 
 
 def ending(directory: Path, now: datetime) -> list[Ending]:

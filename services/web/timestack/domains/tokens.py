@@ -21,6 +21,7 @@ from unicodedata import category
 from zlib import crc32
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy.exc import InternalError
 from sqlalchemy.orm import Session, joinedload
 
 from timestack import db
@@ -136,12 +137,17 @@ def note_use(token: Token, address: str) -> None:
     if token.last_used_at and datetime.now(UTC) - token.last_used_at < USE_NOTED:
         return
     stale = or_(Token.last_used_at.is_(None), Token.last_used_at < func.now() - USE_NOTED)
-    with db.session() as session:
-        session.execute(
-            update(Token)
-            .where(Token.id == token.id, stale)
-            .values(last_used_at=func.now(), last_used_from=address)
-        )
+    try:
+        with db.session() as session:
+            session.execute(
+                update(Token)
+                .where(Token.id == token.id, stale)
+                .values(last_used_at=func.now(), last_used_from=address)
+            )
+    except InternalError as error:
+        # What it reads is answered all the same.
+        if not db.is_read_only(error):
+            raise
 
 
 def refusal(token: Token, role: str) -> str | None:

@@ -3,6 +3,7 @@
 from timestack.models.alerts import Alert, RuleFault, Silence
 from timestack.models.base import Base
 from timestack.models.datasets import Dataset
+from timestack.models.drills import Drill
 from timestack.models.files import FileJob, TrackedFile
 from timestack.models.finance import Company, Finance
 from timestack.models.forecasts import Forecast
@@ -25,6 +26,7 @@ __all__ = [
     "Company",
     "DailyPrice",
     "Dataset",
+    "Drill",
     "FileJob",
     "Finance",
     "Forecast",

@@ -188,6 +188,16 @@ def _url(value: str) -> Problem:
     )
 
 
+def _directory(value: str) -> Problem:
+    """The address that an ACME authority's other addresses are read from (RFC 8555, 7.1.1)."""
+    if re.fullmatch(r"https://[A-Za-z0-9._-]+(:[0-9]{1,5})?/[A-Za-z0-9._~/-]*", value):
+        return None
+    return (
+        f"{value} is not the directory of an authority",
+        "write one such as https://acme-v02.api.letsencrypt.org/directory",
+    )
+
+
 def _prices_url(value: str) -> Problem:
     host, place = r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?/", r"[A-Za-z0-9._~/?&=:,%+*!@;()-]*"
     if re.fullmatch(rf"{host}{place}\{{symbol\}}{place}", value):
@@ -229,6 +239,13 @@ def webhook(value: str) -> Problem:
     )
 
 
+def store_key(value: str) -> Problem:
+    """The content of a secret file, as `webhook` has it."""
+    if re.fullmatch(r"[!-~]{3,200}", value):
+        return None
+    return "does not hold a key of a store", "write it on one line and nothing else, or empty it"
+
+
 def _mail_user(value: str) -> Problem:
     if re.fullmatch(r"[A-Za-z0-9@._%+=/-]{1,254}", value):
         return None
@@ -256,16 +273,57 @@ def _project_name(value: str) -> Problem:
     )
 
 
+def _profiles(value: str) -> Problem:
+    words = value.split(",")
+    if len(set(words)) == len(words) and {"dev", "test", "metrics"}.issuperset(words):
+        return None
+    return (
+        f"{value} is not a list of profiles",
+        "write dev, test or metrics, or some of them with a comma between, such as dev,metrics",
+    )
+
+
 def _volume(value: str) -> Problem:
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{1,127}", value):
         return None
     return f"{value} is not a volume's name", "write letters, digits, . - and _ (docker volume ls)"
 
 
+def _tag(value: str) -> Problem:
+    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", value):
+        return None
+    return f"{value} is not an image's tag", "write letters, digits, _ . and - (docker image ls)"
+
+
 def _image(value: str) -> Problem:
     if IMAGE.fullmatch(value):
         return None
     return f"{value} is not an image's name", "write one such as debian:trixie-slim"
+
+
+def _bucket(value: str) -> Problem:
+    if re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
+        return None
+    return f"{value} is not a bucket's name", "write 3 to 63 of a-z, 0-9, inner hyphens and dots"
+
+
+def _region(value: str) -> Problem:
+    if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
+        return None
+    return f"{value} is not a region", "write one such as eu-central-1"
+
+
+def _store_path(value: str) -> Problem:
+    if re.fullmatch(r"(/[A-Za-z0-9._-]+)+", value):
+        return None
+    return f"{value} is not a path in a bucket", "write one such as /timestack: no slash at its end"
+
+
+def _endpoint(value: str) -> Problem:
+    host, _, port = value.partition(":")
+    if _host_name(host) is None and (value == host or re.fullmatch("[1-9][0-9]{0,4}", port)):
+        return None
+    return f"{value} is not a host", "write one such as s3.eu-central-1.amazonaws.com, or host:port"
 
 
 def _path(value: str) -> Problem:
@@ -286,6 +344,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("URL_PREFIX", _url_prefix, needed=False),
     Setting("TRUSTED_PROXIES", _networks, needed=False),
     Setting("PUBLIC_PORT", _number(1, 65535), needed=False),
+    Setting("ACME_EMAIL", _email, needed=False),
+    Setting("ACME_CHALLENGE", _one_of("http-01", "tls-alpn-01")),
+    Setting("ACME_CA", _directory, needed=False),
     Setting("ADMIN_EMAIL", _email),
     Setting("REGISTRATION", _one_of("yes", "no")),
     Setting("AUTH_BACKEND", _one_of("local", "platform")),
@@ -303,11 +364,21 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SECRETS_PATH", _path),
     Setting("TIMESTACK_ENV", _one_of("development", "production", "test")),
     Setting("FRONTEND_URL", _origin, needed=False),
-    Setting("COMPOSE_PROFILES", _one_of("dev", "test"), needed=False),
+    Setting("COMPOSE_PROFILES", _profiles, needed=False),
     Setting("LOG_LEVEL", _one_of("debug", "info", "warning", "error", "critical")),
     Setting("SEED", _one_of("yes", "no")),
     Setting("COMPOSE_PROJECT_NAME", _project_name),
     Setting("DB_VOLUME", _volume, needed=False),
+    Setting("TIMESTACK_TAG", _tag, needed=False),
+    Setting("TIMESTACK_PREVIOUS", _tag, needed=False),
+    Setting("BACKUP_PATH", _path, needed=False),
+    Setting("BACKUP_KEEP_FULL", _number(1, 520)),
+    Setting("BACKUP_KEEP_DIFF", _number(1, 366)),
+    Setting("BACKUP_S3_BUCKET", _bucket, needed=False),
+    Setting("BACKUP_S3_ENDPOINT", _endpoint, needed=False),
+    Setting("BACKUP_S3_REGION", _region, needed=False),
+    Setting("BACKUP_S3_PATH", _store_path),
+    Setting("BACKUP_S3_STYLE", _one_of("host", "path")),
     Setting("BASE_IMAGE", _image),
     Setting("TIMESCALEDB_BASE", _image, needed=False),
     Setting("TRAEFIK_BASE", _image, needed=False),
@@ -315,6 +386,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DB_CPUS", _processors),
     Setting("APP_CPUS", _processors),
     Setting("WEB_MEMORY", _memory(256)),
+    Setting("WEB_INSTANCES", _one_of("1", "2")),
     Setting("WEB_WORKERS", _number(1, 64)),
     Setting("WEB_THREADS", _number(1, 256)),
     Setting("API_RATE", _rate),
@@ -322,6 +394,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("WORKER_MEMORY", _memory(256)),
     Setting("WORKER_CONCURRENCY", _number(1, 64)),
     Setting("JOBS_KEEP_DAYS", _number(1, 3650)),
+    Setting("METRICS_KEEP_DAYS", _number(1, 3650)),
+    Setting("METRICS_SIZE", _memory(256)),
     Setting("PGADMIN_MEMORY", _memory(256)),
     Setting("REDIS_MEMORY", _memory(64)),
     Setting("TRAEFIK_MEMORY", _memory(128)),

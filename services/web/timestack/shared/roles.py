@@ -44,7 +44,11 @@ OWNER = Role("owner")
 APP = Role(
     "app",
     functions=(
+        "timestack_server.backups()",
         "timestack_server.connections()",
+        "timestack_server.look_at_backups()",
+        "timestack_server.start_backup(text)",
+        "timestack_server.start_verification()",
         "timestack_server.statements()",
         "timestack_server.volume()",
     ),
@@ -55,6 +59,9 @@ READONLY = Role("readonly", settings=READS_ONLY, outside=True)
 PGADMIN = Role("pgadmin", member_of=("pg_monitor", "pg_signal_backend"))
 # `python -m scripts.scan` on other hosts: tables of files and test results, and nothing else.
 SCANNER = Role("scanner", settings=(("statement_timeout", "60s"),), outside=True)
+# The exporter of PostgreSQL's own figures. What pg_monitor lets it see are statements as they run,
+# with their constants, but no row of a table.
+METRICS = Role("metrics", member_of=("pg_monitor",), settings=READS_ONLY)
 # Physical backups copy files, so that no right to read a table is needed. pg_read_all_data would
 # also open pg_authid with everybody's verifiers.
 BACKUP = Role(
@@ -74,6 +81,7 @@ ROLES = (
     READONLY,
     PGADMIN,
     SCANNER,
+    METRICS,
     BACKUP,
 )
 

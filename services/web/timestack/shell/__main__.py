@@ -16,14 +16,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from timestack import db, queue
 from timestack.series import catalog
 from timestack.settings import Settings, SettingsError
-from timestack.shell import alerts, jobs
+from timestack.shell import alerts, drill, jobs
 
 
 def main(words: list[str]) -> int:
     """Do what was typed; return the exit status."""
     parser = argparse.ArgumentParser(prog="make", description="Timestack at the terminal")
     faces = parser.add_subparsers(required=True, metavar="FACE")
-    for face in (alerts, jobs):
+    for face in (alerts, drill, jobs):
         face.add_to(faces)
     asked = parser.parse_args(words)
     # A line of the queue's, such as that Redis is away, is for the reader as it is.

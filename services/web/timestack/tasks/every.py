@@ -3,6 +3,7 @@
 from timestack.tasks import (
     alerts,
     app,
+    backups,
     datasets,
     files,
     forecast,
@@ -18,6 +19,7 @@ from timestack.tasks import (
 __all__ = [
     "alerts",
     "app",
+    "backups",
     "datasets",
     "files",
     "forecast",

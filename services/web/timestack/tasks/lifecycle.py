@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import logging
 
+from billiard.process import current_process
 from celery import Celery, signals
 from celery.utils.log import get_multiprocessing_logger
 
 from timestack import cache, db, logs, queue
+from timestack.metrics import exposition, processes, tasks
 from timestack.settings import Settings
 from timestack.tasks.liveness import WorkerHeartbeat
 from timestack.tasks.watch import ScheduleWatch
@@ -22,9 +24,14 @@ def connect(app: Celery) -> None:
     app.steps["consumer"].add(ScheduleWatch)
     signals.setup_logging.connect(_logs)
     signals.worker_init.connect(_share_memory)
+    signals.worker_process_init.connect(_number)
     signals.worker_process_init.connect(_database)
+    signals.worker_ready.connect(_metrics)
+    signals.beat_init.connect(_metrics)
     signals.task_received.connect(_received)
     signals.task_prerun.connect(_request_id)
+    signals.task_prerun.connect(_begin)
+    signals.task_postrun.connect(_end)
 
 
 def _logs(**_):
@@ -41,6 +48,16 @@ def _share_memory(**_):
     # Pages that the collector never touches stay shared between the parent and its children.
     gc.collect()
     gc.freeze()
+
+
+def _number(**_):
+    # That of a pool's process is its successor's as well.
+    processes.take(getattr(current_process(), "index", 0))
+
+
+def _metrics(**_):
+    # In the parent: its children only count.
+    exposition.start(Settings.load())
 
 
 def _database(**_):
@@ -62,3 +79,11 @@ def _received(request, **_):
 
 def _request_id(task, **_):
     logs.request_id.set(getattr(task.request, "request_id", None) or task.request.id)
+
+
+def _begin(**_):
+    tasks.begin()
+
+
+def _end(task, state, **_):
+    tasks.end(task.name, state)

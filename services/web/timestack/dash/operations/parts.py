@@ -16,9 +16,11 @@ from timestack.domains.operations.tables import Table
 
 TITLES = {
     "disk": "Disk",
+    "backups": "Backups",
     "redis": "Redis",
     "database": "Database",
     "queue": "Jobs",
+    "drill": "Restore drill",
     "certificates": "Certificates",
     "installation": "This installation",
     "tables": "Hypertables",

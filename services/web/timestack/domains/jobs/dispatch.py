@@ -189,7 +189,9 @@ def _forget_lost(name: str) -> int:
     """
     kinds = [kind.name for kind in KINDS.values() if kind.queue == name]
     sent = (Job.state == "queued") & Job.sent_at.is_not(None) & Job.kind.in_(kinds)
-    late = sent & (Job.sent_at < func.now() - LOST_AFTER) & ~_held_up()
+    # A clock that was set back would have us wait until it has caught up.
+    since = func.abs(func.extract("epoch", func.now() - Job.sent_at))
+    late = sent & (since > LOST_AFTER.total_seconds()) & ~_held_up()
     with db.session() as session:
         if not session.scalar(select(select(Job.id).where(late).exists())):
             return 0

@@ -105,9 +105,18 @@ class ForecastParams(Params):
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32), BeforeValidator(whole)] = 1
 
 
+class BackupParams(Params):
+    """All of the database, what changed since the last full backup, or since any backup."""
+
+    type: Literal["full", "diff", "incr"] = "diff"
+
+
 # What can be told, and how a summary counts it.
 EVENTS = {
+    "alarm": "alarms",
     "alert": "alerts",
+    "backup": "messages of the backups",
+    "drill": "failed drills",
     "failure": "failed jobs",
     "manifest": "changes of the manifest",
     "schedule": "missed schedules",
@@ -276,6 +285,30 @@ _KINDS = (
         max_attempts=2,
         unique=UNFINISHED,
         told=False,
+    ),
+    Kind(
+        "backups.take",
+        "Take a backup of the database: full, or what changed since the last full one",
+        BackupParams,
+        queue=queue.LONG,
+        time_limit=timedelta(hours=4),
+        backoff=timedelta(minutes=10),
+        unique=UNFINISHED,
+    ),
+    Kind(
+        "backups.verify",
+        "Verify that WAL is archived and that every file of the backups is whole",
+        queue=queue.LONG,
+        time_limit=timedelta(hours=4),
+        backoff=timedelta(minutes=10),
+        unique=UNFINISHED,
+        # Damage is told of by what watches, with what to do.
+        told=False,
+    ),
+    Kind(
+        "backups.watch",
+        "Look at the backups and their archive, and tell of what is wrong",
+        unique=UNFINISHED,
     ),
     Kind("certificates.check", "Look which certificates end within thirty days"),
     Kind("operations.sample", "Note sizes, free space and waiting jobs"),

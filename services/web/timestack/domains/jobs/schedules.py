@@ -55,6 +55,10 @@ def declared(settings: Settings) -> list[Schedule]:
         Schedule("drain the queue of files", "files.drain", "*/15 * * * *"),
         Schedule("look at the certificates", "certificates.check", "0 6 * * *"),
         Schedule("note sizes and free space", "operations.sample", "0 * * * *"),
+        Schedule("take a full backup", "backups.take", "0 1 * * 0", params={"type": "full"}),
+        Schedule("take a backup", "backups.take", "0 1 * * 1-6", params={"type": "diff"}),
+        Schedule("verify the backups", "backups.verify", "0 4 * * 3"),
+        Schedule("look at the backups", "backups.watch", "2-59/10 * * * *"),
         Schedule("delete old jobs", "jobs.prune", "30 3 * * *"),
     ]
     if settings.platform_ingest:

@@ -92,9 +92,10 @@ def startable(first: type[Job]):
     """Return the condition under which a job may start; ``first`` is another name of ``jobs``."""
     done = select(first.id).where(first.id == Job.waits_for, first.state == "succeeded")
     paused = select(PausedKind.kind).where(PausedKind.kind == Job.kind)
+    # One that was due when it was made stays so when the clock has been set back since.
     return (
         (Job.state == "queued")
-        & (Job.run_at <= func.now())
+        & (Job.run_at <= func.greatest(func.now(), Job.created_at))
         & ~paused.exists()
         & (Job.waits_for.is_(None) | done.exists())
     )

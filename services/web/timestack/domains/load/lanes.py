@@ -108,6 +108,9 @@ class Lane:
         try:
             if self.copy(block) != block.rows:
                 raise errors.BadCopyFileFormat("the data ends within the block")
+        except errors.ReadOnlySqlTransaction:
+            # No row's fault: nobody writes while the database is moved.
+            raise
         except REFUSALS as error:
             self.cursor.execute("rollback to savepoint attempt")
             return error

@@ -6,10 +6,13 @@ budget        how long all of it may take
 report        all parts, each read or not; what of it is not good
 kept          what takes long, as it was last, for who cannot wait
 disk          the database's volume, and when it is full
+backups       the newest one, the archive, the last check
+backup_alarm  people are told of what is wrong with them
 database      connections, cache, transactions, size
 tables        hypertables: rows, size, chunks, rollups, compression
 statements    those that took the most time
 queue         jobs that wait or failed, schedules that are late
+drill         when a backup was last restored to see what it is worth
 redis         memory and persistence
 installation  certificates, versions
 samples       what is written down each hour, for charts and the forecast

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import NamedTuple
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Select, Subquery, func, select
+from sqlalchemy.orm import Session, aliased
 
 from timestack.domains.jobs import listing
 from timestack.domains.operations import words
 from timestack.domains.operations.budget import EACH, Budget
 from timestack.domains.operations.check import Check, Part
 from timestack.domains.operations.thresholds import FAILURES, SCHEDULE, WAITING
-from timestack.models.jobs import Job, PausedKind, ScheduleState
+from timestack.models.jobs import UNFINISHED, Job, PausedKind, ScheduleState
 
 NAME = "queue"
 JOBS = "/dash/jobs"
@@ -27,11 +28,39 @@ class Due(NamedTuple):
 
 def due(budget: Budget, longest: float = EACH) -> Due:
     """Return the queued jobs that wait for a worker alone, MOST_COUNTED at most."""
+    found = _due()
+    with budget.step(longest) as session:
+        count, seconds = session.execute(
+            select(func.count(), _waited(found)).select_from(found)
+        ).one()
+    return Due(count, None if seconds is None else float(seconds))
+
+
+def due_by_kind(budget: Budget) -> list[tuple[str, int, float]]:
+    """Return the same of each kind that has some: its name, how many, for how many seconds."""
+    found = _due()
+    asked = select(found.c.kind, func.count(), _waited(found)).group_by(found.c.kind)
+    with budget.step() as session:
+        rows = session.execute(asked).all()
+    return [(kind, count, float(seconds)) for kind, count, seconds in rows]
+
+
+def by_kind() -> Select:
+    """Return kind, state and number of jobs: those unfinished, and failed in the last day."""
+    failed = (Job.state == "failed") & (Job.finished_at > func.now() - timedelta(days=1))
+    return (
+        select(Job.kind, Job.state, func.count())
+        .where(Job.state.in_(UNFINISHED) | failed)
+        .group_by(Job.kind, Job.state)
+    )
+
+
+def _due() -> Subquery:
     first = aliased(Job)
     paused = select(PausedKind.kind).where(PausedKind.kind == Job.kind)
     succeeded = select(first.id).where(first.id == Job.waits_for, first.state == "succeeded")
-    found = (
-        select(Job.run_at)
+    return (
+        select(Job.kind, Job.run_at)
         .where(
             Job.state == "queued",
             Job.run_at <= func.now(),
@@ -42,10 +71,10 @@ def due(budget: Budget, longest: float = EACH) -> Due:
         .limit(listing.MOST_COUNTED)
         .subquery()
     )
-    waited = func.extract("epoch", func.now() - func.min(found.c.run_at))
-    with budget.step(longest) as session:
-        count, seconds = session.execute(select(func.count(), waited).select_from(found)).one()
-    return Due(count, None if seconds is None else float(seconds))
+
+
+def _waited(found: Subquery) -> ColumnElement[float]:
+    return func.extract("epoch", func.now() - func.min(found.c.run_at))
 
 
 def read(budget: Budget) -> Part:
@@ -54,7 +83,7 @@ def read(budget: Budget) -> Part:
     with budget.step() as session:
         failed = listing.counts(session)["failed"]
     with budget.step() as session:
-        late, name = _latest(session)
+        late, name = latest(session)
     return Part(NAME, [_depth(waiting), _oldest(waiting), _failed(failed), _late(late, name)])
 
 
@@ -92,8 +121,8 @@ def _failed(count: int) -> Check:
     )
 
 
-def _latest(session) -> tuple[float, str]:
-    """By how many seconds the latest schedule is late, and its name."""
+def latest(session: Session) -> tuple[float, str]:
+    """Return by how many seconds the latest schedule is late, and its name."""
     late = func.extract("epoch", func.now() - ScheduleState.due_at)
     row = session.execute(
         select(late, ScheduleState.name).order_by(ScheduleState.due_at).limit(1)

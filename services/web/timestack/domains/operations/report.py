@@ -12,8 +12,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from timestack.domains.operations import (
+    backups,
     database,
     disk,
+    drill,
     installation,
     kept,
     queue,
@@ -30,9 +32,11 @@ log = logging.getLogger(__name__)
 # In the order of the page; what is asked of the database first has the time.
 PARTS: dict[str, Callable[[Budget], Part]] = {
     disk.NAME: disk.read,
+    backups.NAME: backups.read,
     redis.NAME: redis.read,
     database.NAME: database.read,
     queue.NAME: queue.read,
+    drill.NAME: drill.read,
     installation.CERTIFICATES: installation.read_certificates,
     installation.NAME: installation.read,
     tables.NAME: tables.read,
@@ -41,9 +45,11 @@ PARTS: dict[str, Callable[[Budget], Part]] = {
 # What takes a few milliseconds, however much there is; the other checks are of SLOW parts.
 QUICK: dict[str, Callable[[Budget], Part]] = {
     disk.NAME: disk.read,
+    backups.NAME: backups.read,
     redis.NAME: redis.read,
     database.NAME: database.use,
     queue.NAME: queue.read,
+    drill.NAME: drill.read,
     installation.CERTIFICATES: installation.read_certificates,
     tables.NAME: tables.refreshed,
 }

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Select, func, select, text
 
 from timestack.domains.operations import reach, words
 from timestack.domains.operations.budget import Budget
@@ -126,7 +126,7 @@ def read(budget: Budget) -> Part:
 def refreshed(budget: Budget) -> Part:
     """Return when the rollups were refreshed last, which is quick to find."""
     with budget.step() as session:
-        return Part(NAME, [_refresh(session.scalar(_refreshed()))])
+        return Part(NAME, [_refresh(session.scalar(refreshed_ago()))])
 
 
 def _name(schema: str, name: str) -> str:
@@ -149,7 +149,7 @@ def _compressed(budget: Budget) -> Mapping[str, Compressed]:
     }
 
 
-def _refreshed():
+def refreshed_ago() -> Select:
     """By how many seconds the last refresh of the rollups that succeeded is past."""
     return (
         select(func.extract("epoch", func.now() - Job.finished_at))

@@ -55,4 +55,12 @@ WAITING = Limits(5 * MINUTE, 30 * MINUTE, words.about)
 FAILURES = Limits(1, 20, words.number)
 SCHEDULE = Limits(10 * MINUTE, HOUR, words.about)
 REDIS_MEMORY = Limits(0.75, 0.90, words.share)
+# One each night, an archive each minute, a check each week.
+BACKUP = Limits(26 * HOUR, 50 * HOUR, words.about)
+ARCHIVE = Limits(5 * MINUTE, 30 * MINUTE, words.about)
+VERIFIED = Limits(8 * DAY, 15 * DAY, words.about)
+# The proxy renews it thirty days before its end, and tries again each day.
+PUBLIC_CERTIFICATE = Limits(23 * DAY, 7 * DAY, words.about, low=True)
 CERTIFICATE = Limits(30 * DAY, 7 * DAY, words.about, low=True)
+# One a month, and some days for whoever must look.
+DRILL = Limits(35 * DAY, None, words.about)
