@@ -101,8 +101,8 @@ class Aviary(Stack):
             directory, VOLATILE, SEED="no", REGISTRATION="yes", NOTIFY_EMAIL=ADMIN_EMAIL
         )
 
-    def client(self) -> httpx.Client:
-        client = super().client()
+    def client(self, **more) -> httpx.Client:
+        client = super().client(**more)
         client.event_hooks = {"response": [self._keep]}
         return client
 
