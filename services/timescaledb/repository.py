@@ -27,7 +27,7 @@ HALF_MADE = "archive.info exists but backup.info is missing"
 # Seconds between two attempts, and how many.
 BREATH, ATTEMPTS = 0.5, 20
 LONGEST = 500
-# What is read with another key than it was written with is no text.
+# What is read with another key than it was written with is not text.
 OTHER_KEY = re.compile(r"load info file.*(FormatError|CryptoError)|cipher header", re.DOTALL)
 
 
@@ -46,7 +46,7 @@ def pgbackrest(*words: str, timeout: float | None = None) -> str:
             ["pgbackrest", *words],
             capture_output=True,
             text=True,
-            # What another key makes of a file is no text, and it may be in an error.
+            # What another key makes of a file is not text, and it may be in an error.
             errors="replace",
             timeout=timeout,
             check=False,
