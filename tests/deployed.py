@@ -96,7 +96,7 @@ class Deployed(Checkout):
         return Steady(self.https_port, self.folder / ".secrets" / "ca.pem", rate)
 
     def end(self) -> None:
-        self.make("clean", FORCE="yes")
+        self.make("clean", FORCE="yes", BACKUPS="delete")
         for tag in self.made:
             docker("image", "rm", "--force", *(f"timestack/{image}:{tag}" for image in IMAGES))
 

@@ -142,7 +142,7 @@ def stack() -> Iterator[Moving]:
         made.token = token.stdout.strip().splitlines()[-1]
         yield made
         made.make("move", CONFIRM="yes")
-        made.make("clean", FORCE="yes")
+        made.make("clean", FORCE="yes", BACKUPS="delete")
         for name in made.volumes():
             docker("volume", "rm", name)
         listed = docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"timestack/*:{TAG}")
