@@ -120,6 +120,16 @@ def test_a_zoom_is_one_request_for_what_is_in_view_as_wide_as_the_chart(page: Pa
     assert abs(int(query["points"][0]) - width) <= 1
 
 
+def test_a_button_that_a_hand_is_on_stays_when_the_chart_is_drawn_again(page: Page) -> None:
+    opens(page)
+    page.locator("#detail-graph").hover()
+    [pressed] = page.locator("#detail-graph [data-title='Zoom in']").element_handles()
+    press(page, "1 d")
+    caption(page, "^25 hourly readings, 29 Dec 2013")
+    pressed.click()
+    page.wait_for_url(re.compile(r"range=2013-12-30T05:00:00Z/2013-12-30T17:00:00Z"))
+
+
 def test_there_are_at_most_twice_as_many_points_as_pixels(page: Page) -> None:
     opens(page, f"{HALL}&range=all")
     width = page.evaluate(f"{GRAPH}._fullLayout.xaxis._length")

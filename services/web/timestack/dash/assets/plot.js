@@ -69,7 +69,9 @@
     const { data, layout } = timestack.painted(figure);
     const before = chart(name);
     if (before) {
-      window.Plotly.react(before, data, layout, config(name, isStill));
+      // With a configuration, whose functions never equal those before, it would be made again as a
+      // whole: what the reader clicks on meanwhile would be lost.
+      window.Plotly.react(before, data, layout);
       return;
     }
     const { chart: fresh, resized } = made(name, place);
