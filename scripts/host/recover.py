@@ -72,7 +72,7 @@ def recover(root: Path, origin: str, key: str, settings: str, to: str) -> int:
     info("")
     info(_counted(compose))
     info("")
-    info(stack.addresses(compose))
+    info(stack.addresses(compose, first=False))
     info("")
     info("Log in with the passwords of then; every other secret is new, and log-ins have ended.")
     info("Not in the repository, and so not here: messages in Redis (jobs that had not ended are")

@@ -266,7 +266,7 @@ def start(compose: Compose, phases: Phases) -> None:
             bring(compose, phase, log, {DATABASE})
             phase.result = "healthy"
             if readonly.end(compose.services()[DATABASE].container):
-                phase.result = "healthy, and written again: a move had broken off"
+                phase.result = "healthy, and may be written again, as before a move"
         with phases.phase("provision") as phase:
             # It takes as long as the data do: a migration of a large table may run for hours.
             bring(compose, phase, log, {PROVISIONER}, seconds=math.inf)
@@ -391,8 +391,8 @@ def _failures(compose: Compose, log: Path, states: dict) -> list[Fault]:
     return faults
 
 
-def addresses(compose: Compose) -> str:
-    """The addresses of everything, and the first user."""
+def addresses(compose: Compose, *, first: bool = True) -> str:
+    """The addresses of everything, and the first user where the database is a new one."""
     values = compose.values
     number = values["PUBLIC_PORT"] or values["HTTPS_PORT"]
     port = "" if number == "443" else f":{number}"
@@ -410,9 +410,9 @@ def addresses(compose: Compose) -> str:
     if values["DB_PORT"]:
         url = f"postgresql://{READONLY.name}@localhost:{values['DB_PORT']}/timestack"
         rows.append(("Database", f"{url}, password in {secrets}/{READONLY.secret}"))
-    rows += [
-        ("Admin", f"{values['ADMIN_EMAIL']}, first password in {secrets}/admin_password"),
-    ]
+    if first:
+        password = f"first password in {secrets}/admin_password"
+        rows.append(("Admin", f"{values['ADMIN_EMAIL']}, {password}"))
     found = acme.served(values, compose.secret("ca.pem")) if acme.wanted(values) else None
     if found:
         rows.append(("Certificate", f"{found}" if found.issuer else f"{found}; {acme.AGAIN}"))

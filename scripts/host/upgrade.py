@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.host import backups, database, deploy, environment, images, stack, versions
 from scripts.host.beside import DATABASE
-from scripts.host.compose import TAG, Compose, docker, image
+from scripts.host.compose import TAG, Compose, docker, image, image_id
 from scripts.host.console import Phases, info, warn
 from scripts.host.faults import Fault, Refused
 from scripts.host.session import Session
@@ -39,14 +39,26 @@ def upgrade(root: Path, arguments: Sequence[str]) -> int:
             return 0
         if WITHOUT not in arguments:
             backups.backup(root, "")
-        docker("tag", new, image(DATABASE))
-        docker("rmi", new)
-        deploy.start(compose, phases)
+        _change(compose, new, phases)
     if now.timescaledb != then.timescaledb:
         warn("the extension was changed in place: the way back is the backup")
     info("")
     info(phases.table())
     return 0
+
+
+def _change(compose: Compose, new: str, phases: Phases) -> None:
+    """Start the stack on the new image; where that does not get healthy, on the old one again."""
+    old = image_id(image(DATABASE))
+    docker("tag", new, image(DATABASE))
+    docker("rmi", new)
+    try:
+        deploy.start(compose, phases)
+    except Refused:
+        warn("the stack does not start on the new packages: going back to those of before")
+        docker("tag", old, image(DATABASE))
+        deploy.start(compose, phases)
+        raise
 
 
 def _versions(compose: Compose, new: str) -> tuple[versions.Version, versions.Version]:

@@ -215,11 +215,10 @@ select 'create database "{database}" owner {owner} template template0'
 revoke all on database "{database}" from public;
 """
 
-# After a package upgrade the old library is gone: the update must be a session's first command.
-UPDATE_EXTENSION = """
-select 'alter extension timescaledb update'
- where exists (select from pg_extension e join pg_available_extensions a on a.name = e.extname
-                where e.extname = 'timescaledb' and e.extversion <> a.default_version) \\gexec
+# Where a package upgrade has taken the library of the extension's version away.
+OUTDATED = """
+select e.extversion from pg_extension e join pg_available_extensions a on a.name = e.extname
+ where e.extname = 'timescaledb' and e.extversion <> a.default_version
 """
 
 IN_DATABASE = """
@@ -230,14 +229,23 @@ revoke create on schema public from public;
 """
 
 
-def psql(database: str, script: str) -> None:
-    subprocess.run(
-        ["psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--host", str(RUN),
-         "--username", "postgres", "--dbname", database],
-        input=script, text=True, check=True, stdout=subprocess.DEVNULL,
+def psql(database: str, script: str, options: str = "") -> str:
+    """Run it as the superuser; its rows."""
+    done = subprocess.run(
+        ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set",
+         "ON_ERROR_STOP=1", "--host", str(RUN), "--username", "postgres", "--dbname", database],
+        input=script, text=True, check=True, stdout=subprocess.PIPE,
         # Notices of `if not exists` and of an existing grant tell nothing new.
-        env={**os.environ, "PGOPTIONS": "-c client_min_messages=error"},
+        env={**os.environ, "PGOPTIONS": f"-c client_min_messages=error {options}"},
     )  # fmt: skip
+    return done.stdout
+
+
+def update_extension() -> None:
+    """Have the extension follow its library, which any statement but that of the update loads."""
+    if found := psql(DATABASE, OUTDATED, "-c timescaledb.disable_load=on").strip():
+        say(f"TimescaleDB {found} of the database follows the one of the image")
+        psql(DATABASE, "alter extension timescaledb update")
 
 
 def ensure_database() -> None:
@@ -256,7 +264,7 @@ def ensure_database() -> None:
     try:
         verifier = scram_verifier(secret(OWNER.secret))
         psql("postgres", IN_POSTGRES.format(owner=OWNER.name, database=DATABASE, verifier=verifier))
-        psql(DATABASE, UPDATE_EXTENSION)
+        update_extension()
         psql(DATABASE, SERVER_SQL.read_text())
         # The owner hands these on to other roles and does not use them itself.
         roles = [f"grant {role} to {OWNER.name} with admin option, inherit false, set false;"

@@ -148,7 +148,22 @@ class Ledger:
 
     def states(self) -> Counter[str]:
         """How many jobs of this fault are in each state."""
-        return Counter(state for _, state, _ in self.stack.sql(JOBS.format(name=self.name)))
+        return Counter(self._jobs().values())
+
+    def running(self) -> set[str]:
+        """The marks of the jobs that a worker is in the middle of."""
+        return {mark for mark, state in self._jobs().items() if state == "running"}
+
+    def wait_until_ended(self, marks: set[str]) -> None:
+        """Wait until each of these has ended."""
+
+        def ended() -> bool:
+            return all(state in FINISHED for mark, state in self._jobs().items() if mark in marks)
+
+        wait_until(ended, f"these have ended: {sorted(marks)}", DEADLINE)
+
+    def _jobs(self) -> dict[str, str]:
+        return {mark: state for mark, state, _ in self.stack.sql(JOBS.format(name=self.name))}
 
     def wait_until_running(self) -> None:
         wait_until(lambda: self.states()["running"], "a worker is in the middle of a job")
@@ -165,7 +180,7 @@ class Ledger:
         self._client.close()
         lines = Path(self._file.name).read_text().splitlines()
         accepted = {json.loads(line)["mark"] for line in lines}
-        jobs = {mark: state for mark, state, _ in self.stack.sql(JOBS.format(name=self.name))}
+        jobs = self._jobs()
         effects = {
             mark: int(count) for mark, count in self.stack.sql(EFFECTS.format(name=self.name))
         }

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import signal
-import subprocess
 import tempfile
 import threading
 import time
@@ -16,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.integration.test_up import Checkout
+from tests.checkout import Checkout
 from tests.stack import docker, wait_until
 
 pytestmark = pytest.mark.stack
@@ -41,13 +38,6 @@ class Moving(Checkout):
     """A stack whose database is moved."""
 
     token = ""
-
-    def write_settings(self, *more: str) -> None:
-        super().write_settings("SEED=no", *more)
-        file = self.folder / ".env"
-        text = re.sub(r"(?m)^SEED=yes\n", "", file.read_text())
-        text = re.sub(r"(?m)^COMPOSE_PROJECT_NAME=.*$", f"COMPOSE_PROJECT_NAME={PROJECT}", text)
-        file.write_text(text)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -112,28 +102,11 @@ class Moving(Checkout):
     def read(self, client: httpx.Client, number: int) -> httpx.Response:
         return client.get("/api/v1/sensors", headers={"Authorization": f"Bearer {self.token}"})
 
-    def killed_when(self, phase: str, *words: str) -> None:
-        """Run make, and kill all of it with SIGKILL when a phase begins."""
-        process = subprocess.Popen(
-            ["make", "--silent", *words],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        for line in process.stdout or ():
-            if line.startswith(f"{phase} …"):
-                os.killpg(process.pid, signal.SIGKILL)
-                break
-        process.wait()
-
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Moving]:
     with tempfile.TemporaryDirectory(prefix="timestack-move-", ignore_cleanup_errors=True) as name:
-        made = Moving(Path(name))
+        made = Moving(Path(name), PROJECT, SEED="no")
         done = made.make("up")
         assert done.returncode == 0, done.stderr
         made.make("user", f"EMAIL={EMAIL}", "ROLE=editor")
@@ -193,7 +166,7 @@ def test_what_stands_against_a_move_is_named_and_nothing_is_changed(
 @pytest.mark.parametrize("phase", ["new cluster", "writers", "copy", "compare"])
 def test_a_move_that_is_killed_changes_nothing(stack: Moving, phase: str) -> None:
     before = stack.rows(), (stack.folder / ".env").read_text()
-    stack.killed_when(phase, "move", "TO=forky")
+    assert f"{phase} …" in stack.killed_at(phase, "move", "TO=forky")
     done = stack.make("up")
     assert done.returncode == 0, done.stderr
     assert (stack.rows(), (stack.folder / ".env").read_text()) == before
