@@ -135,20 +135,13 @@ def stack() -> Iterator[Moving]:
             "transactions that are prepared and not ended: mine",
         ),
         (
-            "insert into jobs (id, kind, params, state, started_at) values"
-            " (gen_random_uuid(), 'jobs.probe', '{}', 'running', now() - interval '1 hour')",
-            "delete from jobs where state = 'running'",
-            ["TO=forky"],
-            "jobs.probe runs since",
-        ),
-        (
             "create table public.notes (note text); create extension pg_trgm",
             "drop table public.notes; drop extension pg_trgm",
             ["TO=forky"],
             "table public.notes: is in the database and not declared",
         ),
     ],
-    ids=["nowhere", "where it is", "the shell", "prepared", "a job", "undeclared"],
+    ids=["nowhere", "where it is", "the shell", "prepared", "undeclared"],
 )
 def test_what_stands_against_a_move_is_named_and_nothing_is_changed(
     stack: Moving, statement: str, undo: str, words: list[str], said: str
@@ -161,6 +154,18 @@ def test_what_stands_against_a_move_is_named_and_nothing_is_changed(
     assert said in done.stderr
     assert "nothing was changed" in done.stderr
     assert (stack.rows(), stack.volumes()) == before
+
+
+def test_no_job_that_runs_for_long_is_stopped(stack: Moving) -> None:
+    submitted = stack.make("jobs", "ARGS=submit jobs.probe seconds=60")
+    assert submitted.returncode == 0, submitted.stderr
+    aged = "update jobs set started_at = now() - interval '1 h' where state = 'running' returning 1"
+    wait_until(lambda: stack.sql(f"with aged as ({aged}) select * from aged"), "it runs")
+    done = stack.make("move", "TO=forky")
+    assert done.returncode != 0
+    assert "jobs.probe runs since" in done.stderr
+    running = "select count(*) from jobs where state = 'running'"
+    wait_until(lambda: stack.sql(running) == "0", "it has ended", deadline=120)
 
 
 @pytest.mark.parametrize("phase", ["new cluster", "writers", "copy", "compare"])
