@@ -26,21 +26,21 @@ pytestmark = pytest.mark.stack
 
 Guess = tuple[str, str, dict[str, str]]
 
-GUESSES = 1_500
+MANY = 1_500
 
 
 def test_of_thousands_of_guesses_a_handful_is_looked_at(hostile: Stack) -> None:
     client = hostile.client()
     token, cookies = token_of(client), hostile.cookies(client)
-    one_user = [("viewer@example.org", f"wrong {n}", spoofed(n)) for n in range(GUESSES)]
+    one_user = [("viewer@example.org", f"wrong {n}", spoofed(n)) for n in range(MANY)]
     # Every guess another one, all of them from one address.
-    many = [(f"user{n}@example.org", "wrong", spoofed(n)) for n in range(GUESSES)]
+    many = [(f"user{n}@example.org", "wrong", spoofed(n)) for n in range(MANY)]
     for guesses, limit in ((one_user, PER_USER), (many, PER_ADDRESS)):
         forget_failures(hostile)
         started = time.monotonic()
         got = asyncio.run(flood(hostile, guesses, token, cookies))
         minutes = 1 + int((time.monotonic() - started) / 60)
-        assert sum(got.values()) == GUESSES
+        assert sum(got.values()) == MANY
         assert set(got) <= {200, 429}, got
         assert 1 <= got[200] <= limit * minutes, got
         for path in ("/", "/login", "/health/ready"):
