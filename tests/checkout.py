@@ -18,6 +18,9 @@ from tests.stack import ADMIN_EMAIL, ROOT, TOKEN_FIELD, docker, free_port
 class Checkout:
     """A copy of the project's files, with a project name and ports of its own in `.env`."""
 
+    # Of its images; empty: that of the tests' own.
+    tag = ""
+
     def __init__(self, folder: Path, project: str, **settings: str) -> None:
         self.folder, self.project, self.settings = folder, project, settings
         self.https_port = free_port()
@@ -61,7 +64,14 @@ class Checkout:
     def environment(self) -> dict[str, str]:
         """This process's environment without what a `make test` around it left there."""
         outer = {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"}
-        return {name: value for name, value in os.environ.items() if name not in outer}
+        given = {name: value for name, value in os.environ.items() if name not in outer}
+        return {**given, **({"TIMESTACK_TAG": self.tag} if self.tag else {})}
+
+    def sql(self, statement: str) -> str:
+        """What the database answers, a line for each row, columns apart by "|"."""
+        done = self.make("psql", "ARGS=-A -t", stdin=statement)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def killed_at(self, phase: str, *words: str, **env: str) -> str:
         """Run `make up`, or these words, and kill all of it when `phase` begins; its output."""

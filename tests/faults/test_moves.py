@@ -37,16 +37,7 @@ update users set must_change_password = false;
 class Moving(Checkout):
     """A stack whose database is moved."""
 
-    token = ""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**super().environment, "TIMESTACK_TAG": TAG}
-
-    def sql(self, statement: str) -> str:
-        done = self.make("psql", "ARGS=-A -t", stdin=statement)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+    tag, token = TAG, ""
 
     def rows(self) -> str:
         """Count and hash of what was there before anybody wrote."""

@@ -46,14 +46,7 @@ def base(*steps: str) -> None:
 class Upgraded(Checkout):
     """A stack on a base of our own."""
 
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**super().environment, "TIMESTACK_TAG": TAG}
-
-    def sql(self, statement: str) -> str:
-        done = self.make("psql", "ARGS=-A -t", stdin=statement)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+    tag = TAG
 
     @property
     def version(self) -> tuple[int, ...]:
