@@ -48,14 +48,18 @@ def upgrade(root: Path, arguments: Sequence[str]) -> int:
 
 
 def _change(compose: Compose, new: str, phases: Phases) -> None:
-    """Start the stack on the new image; where that does not get healthy, on the old one again."""
+    """Start the stack on the new image; where the database does not start, on the old one again."""
     old = image_id(image(DATABASE))
     docker("tag", new, image(DATABASE))
     docker("rmi", new)
     try:
         deploy.start(compose, phases)
     except Refused:
-        warn("the stack does not start on the new packages: going back to those of before")
+        found = compose.services().get(DATABASE)
+        if found is not None and found.good:
+            # The fault is another one, and older packages might not read what these have changed.
+            raise
+        warn("the database does not start on the new packages: going back to those of before")
         docker("tag", old, image(DATABASE))
         deploy.start(compose, phases)
         raise
