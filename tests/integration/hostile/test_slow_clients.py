@@ -9,7 +9,7 @@ from concurrent.futures import Future
 import pytest
 
 from tests.attacker import trusting
-from tests.stack import Stack
+from tests.stack import BUSY, Stack
 
 pytestmark = pytest.mark.stack
 
@@ -44,7 +44,7 @@ def test_slow_clients_keep_nobody_waiting(hostile: Stack, count: int, begun: str
 async def served_beside(stack: Stack, count: int, begun: bytes) -> int:
     """How many connections with a request that was only begun were open while others were served.
 
-    Raises AssertionError when a page took longer than 5 s, or the whole longer than 40 s.
+    Raises AssertionError when a page took longer than 5 s and BUSY, or the whole longer than 90 s.
     """
     context = trusting(stack)
     lines: list[asyncio.StreamWriter] = []
@@ -58,7 +58,7 @@ async def served_beside(stack: Stack, count: int, begun: bytes) -> int:
         await line.drain()
 
     try:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(90):
             await asyncio.gather(*(begin() for _ in range(count)))
             await asyncio.to_thread(quickly_served, stack)
     finally:
@@ -73,4 +73,4 @@ def quickly_served(stack: Stack) -> None:
             started = time.monotonic()
             answer = client.get(path)
             assert answer.status_code == 200, (path, answer.text[:300])
-            assert time.monotonic() - started < 5, path
+            assert time.monotonic() - started < 5 + BUSY, path
