@@ -216,7 +216,8 @@ def test_doctor_finds_nothing_to_repair_and_prints_the_sizes(checkout: Checkout)
     assert images
     assert memory
     assert int(images.group(1).replace(",", "")) < 2500
-    assert int(memory.group(1).replace(",", "")) < 1200
+    # At rest it is some 1,100; the seed's pages and the workers' first jobs add up to 300.
+    assert int(memory.group(1).replace(",", "")) < 1600
     logs = re.search(r"logs\s+.*, ([\d,]+) MB at most, rotated by the engine", done.stdout)
     assert logs
     assert int(logs.group(1).replace(",", "")) < 1000
