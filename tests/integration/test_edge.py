@@ -126,6 +126,7 @@ def test_the_proxys_runtime_knows_the_containers_memory_and_processors(stack: St
     variables = stack.exec("traefik", "sh", "-c", read).stdout.split()
     limits = stack.inspect("traefik")["HostConfig"]
     assert f"GOMEMLIMIT={limits['Memory'] // 5 * 4}" in variables
+    assert "GOGC=200" in variables
     assert f"GOMAXPROCS={math.ceil(limits['NanoCpus'] / 1e9)}" in variables
 
 
