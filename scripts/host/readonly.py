@@ -10,8 +10,10 @@ import time
 
 from scripts.host.session import Session
 
-# Another database: what is running there holds nobody up.
-ELSEWHERE = "postgres"
+# Held while somebody may still write; a copy begins behind it (scripts/provision/copying.py).
+HOLD = "select pg_advisory_lock(hashtext('timestack.readonly'));"
+# The setting is the server's: it is taken back whatever became of the database itself.
+ANYWHERE = "postgres"
 ON = "alter system set default_transaction_read_only = on;"
 OFF = "alter system reset default_transaction_read_only;"
 IS_ON = """
@@ -34,7 +36,8 @@ PATIENCE = 20.0
 
 def begin(container: str) -> None:
     """Let nobody write any more; a transaction that is open has PATIENCE seconds to end."""
-    with Session(container, ELSEWHERE) as ask:
+    with Session(container) as ask:
+        ask(HOLD)
         ask(ON)
         ask(RELOAD)
         time.sleep(SEEN)
@@ -47,7 +50,7 @@ def begin(container: str) -> None:
 
 def end(container: str) -> bool:
     """Let everybody write; False where everybody could."""
-    with Session(container, ELSEWHERE) as ask:
+    with Session(container, ANYWHERE) as ask:
         if not int(ask(IS_ON)):
             return False
         ask(OFF)

@@ -61,6 +61,11 @@ POSITION = "select last_value, is_called from {sql_name}"
 DATASETS, CHANGES = "public.datasets", "timestack.changes"
 CLEAR = "delete from public.datasets"
 READY = "ready for the rows"
+# No transaction can begin to write, and those that had begun are over (scripts/host/readonly.py).
+NOBODY_WRITES = """
+select current_setting('default_transaction_read_only') = 'on'
+   and pg_try_advisory_xact_lock_shared(hashtext('timestack.readonly'))
+"""
 EVERYTHING_CHANGED = """
 insert into timestack.changes (table_name, ranges) values (:name, '{(,)}')
 """
@@ -119,7 +124,7 @@ def run(
 
 def _wait(source: Connection, target: Connection) -> None:
     """Wait until nobody can write the source; ends with the target, which a killed move leaves."""
-    while source.scalar(text("show default_transaction_read_only")) != "on":
+    while not source.scalar(text(NOBODY_WRITES)):
         target.execute(text("select 1"))
         time.sleep(0.1)
 

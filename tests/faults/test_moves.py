@@ -22,6 +22,8 @@ PROJECT = f"timestack-move-{os.getpid()}"
 # What a move does to the name of the database's image is nobody else's affair.
 TAG = f"move-{os.getpid()}"
 EMAIL = "writer@example.org"
+# Of the time that a move gives to what is open.
+HELD = 5
 FILL = """
 insert into sensors (type, location, name, unit)
 select 'temperature', 'cellar', 'wall ' || n, '°C' from generate_series(1, 5) as n;
@@ -61,6 +63,7 @@ class Moving(Checkout):
     def watched(self) -> Iterator[tuple[set[int], list[int], set[str]]]:
         """Meanwhile write and read; gives the rows that were acknowledged, failed reads, answers.
 
+        Some are written by transactions that stay open for HELD seconds, one after the other.
         What nobody answers is neither: a row of which it is not known is not acknowledged.
         """
         written, unread, said, over = set(), [], set(), threading.Event()
@@ -82,13 +85,24 @@ class Moving(Checkout):
                         elif answer.status_code != 200:
                             unread.append(number)
 
-        thread = threading.Thread(target=work)
-        thread.start()
+        def hold() -> None:
+            number = 1_700_000_000
+            while not over.wait(0.2):
+                number += 1
+                insert = f"insert into readings values (to_timestamp({number}), 1, {number})"
+                held = f"begin; {insert}; select pg_sleep({HELD}); commit;"
+                if self.make("psql", "ARGS=-v ON_ERROR_STOP=1", stdin=held).returncode == 0:
+                    written.add(number)
+
+        threads = [threading.Thread(target=each) for each in (work, hold)]
+        for thread in threads:
+            thread.start()
         try:
             yield written, unread, said
         finally:
             over.set()
-            thread.join()
+            for thread in threads:
+                thread.join()
 
     def read(self, client: httpx.Client, number: int) -> httpx.Response:
         return client.get("/api/v1/sensors", headers={"Authorization": f"Bearer {self.token}"})
