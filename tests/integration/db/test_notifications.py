@@ -68,8 +68,9 @@ class Stack:
             assert answer.status_code == 200, answer.text
 
     def hurry(self) -> None:
-        """Let nobody wait for the next attempt."""
-        self.database.sql("update jobs set run_at = now() where state = 'queued' and attempts > 0")
+        """Let nobody wait for the next attempt; one that is due stays: it may be on its way."""
+        waits = "state = 'queued' and attempts > 0 and run_at > now()"
+        self.database.sql(f"update jobs set run_at = now() where {waits}")
 
     def rows(self) -> str:
         """Everything in the tables of jobs."""
